@@ -1,0 +1,209 @@
+"""The lake: Parquet files, written beside and renamed, read through DuckDB.
+
+    <root>/raw/<table>/day=<known>/bucket=<n>/part.parquet   every version of every good record, by the day it became known
+    <root>/<dataset>/as_of=<day>/part.parquet                what was computed for a day
+
+A file is replaced as a whole by `os.replace`, so a reader sees the old or the new one and a killed writer leaves only a
+`.new` file that the next write of the same place overwrites.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churn_pipeline.adapters.engine import Engine, name, quoted
+from churn_pipeline.contracts.derive.duckdb import duckdb_type
+from churn_pipeline.contracts.spec import Table
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+ALWAYS = "timestamptz '1970-01-01 00:00:00+00'"
+
+
+class LakeError(Exception):
+    """A dataset was asked for that nobody has written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What landing a batch did: rows the lake did not have, and rows it had already."""
+
+    new: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """The lake of one business."""
+
+    root: Path
+    engine: Engine
+    buckets: int = 1
+
+    # ---- raw records
+
+    def land(self, connection: duckdb.DuckDBPyConnection, table: Table, good: str) -> Landed:
+        """Add the rows of relation `good` (columns of `table`) that the lake does not have yet.
+
+        A row is had already if its key (and version, for versioned tables) is there: landing the same batch twice
+        changes nothing, and a newer version is added beside the old one.
+        """
+        identity = [*table.key, *([table.versioned_by] if table.versioned_by else [])]
+        matching = " and ".join(f"old.{name(c)} is not distinct from new.{name(c)}" for c in identity)
+        self.history(connection, table, view="_old")
+        connection.execute(
+            f"create or replace temp table _new as select {_columns(table)}, {_day(table)} as day, "
+            f"{self._bucket(table)} as bucket from {good} as new "
+            f"where not exists (select 1 from _old as old where {matching})"
+        )
+        (total,) = _one(connection, f"select count(*) from {good}")
+        (new,) = _one(connection, "select count(*) from _new")
+        if new:
+            self._replace_partitions(connection, table)
+        connection.execute("drop view _old; drop table _new")
+        return Landed(new=int(new), known=int(total) - int(new))
+
+    def _replace_partitions(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+        order = ", ".join(name(c) for c in (*table.known_at, *table.key))
+        beside = Path(tempfile.mkdtemp(prefix="landing-", dir=self._made(self.root)))
+        try:
+            connection.execute(
+                f"copy (select * from (select {_columns(table)}, day, bucket from _new union all "
+                f"select {_columns(table)}, day, bucket from _old "
+                f"where (day, bucket) in (select (day, bucket) from _new)) order by day, bucket, {order}) "
+                f"to {quoted(beside)} (format parquet, compression zstd, partition_by (day, bucket), overwrite_or_ignore)"
+            )
+            for written in sorted(beside.glob("day=*/bucket=*")):
+                self._swap_in(written, self._raw(table) / written.relative_to(beside))
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+    @staticmethod
+    def _swap_in(written: Path, place: Path) -> None:
+        place.mkdir(parents=True, exist_ok=True)
+        (part,) = written.iterdir()
+        os.replace(part, place / "part.parquet")
+
+    def history(self, connection: duckdb.DuckDBPyConnection, table: Table, *, view: str) -> None:
+        """Create `view`: every version of every record, with `day` (date known) and `bucket`; empty if none landed."""
+        if self.has_raw(table):
+            files = quoted(self._raw(table) / "day=*" / "bucket=*" / "part.parquet")
+            source = (
+                f"select {_columns(table)}, day, bucket from read_parquet({files}, hive_partitioning = true, "
+                "hive_types = {'day': date, 'bucket': bigint})"
+            )
+        else:
+            nulls = ", ".join(f"cast(null as {duckdb_type(c.type)}) as {name(c.name)}" for c in table.columns)
+            source = f"select {nulls}, cast(null as date) as day, cast(null as bigint) as bucket where false"
+        connection.execute(f"create or replace temp view {name(view)} as {source}")
+
+    def known(self, connection: duckdb.DuckDBPyConnection, tables: Iterable[Table], *, before: datetime) -> None:
+        """Create one view per table, of its name: its records as they were known strictly before `before`.
+
+        Of a versioned record the newest version known by then counts. Where the lake only has later versions, the
+        record exists by what never changes (`Table.fixed`) and everything else about it is null.
+        """
+        for table in tables:
+            self.history(connection, table, view=f"{table.name}_history")
+            connection.execute(f"create or replace temp view {name(table.name)} as {_known(table, before)}")
+
+    def has_raw(self, table: Table) -> bool:
+        """Whether any record of the table has landed."""
+        return next(self._raw(table).glob("day=*/bucket=*/part.parquet"), None) is not None
+
+    # ---- datasets of a day
+
+    def write(self, connection: duckdb.DuckDBPyConnection, dataset: str, as_of: datetime, query: str) -> int:
+        """Replace a day of a dataset by the rows of `query`, and say how many there were."""
+        place = self._made(self._place(dataset, as_of))
+        new = place / "part.parquet.new"
+        (rows,) = _one(connection, f"copy ({query}) to {quoted(new)} (format parquet, compression zstd)")
+        os.replace(new, place / "part.parquet")
+        return int(rows)
+
+    def file(self, dataset: str, as_of: datetime) -> Path:
+        """The Parquet file that holds a day of a dataset.
+
+        Raises:
+            LakeError: nobody has written that day.
+        """
+        path = self._place(dataset, as_of) / "part.parquet"
+        if not path.exists():
+            raise LakeError(
+                f"the lake has no {dataset} for {as_of:%Y-%m-%d} (looked for {path}).\n"
+                f"  do: run the step that writes {dataset} for that day first, e.g. churn run --as-of {as_of:%Y-%m-%d}"
+            )
+        return path
+
+    def read(self, dataset: str, as_of: datetime, *, select: str = "*") -> pa.Table:
+        """A day of a dataset as an Arrow table; `select` is a SQL select list over it.
+
+        Raises:
+            LakeError: nobody has written that day.
+        """
+        path = self.file(dataset, as_of)
+        with self.engine.connection() as connection:
+            return connection.sql(f"select {select} from read_parquet({quoted(path)})").to_arrow_table()
+
+    def _place(self, dataset: str, as_of: datetime) -> Path:
+        return self.root / dataset / f"as_of={as_of:%Y-%m-%d}"
+
+    def _raw(self, table: Table) -> Path:
+        return self.root / "raw" / table.name
+
+    def _bucket(self, table: Table) -> str:
+        return f"cast(md5_number_lower({name(table.trial or table.key[0])}) % {self.buckets} as bigint)"
+
+    @staticmethod
+    def _made(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def known_at(table: Table) -> str:
+    """SQL: the moment a record became known, never null (a record without one was always known)."""
+    return f"coalesce(greatest({', '.join(name(c) for c in table.known_at)}), {ALWAYS})"
+
+
+def _day(table: Table) -> str:
+    version = [table.versioned_by] if table.versioned_by else []
+    moments = ", ".join(name(c) for c in (*table.known_at, *version))
+    return f"cast(coalesce(greatest({moments}), {ALWAYS}) as date)"
+
+
+def _known(table: Table, before: datetime) -> str:
+    moment = f"timestamptz {quoted(before.isoformat())}"
+    rows = f"from {name(table.name + '_history')} where day < cast({moment} as date) + 1 and {known_at(table)} < {moment}"
+    if table.versioned_by is None:
+        return f"select {_columns(table)}, {known_at(table)} as known_at {rows}"
+    version = name(table.versioned_by)
+    seen = f"({version} is null or {version} < {moment})"
+    fixed = table.fixed or table.names
+    kept = ", ".join(
+        name(c) if c in fixed else f"case when {seen} then {name(c)} end as {name(c)}" for c in table.names
+    )
+    keys = ", ".join(name(c) for c in table.key)
+    exists = f"from {name(table.name + '_history')} where {known_at(table)} < {moment}"
+    return (
+        f"select {kept}, {known_at(table)} as known_at {exists} qualify row_number() over (partition by {keys} "
+        f"order by {seen} desc, case when {seen} then {version} end desc nulls last, {version}) = 1"
+    )
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(name(c) for c in table.names)
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[object, ...]:
+    row = connection.execute(query).fetchone()
+    assert row is not None, query
+    return row

@@ -1,0 +1,253 @@
+"""Door 2: the tables that people read, in schema `analytics` of the warehouse."""
+
+from __future__ import annotations
+
+from churn_pipeline.contracts.raw import ID
+from churn_pipeline.contracts.spec import Column, Flag, Instant, Integer, Json, OneOf, Privacy, Real, Table, Text
+
+LABEL = Text(low=1, high=200)
+SENTENCE = Text(high=2000)
+SHOWN_REASONS = 5
+
+AS_OF = Column("as_of", Instant(), "The moment the trial was looked at; midnight UTC in batch.")
+DAY = Column("as_of", Instant(), "The day the figures belong to: only what was known before this midnight UTC counts.")
+TRIAL = Column("trial_id", ID, "The trial.", privacy=Privacy.PSEUDONYM)
+RUN = Column("run_id", LABEL, "The run that wrote the row.")
+MODEL = Column("model_version", LABEL, "Version of the model in the registry.")
+
+
+def _reason(place: int) -> tuple[Column, ...]:
+    nth = ("strongest", "second strongest", "third strongest", "fourth strongest", "fifth strongest")[place - 1]
+    fewer = "the model has fewer features"
+    return (
+        Column(f"reason_{place}_feature", LABEL, f"Feature with the {nth} push.", null=True, absent=fewer),
+        Column(f"reason_{place}_value", SENTENCE, "Its value as of then.", null=True, absent="not known as of then"),
+        Column(f"reason_{place}_push", Real(), "Its push.", null=True, absent=fewer, unit="log-odds"),
+        Column(f"reason_{place}_words", SENTENCE, "The reason in plain words.", null=True, absent=fewer),
+    )
+
+
+SCORES = Table(
+    "scores",
+    "One running trial, scored as of one day. Scoring a day again replaces that day's rows in one transaction.",
+    key=("as_of", "trial_id"),
+    columns=(
+        TRIAL,
+        Column("account_id", ID, "The account on trial.", privacy=Privacy.PSEUDONYM),
+        AS_OF,
+        Column("trial_day", Integer(0, 366), "Midnights passed since the trial started.", unit="days"),
+        Column(
+            "conversion_probability",
+            Real(0, 1),
+            "Calibrated probability that the trial converts within its window, with business as usual.",
+        ),
+        Column(
+            "score_bucket",
+            OneOf(("at_risk", "middle", "hot")),
+            "`at_risk` below 0.3, `hot` above 0.7, else `middle`; both thresholds are settings.",
+        ),
+        Column(
+            "change_1d",
+            Real(-1, 1),
+            "Change of the probability against the same trial's score one day earlier.",
+            null=True,
+            absent="no score that day",
+        ),
+        Column(
+            "change_7d",
+            Real(-1, 1),
+            "Change of the probability against the same trial's score seven days earlier.",
+            null=True,
+            absent="no score that day",
+        ),
+        Column("segment", LABEL, "Segment of the trial: its sector, or `all` where none is known."),
+        Column("base_log_odds", Real(), "Where every score starts before the pushes are added.", unit="log-odds"),
+        *(column for place in range(1, SHOWN_REASONS + 1) for column in _reason(place)),
+        Column("other_log_odds", Real(), "Sum of the pushes of all features that are not shown.", unit="log-odds"),
+        Column("note", SENTENCE, "What a reader must know about this score.", null=True, absent="nothing special"),
+        Column("scored_by", OneOf(("champion", "canary", "rules")), "Who scored: a model in production, or the rules."),
+        Column("model_version", LABEL, "Version of the model in the registry, or `rules`."),
+        Column("features_version", LABEL, "Fingerprint of the feature definitions behind the score."),
+        Column("scored_at", Instant(), "When the score was computed."),
+        RUN,
+    ),
+)
+
+MODEL_PROMOTIONS = Table(
+    "model_promotions",
+    "Append-only ledger of who was champion, canary or challenger, from when, by which verdict.",
+    key=("promotion_id",),
+    append_only=True,
+    columns=(
+        Column("promotion_id", LABEL, "The entry: role, model and moment."),
+        Column("role", OneOf(("champion", "canary", "challenger")), "The role that changed hands."),
+        MODEL,
+        Column("from_as_of", Instant(), "First day the model holds the role; until a later entry of the role begins."),
+        Column("replaced", LABEL, "The model that held the role before.", null=True, absent="nobody held it"),
+        Column("by", OneOf(("gate", "person", "rollback")), "What put it there: the gate, a person, or a rollback."),
+        Column("verdict", SENTENCE, "Why, as a sentence."),
+        Column("decided_at", Instant(), "When the change took effect."),
+        RUN,
+    ),
+)
+
+MODEL_VERDICTS = Table(
+    "model_verdicts",
+    "Each comparison of a challenger with the champion (or, before there is one, with the base rate).",
+    key=("as_of", "model_version", "compared_with"),
+    columns=(
+        DAY,
+        Column("model_version", LABEL, "The challenger."),
+        Column("compared_with", LABEL, "The champion it was compared with, or `base rate`."),
+        Column("promote", Flag(), "Whether the challenger takes over."),
+        Column("verdict", SENTENCE, "The decision and its reason, as a sentence."),
+        Column("trials", Integer(0), "Trials of the newest matured cohorts it was judged on.", unit="trials"),
+        Column("conversions", Integer(0), "Conversions among them.", unit="trials"),
+        Column("log_loss", Real(0), "Log loss of the challenger on them.", unit="nats"),
+        Column("compared_log_loss", Real(0), "Log loss of what it was compared with.", unit="nats"),
+        Column("base_log_loss", Real(0), "Log loss of the base rate of the fitted cohorts.", unit="nats"),
+        Column("floor_log_loss", Real(0), "Log loss of the logistic regression that must be beaten.", unit="nats"),
+        Column("gain", Real(), "Log loss, compared minus challenger: positive is better.", unit="nats"),
+        Column("gain_low", Real(), "Lower end of the paired bootstrap interval of the gain.", unit="nats"),
+        Column("gain_high", Real(), "Upper end of the paired bootstrap interval of the gain.", unit="nats"),
+        Column("auc", Real(0, 1), "Area under the ROC curve of the challenger.", null=True, absent="one class only"),
+        Column("compared_auc", Real(0, 1), "The same of what it was compared with.", null=True, absent="no ranking"),
+        Column("ece", Real(0, 1), "Expected calibration error of the challenger."),
+        RUN,
+    ),
+)
+
+SCORE_OUTCOMES = Table(
+    "score_outcomes",
+    "Every score joined to its label once mature: the ground for performance over time.",
+    key=("as_of", "trial_id"),
+    columns=(
+        TRIAL,
+        AS_OF,
+        Column("trial_day", Integer(0, 366), "Midnights passed since the trial started.", unit="days"),
+        Column("conversion_probability", Real(0, 1), "The probability that was shown."),
+        Column("scored_by", OneOf(("champion", "canary", "rules")), "Who scored."),
+        Column("model_version", LABEL, "Version of the model, or `rules`."),
+        Column("converted", Flag(), "Whether a subscription started within the trial's window."),
+        Column("matured_at", Instant(), "When the window had closed and the label became final."),
+    ),
+)
+
+MODEL_PERFORMANCE = Table(
+    "model_performance",
+    "How good the scores of the most recently matured trials were.",
+    key=("as_of", "scored_by", "model_version"),
+    columns=(
+        DAY,
+        Column("scored_by", OneOf(("champion", "canary", "rules")), "Who scored."),
+        Column("model_version", LABEL, "Version of the model, or `rules`."),
+        Column("window_days", Integer(1), "Trials that matured in this many days count.", unit="days"),
+        Column("trials", Integer(0), "Trials judged.", unit="trials"),
+        Column("scores", Integer(0), "Scores judged.", unit="scores"),
+        Column("conversions", Integer(0), "Trials that converted.", unit="trials"),
+        Column("auc", Real(0, 1), "Area under the ROC curve.", null=True, absent="one class only"),
+        Column("auc_low", Real(0, 1), "Lower end of its interval.", null=True, absent="one class only"),
+        Column("auc_high", Real(0, 1), "Upper end of its interval.", null=True, absent="one class only"),
+        Column("log_loss", Real(0), "Log loss.", unit="nats"),
+        Column("base_log_loss", Real(0), "Log loss of always saying their own conversion rate.", unit="nats"),
+        Column("accuracy", Real(0, 1), "Share called right at 0.5."),
+        Column("ece", Real(0, 1), "Expected calibration error."),
+        Column("degraded", Flag(), "Whether the interval lies wholly beyond the bound in the settings."),
+        Column("verdict", SENTENCE, "The same as a sentence."),
+        RUN,
+    ),
+)
+
+DRIFT = Table(
+    "drift",
+    "How far each feature and the score moved between the champion's training data and the last days.",
+    key=("as_of", "feature"),
+    columns=(
+        DAY,
+        Column("feature", LABEL, "The feature, or `conversion_probability`."),
+        Column("statistic", LABEL, "How the distance is measured."),
+        Column("distance", Real(0), "The distance."),
+        Column("threshold", Real(0), "Above it the feature counts as drifted; it knows the sample sizes."),
+        Column("drifted", Flag(), "Whether the distance is above the threshold."),
+        Column("reference_rows", Integer(0), "Rows of the champion's training data.", unit="rows"),
+        Column("current_rows", Integer(0), "Rows of the last days.", unit="rows"),
+        Column("model_version", LABEL, "The champion whose training data is the reference."),
+        RUN,
+    ),
+)
+
+DATA_QUALITY_ISSUES = Table(
+    "data_quality_issues",
+    "Every rejected record with its reason and the raw row. May hold personal data.",
+    key=("issue_id",),
+    columns=(
+        Column("issue_id", LABEL, "Fingerprint of table, file, line, rule and row: the same record twice is one issue."),
+        Column("table_name", LABEL, "The raw table."),
+        Column("record_key", SENTENCE, "Key of the record as read.", null=True, absent="the key could not be read"),
+        Column("rule", LABEL, "The rule it broke."),
+        Column("because", SENTENCE, "What was wrong, what is allowed, and what to do."),
+        Column("file", SENTENCE, "Where it was read."),
+        Column("line", Integer(0), "Line or row number in it.", null=True, absent="not known"),
+        Column("raw_row", Json(), "The row as read.", privacy=Privacy.PERSONAL),
+        Column("found_at", Instant(), "When it was first rejected."),
+        RUN,
+    ),
+)
+
+INGESTION_COUNTS = Table(
+    "ingestion_counts",
+    "The row law, per run and table: rows read = rows kept + rows quarantined + exact duplicates.",
+    key=("run_id", "table_name"),
+    columns=(
+        RUN,
+        Column("table_name", LABEL, "The raw table."),
+        DAY,
+        Column("rows_read", Integer(0), "Rows read from the source.", unit="rows"),
+        Column("rows_kept", Integer(0), "Rows that passed every rule.", unit="rows"),
+        Column("rows_quarantined", Integer(0), "Rows rejected with a reason.", unit="rows"),
+        Column("rows_duplicate", Integer(0), "Exact copies of another row read.", unit="rows"),
+        Column("rows_new", Integer(0), "Kept rows that the lake did not have yet.", unit="rows"),
+        Column("read_at", Instant(), "When the source was read."),
+    ),
+)
+
+PREDICTION_ERRORS = Table(
+    "prediction_errors",
+    "Each time the model could not score and the rules stepped in, or a trial could not be scored at all.",
+    key=("as_of", "subject"),
+    columns=(
+        DAY,
+        Column("subject", ID, "The trial, or `all trials`.", privacy=Privacy.PSEUDONYM),
+        Column("error", SENTENCE, "What went wrong."),
+        Column("handled_by", OneOf(("rules", "not_scored")), "What was done instead."),
+        Column("happened_at", Instant(), "When."),
+        RUN,
+    ),
+)
+
+ACTIONS = Table(
+    "actions",
+    "What each running trial should get today, and why.",
+    key=("as_of", "trial_id"),
+    columns=(
+        TRIAL,
+        AS_OF,
+        Column("action", OneOf(("cs_outreach", "email_and_prompts", "sales_call")), "What to do."),
+        Column("because", SENTENCE, "Why, in plain words."),
+        Column("conversion_probability", Real(0, 1), "The score behind it."),
+        RUN,
+    ),
+)
+
+ANALYTICS_TABLES = (
+    SCORES,
+    MODEL_PROMOTIONS,
+    MODEL_VERDICTS,
+    SCORE_OUTCOMES,
+    MODEL_PERFORMANCE,
+    DRIFT,
+    DATA_QUALITY_ISSUES,
+    INGESTION_COUNTS,
+    PREDICTION_ERRORS,
+    ACTIONS,
+)

@@ -1,0 +1,1 @@
+"""What is derived from a declared table: one function each, one file each."""

@@ -1,0 +1,90 @@
+"""Every setting, typed, with default and meaning; the only reader of the environment.
+
+Precedence: environment variable `CHURN_<NAME>`, then the `settings:` block of the mapping file, then the default.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Frozen: they are read once, at a composition root, and handed down."""
+
+    model_config = SettingsConfigDict(env_prefix="CHURN_", frozen=True, extra="forbid", env_ignore_empty=True)
+
+    data_dir: Path = Field(PROJECT / "data", description="Folder for all that is written to disk.")
+    postgres_url: SecretStr | None = Field(
+        None, description="A PostgreSQL database to use instead of the embedded server: postgresql://user:password@host:port/database."
+    )
+    source: Path | None = Field(None, description="Folder of raw files; the demo business is simulated where none is named.")
+    mapping: Path | None = Field(None, description="Mapping file that says how the files become the raw tables.")
+    business: str = Field(
+        "demo",
+        pattern="[a-z][a-z0-9_]{0,40}",
+        description="Name of the business: its database and its folder in the data directory.",
+    )
+
+    grace_days: int = Field(7, ge=0, le=365, description="Days after the planned end in which a subscription still counts as converted.")
+    landmarks: tuple[int, ...] = Field(
+        (1, 3, 7, 10, 14, 21, 30, 60, 90), description="Trial days at which past trials are looked at for training."
+    )
+    max_bad_share: float = Field(0.2, ge=0, le=1, description="Share of bad rows in one table above which the batch stops.")
+
+    at_risk_below: float = Field(0.3, ge=0, le=1, description="Scores below it are `at_risk`.")
+    hot_above: float = Field(0.7, ge=0, le=1, description="Scores above it are `hot`.")
+
+    test_share: float = Field(0.25, gt=0, lt=1, description="Newest share of the matured trials that judges models and fits none.")
+    calibration_share: float = Field(0.1, gt=0, lt=1, description="Share before it on which scores are calibrated.")
+    validation_share: float = Field(0.15, gt=0, lt=1, description="Share before that on which models are tuned and blended.")
+    tuning_trials: int = Field(12, ge=1, description="Tuning trials for each boosting library.")
+    few_conversions: int = Field(120, ge=0, description="Below as many fitted conversions only the shrunken logistic regression is used, and every score says so.")
+    seed: int = Field(20_240_501, ge=0, description="Seed of everything random.")
+
+    gate_confidence: float = Field(0.9, gt=0.5, lt=1, description="Two-sided confidence of the gate's interval; its lower end has to be above gate_min_gain.")
+    gate_min_gain: float = Field(0.0, ge=0, description="Least gain in log loss (nats) for which a champion is replaced.")
+    gate_resamples: int = Field(2_000, ge=100, description="Bootstrap resamples of the gate.")
+
+    performance_window_days: int = Field(28, ge=1, description="Matured trials of as many days are judged together.")
+    performance_min_auc: float = Field(0.65, ge=0.5, le=1, description="Below it (the whole interval) performance counts as degraded.")
+    drift_window_days: int = Field(7, ge=1, description="Days of scores compared with the champion's training data.")
+    drift_false_alarm: float = Field(0.01, gt=0, lt=1, description="Chance that a day without any drift flags any feature.")
+    drift_share: float = Field(0.3, gt=0, le=1, description="Share of drifted features at which a retrain is asked for.")
+    retrain_cooldown_days: int = Field(7, ge=0, description="Days after a retrain in which no sensor asks for another.")
+
+    demo_trials: int = Field(16_000, ge=1, description="Trials of the simulated business.")
+    duckdb_memory: str = Field("4GB", pattern=r"\d+(MB|GB)", description="Memory limit of the query engine; beyond it spills to disk.")
+    threads: int = Field(2, ge=1, description="Threads of the query engine.")
+    lake_buckets: int = Field(1, ge=1, le=1024, description="Buckets of trials the lake is cut into; work goes bucket by bucket.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_mapping(cls, given: Any) -> Any:
+        """Fill what neither the environment nor the caller set from the mapping file."""
+        path = given.get("mapping")
+        if not path:
+            return given
+        document = yaml.safe_load(Path(path).read_text()) or {}
+        named = {"business": document["business"]} if "business" in document else {}
+        return {**named, **document.get("settings", {}), **given}
+
+    @property
+    def home(self) -> Path:
+        """Folder of this business: lake, reports, model files."""
+        return self.data_dir / self.business
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process: environment, mapping file, defaults.
+
+    Raises:
+        pydantic.ValidationError: a setting is out of its bounds or unknown; all offences at once.
+    """
+    return Settings(**overrides)
