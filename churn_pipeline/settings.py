@@ -45,17 +45,20 @@ class Settings(BaseSettings):
     calibration_share: float = Field(0.1, gt=0, lt=1, description="Share before it on which scores are calibrated.")
     validation_share: float = Field(0.15, gt=0, lt=1, description="Share before that on which models are tuned and blended.")
     tuning_trials: int = Field(12, ge=1, description="Tuning trials for each boosting library.")
+    tuning_rows: int = Field(20_000, ge=100, description="Most rows (whole trials, drawn by seed) on which a tuning trial fits; the models themselves are fitted on all.")
     few_conversions: int = Field(120, ge=0, description="Below as many fitted conversions only the shrunken logistic regression is used, and every score says so.")
     seed: int = Field(20_240_501, ge=0, description="Seed of everything random.")
 
     gate_confidence: float = Field(0.9, gt=0.5, lt=1, description="Two-sided confidence of the gate's interval; its lower end has to be above gate_min_gain.")
     gate_min_gain: float = Field(0.0, ge=0, description="Least gain in log loss (nats) for which a champion is replaced.")
+    gate_min_conversions: int = Field(20, ge=1, description="Least trials that converted, and that did not, on which the gate judges.")
     gate_resamples: int = Field(2_000, ge=100, description="Bootstrap resamples of the gate.")
 
     performance_window_days: int = Field(28, ge=1, description="Matured trials of as many days are judged together.")
     performance_min_auc: float = Field(0.65, ge=0.5, le=1, description="Below it (the whole interval) performance counts as degraded.")
     drift_window_days: int = Field(7, ge=1, description="Days of scores compared with the champion's training data.")
     drift_false_alarm: float = Field(0.01, gt=0, lt=1, description="Chance that a day without any drift flags any feature.")
+    drift_min_distance: float = Field(0.02, ge=0, description="Distance (PSI) below which a feature never counts as drifted, however certain: 0.02 is a shift by about a seventh of a standard deviation.")
     drift_share: float = Field(0.3, gt=0, le=1, description="Share of drifted features at which a retrain is asked for.")
     retrain_cooldown_days: int = Field(7, ge=0, description="Days after a retrain in which no sensor asks for another.")
 

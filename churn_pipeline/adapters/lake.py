@@ -1,7 +1,7 @@
 """The lake: Parquet files, written beside and renamed, read through DuckDB.
 
     <root>/raw/<table>/day=<known>/bucket=<n>/part.parquet   every version of every good record, by the day it became known
-    <root>/<dataset>/as_of=<day>/part.parquet                what was computed for a day
+    <root>/<dataset>/<day>.parquet                           what was computed for a day
 
 A file is replaced as a whole by `os.replace`, so a reader sees the old or the new one and a killed writer leaves only a
 `.new` file that the next write of the same place overwrites.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -124,11 +124,25 @@ class Lake:
 
     def write(self, connection: duckdb.DuckDBPyConnection, dataset: str, as_of: datetime, query: str) -> int:
         """Replace a day of a dataset by the rows of `query`, and say how many there were."""
-        place = self._made(self._place(dataset, as_of))
-        new = place / "part.parquet.new"
+        place = self._place(dataset, as_of)
+        self._made(place.parent)
+        new = place.with_suffix(".new")
         (rows,) = _one(connection, f"copy ({query}) to {quoted(new)} (format parquet, compression zstd)")
-        os.replace(new, place / "part.parquet")
+        os.replace(new, place)
         return int(rows)
+
+    def write_buckets(
+        self, connection: duckdb.DuckDBPyConnection, dataset: str, as_of: datetime, query: Callable[[int], str]
+    ) -> int:
+        """As `write`, one bucket of trials after the other, so that memory is bounded by the largest bucket."""
+        if self.buckets == 1:
+            return self.write(connection, dataset, as_of, query(0))
+        with tempfile.TemporaryDirectory(prefix="buckets-", dir=self._made(self.root)) as beside:
+            for bucket in range(self.buckets):
+                part = quoted(Path(beside) / f"{bucket}.parquet")
+                connection.execute(f"copy ({query(bucket)}) to {part} (format parquet, compression zstd)")
+            parts = quoted(Path(beside) / "*.parquet")
+            return self.write(connection, dataset, as_of, f"select * from read_parquet({parts})")
 
     def file(self, dataset: str, as_of: datetime) -> Path:
         """The Parquet file that holds a day of a dataset.
@@ -136,7 +150,7 @@ class Lake:
         Raises:
             LakeError: nobody has written that day.
         """
-        path = self._place(dataset, as_of) / "part.parquet"
+        path = self._place(dataset, as_of)
         if not path.exists():
             raise LakeError(
                 f"the lake has no {dataset} for {as_of:%Y-%m-%d} (looked for {path}).\n"
@@ -144,18 +158,26 @@ class Lake:
             )
         return path
 
+    def rows(self, dataset: str, as_of: datetime) -> str:
+        """SQL: a query that gives a day of a dataset.
+
+        Raises:
+            LakeError: nobody has written that day.
+        """
+        return f"select * from read_parquet({quoted(self.file(dataset, as_of))})"
+
     def read(self, dataset: str, as_of: datetime, *, select: str = "*") -> pa.Table:
         """A day of a dataset as an Arrow table; `select` is a SQL select list over it.
 
         Raises:
             LakeError: nobody has written that day.
         """
-        path = self.file(dataset, as_of)
+        rows = self.rows(dataset, as_of)
         with self.engine.connection() as connection:
-            return connection.sql(f"select {select} from read_parquet({quoted(path)})").to_arrow_table()
+            return connection.sql(f"select {select} from ({rows})").to_arrow_table()
 
     def _place(self, dataset: str, as_of: datetime) -> Path:
-        return self.root / dataset / f"as_of={as_of:%Y-%m-%d}"
+        return self.root / dataset / f"{as_of:%Y-%m-%d}.parquet"
 
     def _raw(self, table: Table) -> Path:
         return self.root / "raw" / table.name
@@ -184,7 +206,7 @@ def _known(table: Table, before: datetime) -> str:
     moment = f"timestamptz {quoted(before.isoformat())}"
     rows = f"from {name(table.name + '_history')} where day < cast({moment} as date) + 1 and {known_at(table)} < {moment}"
     if table.versioned_by is None:
-        return f"select {_columns(table)}, {known_at(table)} as known_at {rows}"
+        return f"select {_columns(table)}, {known_at(table)} as known_at, bucket {rows}"
     version = name(table.versioned_by)
     seen = f"({version} is null or {version} < {moment})"
     fixed = table.fixed or table.names
@@ -194,7 +216,7 @@ def _known(table: Table, before: datetime) -> str:
     keys = ", ".join(name(c) for c in table.key)
     exists = f"from {name(table.name + '_history')} where {known_at(table)} < {moment}"
     return (
-        f"select {kept}, {known_at(table)} as known_at {exists} qualify row_number() over (partition by {keys} "
+        f"select {kept}, {known_at(table)} as known_at, bucket {exists} qualify row_number() over (partition by {keys} "
         f"order by {seen} desc, case when {seen} then {version} end desc nulls last, {version}) = 1"
     )
 

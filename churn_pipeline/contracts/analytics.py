@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from churn_pipeline.contracts.raw import ID
-from churn_pipeline.contracts.spec import Column, Flag, Instant, Integer, Json, OneOf, Privacy, Real, Table, Text
+from churn_pipeline.contracts.spec import Column, Flag, Instant, Integer, Json, OneOf, Privacy, Real, Table, Text, View
 
 LABEL = Text(low=1, high=200)
 SENTENCE = Text(high=2000)
@@ -251,3 +251,14 @@ ANALYTICS_TABLES = (
     PREDICTION_ERRORS,
     ACTIONS,
 )
+
+SCORES_LATEST = View(
+    "scores_latest",
+    "The newest score of each trial that is still active. A trial counts as active if it was scored on the newest day "
+    "that was scored: who converted, ended or withdrew consent before that day is not in it.",
+    of=SCORES,
+    per="trial_id",
+    at="as_of",
+)
+
+ANALYTICS_VIEWS = (SCORES_LATEST,)

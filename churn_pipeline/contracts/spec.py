@@ -171,3 +171,14 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(f"table {self.name} has no column {name}; it has: {', '.join(self.names)}")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The newest rows of a table: of each `per`, the last by `at` among the rows of the newest day of `at`."""
+
+    name: str
+    meaning: str
+    of: Table
+    per: str
+    at: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from churn_pipeline.contracts.analytics import ANALYTICS_TABLES
+from churn_pipeline.contracts.lake import LAKE_TABLES
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Table
 
-TABLES: tuple[Table, ...] = (*RAW_TABLES, *ANALYTICS_TABLES)
+TABLES: tuple[Table, ...] = (*RAW_TABLES, *LAKE_TABLES, *ANALYTICS_TABLES)
 
 
 def table(name: str) -> Table:

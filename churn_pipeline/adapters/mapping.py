@@ -1,0 +1,154 @@
+"""Mapping files: how files with other names become the raw tables. What can be written is shown in docs/mapping.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.contracts.spec import Table
+
+CASTS = ("bigint", "boolean", "date", "decimal(18, 4)", "double", "timestamp", "varchar")
+
+
+class MappingError(Exception):
+    """A mapping file says something that cannot be meant; the message lists every offence."""
+
+
+def _as_list(given: Any) -> Any:
+    return [given] if isinstance(given, str) else given
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Files(_Strict):
+    """One or more files of the same shape, and how to read them if they are text."""
+
+    patterns: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = Field(alias="from", min_length=1)
+    delimiter: str = Field(",", description="One character, or `whitespace` for any run of blanks.")
+    header: bool = True
+    names: tuple[str, ...] = Field((), description="Names of the columns of files without a header.")
+    encoding: str = "utf-8"
+
+    @model_validator(mode="after")
+    def _readable(self) -> Files:
+        if self.delimiter != "whitespace" and (len(self.delimiter) != 1 or self.delimiter in '"\n\r'):
+            raise ValueError("delimiter: one character other than a quote or line break, or `whitespace`")
+        if self.header == bool(self.names):
+            raise ValueError("names: needed where `header: false`, and only there")
+        return self
+
+
+class Taken(_Strict):
+    """Where the values of one contract column come from: exactly one of column, constant and sql."""
+
+    column: str | None = None
+    constant: str | int | float | bool | None = None
+    sql: str | None = None
+    cast: str | None = None
+    format: str | None = Field(None, description="strptime format of a timestamp, e.g. `%d/%m/%Y %H:%M`.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, given: Any) -> Any:
+        return {"column": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Taken:
+        if len({"column", "constant", "sql"} & self.model_fields_set) != 1:
+            raise ValueError("say exactly one of `column`, `constant` and `sql` (a bare name means `column`)")
+        if self.format is not None and self.column is None:
+            raise ValueError("format: goes with `column`")
+        if self.cast is not None and self.cast not in CASTS:
+            raise ValueError(f"cast: one of {', '.join(CASTS)}")
+        return self
+
+
+class Mapped(_Strict):
+    """How one raw table is made: from files column by column, or by a whole SELECT over the named files."""
+
+    files: Files | None = None
+    columns: dict[str, Taken] = Field(default_factory=dict)
+    where: str | None = None
+    select: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files_beside(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        reading = {f.alias or key for key, f in Files.model_fields.items()}
+        beside = {key: value for key, value in given.items() if key in reading}
+        rest = {key: value for key, value in given.items() if key not in reading}
+        return {**rest, "files": beside} if beside else rest
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Mapped:
+        if (self.select is None) == (self.files is None):
+            raise ValueError("say either `from` (files) or `select` (a SELECT over the files named at the top)")
+        if self.select is not None and (self.columns or self.where):
+            raise ValueError("`columns` and `where` go with `from`; with `select`, write them into the SELECT")
+        return self
+
+
+class Mapping(_Strict):
+    """A mapping file. `business` and `settings` are read by the settings."""
+
+    business: str | None = None
+    settings: dict[str, Any] = Field(default_factory=dict)
+    files: dict[str, Files] = Field(default_factory=dict)
+    tables: dict[str, Mapped] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _in_the_contract(self) -> Mapping:
+        declared = {table.name: table for table in RAW_TABLES}
+        problems = [
+            f"tables.{name}: no such raw table; allowed: {', '.join(declared)}" for name in self.tables.keys() - declared
+        ]
+        for name in self.tables.keys() & declared:
+            problems += _unknown_columns(declared[name], self.tables[name])
+        if problems:
+            raise ValueError("\n".join(sorted(problems)))
+        return self
+
+
+def load_mapping(path: Path) -> Mapping:
+    """The mapping a file holds.
+
+    Raises:
+        MappingError: it is no YAML, or breaks the rules of a mapping; every offence with its key.
+    """
+    if not path.is_file():
+        raise MappingError(f"{path}: there is no such mapping file.\n  do: name an existing YAML file")
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise MappingError(f"{path}: not readable as YAML: {error}\n  do: fix the file at that place") from error
+    if not isinstance(document, dict):
+        raise MappingError(f"{path}: empty or not a mapping of keys.\n  allowed: {', '.join(Mapping.model_fields)}")
+    try:
+        return Mapping.model_validate(document)
+    except ValidationError as error:
+        raise MappingError(f"{path}: {error.error_count()} problems\n{_offences(error)}") from error
+
+
+def _unknown_columns(table: Table, mapped: Mapped) -> list[str]:
+    return [
+        f"tables.{table.name}.columns.{column}: no column of the contract; allowed: {', '.join(table.names)}"
+        for column in mapped.columns.keys() - set(table.names)
+    ]
+
+
+def _offences(error: ValidationError) -> str:
+    def line(offence: Any) -> str:
+        place = ".".join(str(part) for part in offence["loc"]) or "(top)"
+        message = offence["msg"].removeprefix("Value error, ").replace("\n", "\n    ")
+        return f"  {place}: {message}"
+
+    listed = "\n".join(line(offence) for offence in error.errors())
+    return f"{listed}\n  do: fix these keys; docs/mapping.md shows every feature with an example"

@@ -1,0 +1,168 @@
+"""Where the database is: one database per business, with one schema for each of those who keep tables in it.
+
+Without `CHURN_POSTGRES_URL` it lies on the embedded server, which the first who asks starts. With it, the same schemas
+are made inside the database it names; that database then belongs to one business, which is written on its schema
+`analytics`, so that a second business cannot write into the tables of the first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from churn_pipeline.adapters.embedded_postgres import running_server
+from churn_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg2.extensions
+
+SCHEMAS = {
+    "dagster": "Runs, events and schedules of Dagster.",
+    "mlflow": "Experiments, runs and registered models of MLflow.",
+    "optuna": "Studies of Optuna.",
+    "analytics": "",
+}
+PREPARING = 7_305_224_511_871_041
+"""Key of the advisory lock under which schemas are made (any constant)."""
+
+
+class DatabaseError(Exception):
+    """The database cannot be reached, or is not ours; says which and what to do."""
+
+
+def database_url(settings: Settings, *, schema: str | None = None, driver: str | None = None) -> str:
+    """The URL of this business's database, which is there and claimed when this returns. It holds the password.
+
+    Args:
+        settings: of this process; names the business and, optionally, the server.
+        schema: what unqualified names mean: `dagster`, `mlflow`, `optuna` or `analytics`.
+        driver: the scheme, for SQLAlchemy: `postgresql+psycopg2`.
+
+    Raises:
+        DatabaseError: the server cannot be reached, or the database belongs to another business.
+        EmbeddedPostgresError: the embedded server cannot be started.
+    """
+    if schema is not None and schema not in SCHEMAS:
+        raise ValueError(f"no schema {schema!r} is kept; there are: {', '.join(SCHEMAS)}")
+    if settings.postgres_url is None:
+        base = _embedded_database(settings)
+    else:
+        base = settings.postgres_url.get_secret_value()
+    _prepare(base, settings.business)
+    return located(base, schema=schema, driver=driver)
+
+
+def located(url: str, *, schema: str | None = None, driver: str | None = None) -> str:
+    """The same database under another scheme, with another search path.
+
+    >>> located("postgres://me@db/shop?sslmode=require", schema="mlflow", driver="postgresql+psycopg2")
+    'postgresql+psycopg2://me@db/shop?sslmode=require&options=-csearch_path%3Dmlflow'
+    """
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if schema is not None:
+        given = [word for word in query.get("options", "").split() if not word.startswith("-csearch_path=")]
+        query["options"] = " ".join([*given, f"-csearch_path={schema}"])
+    asked = f"?{urlencode(query, quote_via=quote, safe='')}" if query else ""
+    return f"{driver or 'postgresql'}://{parts.netloc}{parts.path}{asked}"
+
+
+def connect(url: str) -> psycopg2.extensions.connection:
+    """A psycopg2 connection.
+
+    Raises:
+        DatabaseError: the server does not answer or does not let us in.
+    """
+    import psycopg2
+
+    try:
+        return psycopg2.connect(located(url))
+    except psycopg2.OperationalError as error:
+        parts = urlsplit(url)
+        raise DatabaseError(
+            f"the database {parts.path.lstrip('/')} cannot be entered: {str(error).strip()}\n"
+            "  do: check CHURN_POSTGRES_URL (postgresql://user:password@host:port/database) and that the server runs"
+        ) from None
+
+
+def _embedded_database(settings: Settings) -> str:
+    import psycopg2
+
+    server = running_server(settings.data_dir)
+    database = f"churn_{settings.business}"
+    connection = connect(server.url())
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("select from pg_database where datname = %s", [database])
+            if cursor.fetchone() is None:
+                try:
+                    cursor.execute(f'create database "{database}"')
+                except (psycopg2.errors.DuplicateDatabase, psycopg2.errors.UniqueViolation):
+                    pass  # another process was quicker: it is there, as asked
+    finally:
+        connection.close()
+    return server.url(database)
+
+
+def _prepare(url: str, business: str) -> None:
+    """Make the schemas and claim the database; a look is enough where that has been done."""
+    connection = connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            found = _comments(connection)
+            if _missing(found) or found["analytics"] != _claim(business):
+                cursor.execute("select pg_advisory_xact_lock(%s)", [PREPARING])
+                _make_schemas(connection, business, url)
+    finally:
+        connection.close()
+
+
+def _make_schemas(connection: psycopg2.extensions.connection, business: str, url: str) -> None:
+    found = _comments(connection)
+    _refuse_if_taken(connection, found.get("analytics"), business, url)
+    with connection.cursor() as cursor:
+        for schema in _missing(found):
+            cursor.execute(f"create schema {schema}")
+            if SCHEMAS[schema]:
+                cursor.execute(f"comment on schema {schema} is %s", [SCHEMAS[schema]])
+        cursor.execute("comment on schema analytics is %s", [_claim(business)])
+
+
+def _refuse_if_taken(connection: psycopg2.extensions.connection, comment: str | None, business: str, url: str) -> None:
+    if comment == _claim(business):
+        return
+    database = urlsplit(url).path.lstrip("/")
+    do = "  do: make an empty database for this business and name it in CHURN_POSTGRES_URL"
+    prefix = _claim("").rstrip("`.")
+    if comment is not None and comment.startswith(prefix):
+        owner = comment.removeprefix(prefix).rstrip("`.")
+        raise DatabaseError(
+            f"database {database} belongs to business `{owner}`; this is business `{business}`, and one database holds one business.\n{do},\n"
+            f"      or set CHURN_BUSINESS={owner} if that is who you are"
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("select relname from pg_class where relnamespace = to_regnamespace('analytics') and relkind in ('r', 'p', 'v', 'm') order by 1 limit 5")
+        others = [name for (name,) in cursor.fetchall()]
+    if others:
+        raise DatabaseError(
+            f"database {database} has a schema analytics with tables that are not ours ({', '.join(others)}).\n{do}"
+        )
+
+
+def _comments(connection: psycopg2.extensions.connection) -> dict[str, str | None]:
+    """Those of our schemas that are there, and the comment on each."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select nspname, obj_description(oid, 'pg_namespace') from pg_namespace where nspname = any(%s)",
+            [list(SCHEMAS)],
+        )
+        return dict(cursor.fetchall())
+
+
+def _missing(found: dict[str, str | None]) -> list[str]:
+    return [schema for schema in SCHEMAS if schema not in found]
+
+
+def _claim(business: str) -> str:
+    return f"Tables that people read, of business `{business}`."

@@ -1,0 +1,61 @@
+"""Optuna's studies in PostgreSQL: the finished tuning trials of a search, kept where a killed process left them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import optuna
+
+ORDER = "order"
+"""User attribute of a tuning trial: its place in the search, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search for parameters, as far as it got.
+
+    A tuning trial is written when it is finished, in one transaction: a process killed at any moment leaves it whole or
+    not at all, and never one that runs for ever.
+    """
+
+    study: optuna.Study
+
+    def finished(self) -> list[optuna.trial.FrozenTrial]:
+        """The finished tuning trials in their order, without gaps.
+
+        Two processes in one search finish the same trials (tuning is deterministic), so the first of each place counts.
+        """
+        kept: dict[int, optuna.trial.FrozenTrial] = {}
+        for trial in self.study.get_trials(deepcopy=False):
+            kept.setdefault(trial.user_attrs[ORDER], trial)
+        whole = next((place for place in range(len(kept)) if place not in kept), len(kept))
+        return [kept[place] for place in range(whole)]
+
+    def keep(self, trial: optuna.trial.FrozenTrial) -> None:
+        """Write one finished tuning trial."""
+        self.study.add_trial(trial)
+
+
+@dataclass(frozen=True, slots=True)
+class Studies:
+    """Where searches are kept. `url` is a SQLAlchemy URL (psycopg2) whose search path is Optuna's own schema."""
+
+    url: str
+
+    @contextmanager
+    def search(self, name: str) -> Iterator[Search]:
+        """The search of that name, begun if nobody has; the connections are closed at the end."""
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        storage = optuna.storages.RDBStorage(self.url)
+        try:
+            study = optuna.create_study(study_name=name, storage=storage, direction="minimize", load_if_exists=True)
+            yield Search(study)
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()

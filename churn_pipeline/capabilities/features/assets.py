@@ -1,0 +1,45 @@
+"""Assets: what is known of each trial, as of a day."""
+
+import dagster as dg
+
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.capabilities.features import snapshots as features
+from churn_pipeline.contracts.lake import LABELS, LANDMARK_SNAPSHOTS, SNAPSHOTS, TRAINING_SET
+from churn_pipeline.core.featurize import features_version
+from churn_pipeline.orchestration.days import as_of
+from churn_pipeline.orchestration.table_asset import table_asset
+from churn_pipeline.settings import Settings
+
+GROUP = "features"
+RECORDS = ("trials", "events", "subscriptions", "touches", "assignments")
+
+
+@table_asset(SNAPSHOTS, group=GROUP, deps=RECORDS)
+def snapshots(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+    """Trials that have converted are no longer looked at; without consent to profiling a trial is not looked at."""
+    rows = features.write_running_snapshots(lake, as_of(context))
+    return dg.MaterializeResult(metadata={"dagster/row_count": rows, "features_version": features_version()})
+
+
+@table_asset(LANDMARK_SNAPSHOTS, group=GROUP, deps=RECORDS)
+def landmark_snapshots(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult:
+    """Label-blind: on which days a trial is looked at depends on its start and planned length alone."""
+    rows = features.write_landmark_snapshots(lake, as_of(context), settings.landmarks)
+    return dg.MaterializeResult(metadata={"dagster/row_count": rows, "features_version": features_version()})
+
+
+@table_asset(LABELS, group=GROUP, deps=("trials", "subscriptions"))
+def labels(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult:
+    """A label is final once the planned days and the days of grace have passed; before that there is none."""
+    rows = features.write_labels(lake, as_of(context), settings.grace_days)
+    return dg.MaterializeResult(metadata={"dagster/row_count": rows, "grace_days": settings.grace_days})
+
+
+@table_asset(TRAINING_SET, group=GROUP, deps=(LANDMARK_SNAPSHOTS.name, LABELS.name))
+def training_set(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+    """At each landmark only the trials that had not converted yet count: the population that is scored."""
+    return dg.MaterializeResult(metadata={"dagster/row_count": features.write_training_set(lake, as_of(context))})

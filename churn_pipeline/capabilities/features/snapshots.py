@@ -1,0 +1,60 @@
+"""Snapshots, labels and the training set of a day, computed in the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.contracts.lake import LABELS, LANDMARK_SNAPSHOTS, SNAPSHOTS, TRAINING_SET
+from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, SUBSCRIPTIONS, TOUCHES, TRIALS
+from churn_pipeline.core.clock import sql_instant
+from churn_pipeline.core.featurize import landmark_looks, running_looks, snapshots_query
+from churn_pipeline.core.labels import labels_query, training_set_query
+
+if TYPE_CHECKING:
+    import duckdb
+
+READ = (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS)
+
+
+def write_landmark_snapshots(lake: Lake, as_of: datetime, landmarks: tuple[int, ...]) -> int:
+    """Look at every trial on its landmark days up to `as_of`; gives the number of snapshots."""
+    return _write_snapshots(lake, LANDMARK_SNAPSHOTS.name, as_of, landmark_looks(landmarks, sql_instant(as_of)))
+
+
+def write_running_snapshots(lake: Lake, as_of: datetime) -> int:
+    """Look at every running trial as of `as_of`; gives the number of snapshots."""
+    return _write_snapshots(lake, SNAPSHOTS.name, as_of, running_looks(sql_instant(as_of)))
+
+
+def write_labels(lake: Lake, as_of: datetime, grace_days: int) -> int:
+    """Label every trial whose window has closed by `as_of`; gives the number of labels."""
+
+    def write(connection: duckdb.DuckDBPyConnection) -> int:
+        query = labels_query(sql_instant(as_of), grace_days) + " order by trial_id"
+        return lake.write(connection, LABELS.name, as_of, query)
+
+    return _knowing(lake, as_of, write)
+
+
+def write_training_set(lake: Lake, as_of: datetime) -> int:
+    """Join the landmark snapshots with the mature labels; gives the number of rows."""
+    query = training_set_query(lake.rows(LANDMARK_SNAPSHOTS.name, as_of), lake.rows(LABELS.name, as_of))
+    with lake.engine.connection() as connection:
+        return lake.write(connection, TRAINING_SET.name, as_of, query)
+
+
+def _write_snapshots(lake: Lake, dataset: str, as_of: datetime, looks: str) -> int:
+    def query(bucket: int) -> str:
+        return f"select * from ({snapshots_query(looks, bucket=bucket)}) order by started_at, trial_id, as_of"
+
+    return _knowing(lake, as_of, lambda connection: lake.write_buckets(connection, dataset, as_of, query))
+
+
+def _knowing(lake: Lake, as_of: datetime, write: Callable[[duckdb.DuckDBPyConnection], int]) -> int:
+    """Run `write` on a connection that sees the raw records known before `as_of`."""
+    with lake.engine.connection() as connection:
+        lake.known(connection, READ, before=as_of)
+        return write(connection)

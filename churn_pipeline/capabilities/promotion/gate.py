@@ -1,0 +1,175 @@
+"""The gate: whether a challenger takes over, judged on trials that neither model has seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from churn_pipeline.core.metrics import Interval, auc, ece, losses, paired_bootstrap
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+BASE_RATE = "base rate"
+
+
+class GateError(Exception):
+    """There is nothing to judge a challenger on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a challenger takes over. `min_gain` in nats of log loss; `min_conversions` are trials of either outcome."""
+
+    confidence: float
+    min_gain: float
+    min_conversions: int
+    resamples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is said about each row (snapshot) of the newest matured cohorts: probabilities, all of one length."""
+
+    trial_id: NDArray[np.object_]
+    converted: NDArray[np.bool_]
+    challenger: Numbers
+    compared: Numbers
+    floor: Numbers
+    base: Numbers
+
+    def __post_init__(self) -> None:
+        if not len(self.trial_id):
+            raise GateError(
+                "no matured trial is newer than what the models were fitted on, so nothing can be judged.\n"
+                "  do: wait until newer trials have matured, then train again"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the challenger takes over, and why. Log losses in nats; every trial counts once, by the mean of its rows."""
+
+    challenger: str
+    compared_with: str
+    gain: Interval
+    """Log loss, compared minus challenger: positive is better."""
+    trials: int
+    conversions: int
+    log_loss: float
+    compared_log_loss: float
+    base_log_loss: float
+    floor_log_loss: float
+    auc: float | None
+    compared_auc: float | None
+    ece: float
+    against: tuple[str, ...]
+    """What speaks against it; nothing means that it is promoted."""
+    remark: str = ""
+    """What a reader must know about the comparison itself."""
+
+    @property
+    def promote(self) -> bool:
+        """Whether the challenger takes over."""
+        return not self.against
+
+    def __str__(self) -> str:
+        way = "better" if self.gain.mid >= 0 else "worse"
+        found = (
+            f"log loss {way} by {abs(self.gain.mid):.3f} than {_named(self.compared_with)}, "
+            f"interval {self.gain.low:.3f}..{self.gain.high:.3f}, on {self.trials:,} trials ({self.conversions:,} conversions)"
+        )
+        decision = f"model {self.challenger} {'promoted' if self.promote else 'not promoted'}"
+        return "; ".join(filter(None, (f"{decision}: {found}", *self.against, self.remark)))
+
+    def row(self, *, as_of: datetime, run_id: str) -> dict[str, Any]:
+        """The verdict as a row of `model_verdicts`."""
+        return {
+            "as_of": as_of,
+            "model_version": self.challenger,
+            "compared_with": self.compared_with,
+            "promote": self.promote,
+            "verdict": str(self),
+            "trials": self.trials,
+            "conversions": self.conversions,
+            "log_loss": self.log_loss,
+            "compared_log_loss": self.compared_log_loss,
+            "base_log_loss": self.base_log_loss,
+            "floor_log_loss": self.floor_log_loss,
+            "gain": self.gain.mid,
+            "gain_low": self.gain.low,
+            "gain_high": self.gain.high,
+            "auc": self.auc,
+            "compared_auc": self.compared_auc,
+            "ece": self.ece,
+            "run_id": run_id,
+        }
+
+
+def judge(
+    rows: Judged, *, challenger: str, champion: str | None, rule: Rule, rng: np.random.Generator, remark: str = ""
+) -> Verdict:
+    """The verdict on version `challenger` against version `champion`, or against the base rate where there is none.
+
+    Promoted if the gain in log loss is real (lower end of its paired bootstrap interval over trials above
+    `rule.min_gain`, above 0 for a first model), the log loss is better than the base rate's and not worse than the
+    floor's, and there were enough trials of either outcome to tell.
+    """
+    groups, labels = rows.trial_id, rows.converted
+    loss = {name: losses(getattr(rows, name), labels) for name in ("challenger", "compared", "floor", "base")}
+    mean = {name: _mean(values, groups) for name, values in loss.items()}
+    gain = paired_bootstrap(
+        loss["compared"],
+        loss["challenger"],
+        groups=groups,
+        rng=rng,
+        resamples=rule.resamples,
+        confidence=rule.confidence,
+    )
+    trials, conversions = len(np.unique(groups)), len(np.unique(groups[labels]))
+    both = bool(labels.any() and not labels.all())
+    needed = rule.min_gain if champion else 0.0
+    return Verdict(
+        challenger=challenger,
+        compared_with=champion or BASE_RATE,
+        gain=gain,
+        trials=trials,
+        conversions=conversions,
+        log_loss=mean["challenger"],
+        compared_log_loss=mean["compared"],
+        base_log_loss=mean["base"],
+        floor_log_loss=mean["floor"],
+        auc=auc(rows.challenger, labels) if both else None,
+        compared_auc=auc(rows.compared, labels) if both and champion else None,
+        ece=ece(rows.challenger, labels),
+        against=_against(gain, mean, outcomes=(conversions, trials - conversions), needed=needed, rule=rule),
+        remark=remark,
+    )
+
+
+def _against(
+    gain: Interval, mean: dict[str, float], *, outcomes: tuple[int, int], needed: float, rule: Rule
+) -> tuple[str, ...]:
+    mine = mean["challenger"]
+    few = f"too few to judge: {rule.min_conversions} trials that converted and as many that did not are needed"
+    objections = (
+        (min(outcomes) < rule.min_conversions, few),
+        (gain.low <= needed, f"the interval's lower end is not above {needed:.3f}"),
+        (mine >= mean["base"], f"not better than the base rate ({mine:.4f} against {mean['base']:.4f})"),
+        (mine > mean["floor"], f"worse than the logistic regression ({mine:.4f} against {mean['floor']:.4f})"),
+    )
+    return tuple(sentence for holds, sentence in objections if holds)
+
+
+def _mean(values: Numbers, groups: NDArray[np.object_]) -> float:
+    _, code, count = np.unique(groups, return_inverse=True, return_counts=True)
+    return float((np.bincount(code, values) / count).mean())
+
+
+def _named(compared_with: str) -> str:
+    return f"the {BASE_RATE}" if compared_with == BASE_RATE else f"champion {compared_with}"

@@ -1,0 +1,135 @@
+"""The ledger of promotions: who was champion (canary, challenger) from when, by which verdict. Only ever appended to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+Role = Literal["champion", "canary", "challenger"]
+By = Literal["gate", "person", "rollback"]
+
+
+class LedgerError(Exception):
+    """The ledger does not hold what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One entry: from `from_as_of` on the model holds the role, until a later entry of the role begins."""
+
+    promotion_id: str
+    role: Role
+    model_version: str
+    from_as_of: datetime
+    replaced: str | None
+    by: By
+    verdict: str
+    decided_at: datetime
+    run_id: str
+
+    def row(self) -> dict[str, Any]:
+        """The entry as a row of `model_promotions`."""
+        return asdict(self)
+
+
+def read(rows: Iterable[Mapping[str, Any]]) -> tuple[Promotion, ...]:
+    """The ledger from rows of `model_promotions`, in the order in which it holds.
+
+    Of entries that begin on one day the one decided last comes last.
+    """
+    entries = (Promotion(**row) for row in rows)
+    return tuple(sorted(entries, key=lambda entry: (entry.from_as_of, entry.decided_at, entry.promotion_id)))
+
+
+def in_force(ledger: Sequence[Promotion], day: datetime, *, role: Role = "champion") -> Promotion | None:
+    """The entry that holds on a day; None before the first one began."""
+    begun = [entry for entry in ledger if entry.role == role and entry.from_as_of <= day]
+    return begun[-1] if begun else None
+
+
+def production_on(ledger: Sequence[Promotion], day: datetime) -> str | None:
+    """Which model was champion on a day; None before the first promotion."""
+    entry = in_force(ledger, day)
+    return entry.model_version if entry else None
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """Which model scores a day, and what a reader of those scores must know (empty: nothing special)."""
+
+    model_version: str | None
+    note: str = ""
+
+
+def scores_day(ledger: Sequence[Promotion], day: datetime) -> Scoring:
+    """Which model scores a day: its champion; for a day before the first promotion the newest champion, with a note.
+
+    Features of a past day are as they were known then, but a model that came later has learned from what came later:
+    such scores describe and must not be taken for a record of what would have been predicted.
+    """
+    then = production_on(ledger, day)
+    if then is not None:
+        return Scoring(then)
+    champions = [entry for entry in ledger if entry.role == "champion"]
+    if not champions:
+        return Scoring(None)
+    newest = champions[-1]
+    return Scoring(
+        newest.model_version,
+        f"scored afterwards: no model was in production yet, so model {newest.model_version}, "
+        f"champion since {newest.from_as_of:%Y-%m-%d}, scored this day",
+    )
+
+
+def entry(
+    ledger: Sequence[Promotion],
+    version: str,
+    *,
+    from_as_of: datetime,
+    by: By,
+    verdict: str,
+    decided_at: datetime,
+    run_id: str,
+    role: Role = "champion",
+) -> Promotion | None:
+    """The entry that makes `version` hold the role from a day on; None if it holds it then already."""
+    holds = in_force(ledger, from_as_of, role=role)
+    if holds is not None and holds.model_version == version:
+        return None
+    place = sum(entry.role == role for entry in ledger) + 1
+    return Promotion(
+        promotion_id=f"{role}-{place:04d}-model-{version}",
+        role=role,
+        model_version=version,
+        from_as_of=from_as_of,
+        replaced=holds.model_version if holds else None,
+        by=by,
+        verdict=verdict,
+        decided_at=decided_at,
+        run_id=run_id,
+    )
+
+
+def before(ledger: Sequence[Promotion], day: datetime) -> str:
+    """The champion to go back to on a day: the one that today's replaced. Going back again goes one further back.
+
+    Raises:
+        LedgerError: nobody is champion, or nobody was before.
+    """
+    reign: list[str] = []
+    for past in ledger:
+        if past.role != "champion" or past.from_as_of > day:
+            continue
+        if past.by == "rollback" and past.model_version in reign:
+            del reign[reign.index(past.model_version) + 1 :]
+        else:
+            reign.append(past.model_version)
+    if len(reign) < 2:
+        holds = f"model {reign[0]} is the first champion" if reign else "nobody is champion"
+        raise LedgerError(
+            f"there is no model to go back to on {day:%Y-%m-%d}: {holds}.\n"
+            "  do: promote a model by name: churn model list, then churn model promote VERSION"
+        )
+    return reign[-2]

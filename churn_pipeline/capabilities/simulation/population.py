@@ -1,0 +1,119 @@
+"""Who comes to try the product: what a company can know of a trial, and the traits that nobody sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_pipeline.capabilities.simulation.parameters import (
+    CHANNELS,
+    COUNTRIES,
+    GROWTH,
+    NO_CONSENT,
+    NULLS,
+    PLANS,
+    SECTORS,
+    START_WEEKDAYS,
+    Parameters,
+)
+
+Whole = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+SECOND = 1_000
+DAY = 86_400 * SECOND
+"""Moments are whole milliseconds since 1970 (UTC)."""
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """The trials in order of their start; one entry a trial in every array. Attributes are places in their lists."""
+
+    started: Whole
+    """Moment the trial started."""
+    trial_days: Whole
+    plan: Whole
+    channel: Whole
+    sector: Whole
+    country: Whole
+    company_size: Whole
+    """Employees."""
+    consent: Flags
+    known: dict[str, Flags]
+    """Whether the company knows the attribute, by attribute that may be null."""
+    intent: Floats
+    """Hidden: how much they want to solve the problem now."""
+    fit: Floats
+    """Hidden: how well the product suits them."""
+    team: Floats
+    """Hidden: how much this is the work of a team."""
+    habit: Floats
+    """Hidden: how often they would come anyway; changes usage, and never the outcome."""
+
+    def __len__(self) -> int:
+        return len(self.started)
+
+    @property
+    def ends(self) -> Whole:
+        """Moment of the planned end of each trial."""
+        return self.started + self.trial_days * DAY
+
+
+def draw_population(parameters: Parameters, rng: np.random.Generator) -> Population:
+    """Every trial that starts within the span of the world, whatever `until` is."""
+    n = parameters.trials
+    sector, channel, country = (
+        rng.choice(len(kinds), n, p=_shares([kind.share for kind in kinds])) for kinds in (SECTORS, CHANNELS, COUNTRIES)
+    )
+    size = np.clip(np.exp(3.2 + 1.5 * rng.standard_normal(n)), 1, 20_000).astype(np.int64)
+    fit = np.array([s.fit for s in SECTORS])[sector] + suits(size) + 0.65 * rng.standard_normal(n)
+    intent = np.array([c.intent for c in CHANNELS])[channel] + 0.2 * fit + 0.95 * rng.standard_normal(n)
+    return Population(
+        started=_starts(parameters, np.array([c.ahead for c in COUNTRIES])[country], rng),
+        trial_days=np.where(rng.random(n) < parameters.long_share, 30, 14),
+        plan=np.searchsorted([2.5, 4.8], np.log(size) + 0.6 * rng.standard_normal(n)).clip(0, len(PLANS) - 1),
+        channel=channel,
+        sector=sector,
+        country=country,
+        company_size=size,
+        consent=rng.random(n) >= NO_CONSENT,
+        known={name: rng.random(n) >= share for name, share in NULLS.items()},
+        intent=intent,
+        fit=fit,
+        team=0.4 * fit + 0.5 * (np.log(size) - 3.2) / 1.5 + 0.7 * rng.standard_normal(n),
+        habit=0.2 * rng.standard_normal(n),
+    )
+
+
+def suits(size: Whole) -> Floats:
+    """What a company's size adds to its fit: most around 70 employees, less for the very small and the very large."""
+    return 0.5 - 0.25 * (np.log(size) - np.log(70)) ** 2 / 1.5**2
+
+
+def working_hours(n: int, ahead: Whole, rng: np.random.Generator) -> Whole:
+    """Milliseconds into a UTC day of `n` visits, around mid-morning and mid-afternoon, `ahead` hours before UTC."""
+    local = np.where(rng.random(n) < 0.5, 10.4, 15.0) + 2.2 * rng.standard_normal(n)
+    return ((local - ahead) % 24 * 3_600 * SECOND).astype(np.int64) % DAY
+
+
+def _starts(parameters: Parameters, ahead: Whole, rng: np.random.Generator) -> Whole:
+    """Moments of start, ascending: more on workdays, and more from year to year."""
+    first = (parameters.first_day - EPOCH).days
+    days = first + np.arange(parameters.days)
+    weight = np.array(START_WEEKDAYS)[weekday(days)] * np.exp(GROWTH * np.arange(parameters.days) / 365)
+    day = rng.choice(days, parameters.trials, p=_shares(weight))
+    return np.sort(day * DAY + working_hours(parameters.trials, ahead, rng))
+
+
+def weekday(days: Whole) -> Whole:
+    """Weekday (Monday = 0) of days since 1970-01-01, which was a Thursday."""
+    return (days + 3) % 7
+
+
+def _shares(weights: list[float] | Floats) -> Floats:
+    return np.asarray(weights) / np.sum(weights)

@@ -1,0 +1,258 @@
+"""The boosting libraries that compete: where each is searched for parameters, and how it is fitted.
+
+One thread and fixed seeds, so that the same rows give the same bytes. Histograms have 63 bins: on usage counts that costs
+nothing that a test cohort can see, and a fit takes a third of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from churn_pipeline.capabilities.training.tuning import Parameter, watcher
+
+if TYPE_CHECKING:
+    import numpy as np
+    import optuna
+    from numpy.typing import NDArray
+
+    from churn_pipeline.core.members import Member
+
+    Matrix = NDArray[np.float64]
+
+BINS = 63
+MOST_ROUNDS = 400
+PATIENCE = 30
+"""Rounds without a better loss on validation after which a fit stops."""
+
+Watch = Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class Material:
+    """Encoded rows and labels to fit on, and those that say when to stop."""
+
+    x: Matrix
+    y: Matrix
+    x_validation: Matrix
+    y_validation: Matrix
+    cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """Binned rows by library: binning costs more than a small fit, and all tuning trials share it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A fit that stopped by itself: the member, its rounds, and its log loss on validation."""
+
+    member: Member
+    rounds: int
+    loss: float
+
+
+class Booster(Protocol):
+    """A boosting library as training sees it."""
+
+    name: str
+    first: Mapping[str, Parameter]
+    """Where the search begins: the parameters a careful person would take."""
+
+    def suggest(self, trial: optuna.Trial) -> dict[str, Parameter]:
+        """The parameters of a tuning trial."""
+        ...
+
+    def fit_stopped(self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None) -> Stopped:
+        """A fit that stops when validation does; `watch` is told the loss after every round."""
+        ...
+
+    def fit(self, x: Matrix, y: Matrix, parameters: Mapping[str, Parameter], *, rounds: int) -> Member:
+        """A fit of so many rounds."""
+        ...
+
+
+def objective(booster: Booster, material: Material) -> Callable[[optuna.Trial], float]:
+    """What a tuning trial does: fit with what it suggests, and give the log loss on validation."""
+
+    def loss(trial: optuna.Trial) -> float:
+        stopped = booster.fit_stopped(material, booster.suggest(trial), watcher(trial))
+        trial.set_user_attr("rounds", stopped.rounds)
+        return stopped.loss
+
+    return loss
+
+
+@dataclass(frozen=True)
+class XGBoost:
+    """XGBoost (Chen and Guestrin 2016), histogram trees."""
+
+    seed: int
+    name: str = "xgboost"
+
+    @cached_property
+    def first(self) -> Mapping[str, Parameter]:
+        """Shallow trees, a little randomness."""
+        return {
+            "learning_rate": 0.1,
+            "max_depth": 4,
+            "min_child_weight": 10.0,
+            "subsample": 0.8,
+            "colsample_bytree": 0.7,
+            "reg_lambda": 5.0,
+        }
+
+    def suggest(self, trial: optuna.Trial) -> dict[str, Parameter]:
+        """The parameters of a tuning trial."""
+        return {
+            "learning_rate": trial.suggest_float("learning_rate", 0.06, 0.2, log=True),
+            "max_depth": trial.suggest_int("max_depth", 2, 6),
+            "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 100.0, log=True),
+            "subsample": trial.suggest_float("subsample", 0.6, 1.0),
+            "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
+            "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 100.0, log=True),
+        }
+
+    def fit_stopped(self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None) -> Stopped:
+        """A fit that stops when validation does; `watch` is told the loss after every round."""
+        import xgboost
+
+        from churn_pipeline.core.members.xgboost import XGBoostMember
+
+        rows, judged = self._binned(material)
+        booster = xgboost.train(
+            self._all(parameters),
+            rows,
+            MOST_ROUNDS,
+            evals=[(judged, "validation")],
+            early_stopping_rounds=PATIENCE,
+            verbose_eval=False,
+            callbacks=[_told(watch)] if watch else None,
+        )
+        return Stopped(XGBoostMember.of(booster), int(booster.best_iteration) + 1, float(booster.best_score))
+
+    def fit(self, x: Matrix, y: Matrix, parameters: Mapping[str, Parameter], *, rounds: int) -> Member:
+        """A fit of so many rounds."""
+        import xgboost
+
+        from churn_pipeline.core.members.xgboost import XGBoostMember
+
+        rows = xgboost.QuantileDMatrix(x, y, max_bin=BINS, nthread=1)
+        return XGBoostMember.of(xgboost.train(self._all(parameters), rows, rounds, verbose_eval=False))
+
+    def _all(self, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+        fixed = {
+            "objective": "binary:logistic",
+            "eval_metric": "logloss",
+            "tree_method": "hist",
+            "max_bin": BINS,
+            "seed": self.seed % 2**31,
+            "nthread": 1,
+        }
+        return {**fixed, **parameters}
+
+    @staticmethod
+    def _binned(material: Material) -> Any:
+        import xgboost
+
+        if "xgboost" not in material.cache:
+            rows = xgboost.QuantileDMatrix(material.x, material.y, max_bin=BINS, nthread=1)
+            judged = xgboost.QuantileDMatrix(
+                material.x_validation, material.y_validation, max_bin=BINS, ref=rows, nthread=1
+            )
+            material.cache["xgboost"] = (rows, judged)
+        return material.cache["xgboost"]
+
+
+@dataclass(frozen=True)
+class LightGBM:
+    """LightGBM (Ke et al. 2017), leaf-wise trees."""
+
+    seed: int
+    name: str = "lightgbm"
+
+    @cached_property
+    def first(self) -> Mapping[str, Parameter]:
+        """Small trees, a little randomness."""
+        return {
+            "learning_rate": 0.1,
+            "num_leaves": 15,
+            "min_data_in_leaf": 60,
+            "bagging_fraction": 0.8,
+            "feature_fraction": 0.7,
+            "lambda_l2": 5.0,
+        }
+
+    def suggest(self, trial: optuna.Trial) -> dict[str, Parameter]:
+        """The parameters of a tuning trial."""
+        return {
+            "learning_rate": trial.suggest_float("learning_rate", 0.06, 0.2, log=True),
+            "num_leaves": trial.suggest_int("num_leaves", 4, 48, log=True),
+            "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 10, 300, log=True),
+            "bagging_fraction": trial.suggest_float("bagging_fraction", 0.6, 1.0),
+            "feature_fraction": trial.suggest_float("feature_fraction", 0.3, 1.0),
+            "lambda_l2": trial.suggest_float("lambda_l2", 0.1, 100.0, log=True),
+        }
+
+    def fit_stopped(self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None) -> Stopped:
+        """A fit that stops when validation does; `watch` is told the loss after every round."""
+        import lightgbm
+
+        from churn_pipeline.core.members.lightgbm import LightGBMMember
+
+        rows, judged = self._binned(material)
+        callbacks: list[Callable[..., Any]] = [lightgbm.early_stopping(PATIENCE, verbose=False)]
+        if watch:
+            callbacks.insert(0, lambda env: watch(env.iteration + 1, float(env.evaluation_result_list[0][2])))
+        booster = lightgbm.train(
+            self._all(parameters), rows, MOST_ROUNDS, valid_sets=[judged], valid_names=["validation"], callbacks=callbacks
+        )
+        loss = float(booster.best_score["validation"]["binary_logloss"])
+        return Stopped(LightGBMMember.of(booster), int(booster.best_iteration), loss)
+
+    def fit(self, x: Matrix, y: Matrix, parameters: Mapping[str, Parameter], *, rounds: int) -> Member:
+        """A fit of so many rounds."""
+        import lightgbm
+
+        from churn_pipeline.core.members.lightgbm import LightGBMMember
+
+        rows = lightgbm.Dataset(x, y, params=self._fixed())
+        return LightGBMMember.of(lightgbm.train(self._all(parameters), rows, rounds))
+
+    def _all(self, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+        learning = {"objective": "binary", "metric": "binary_logloss", "bagging_freq": 1, "seed": self.seed % 2**31}
+        return {**learning, **self._fixed(), **parameters}
+
+    @staticmethod
+    def _fixed() -> dict[str, Any]:
+        """What the binned rows and the fit have to agree on."""
+        return {
+            "max_bin": BINS,
+            "feature_pre_filter": False,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": 1,
+            "verbosity": -1,
+        }
+
+    @classmethod
+    def _binned(cls, material: Material) -> Any:
+        import lightgbm
+
+        if "lightgbm" not in material.cache:
+            rows = lightgbm.Dataset(material.x, material.y, params=cls._fixed(), free_raw_data=False)
+            judged = rows.create_valid(material.x_validation, material.y_validation)
+            material.cache["lightgbm"] = (rows, judged)
+        return material.cache["lightgbm"]
+
+
+def _told(watch: Watch) -> Any:
+    import xgboost
+
+    class Told(xgboost.callback.TrainingCallback):  # type: ignore[misc] # xgboost has no types
+        """Tells the loss on validation after every round."""
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            watch(epoch + 1, float(evals_log["validation"]["logloss"][-1]))
+            return False
+
+    return Told()

@@ -1,0 +1,124 @@
+"""Tables and features -> the data dictionary, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from churn_pipeline.contracts.features.feature import Feature, NamedCounts
+from churn_pipeline.contracts.spec import (
+    Column,
+    Counts,
+    Door,
+    Flag,
+    Instant,
+    Integer,
+    Json,
+    Money,
+    OneOf,
+    Privacy,
+    Real,
+    Table,
+    Text,
+    Type,
+)
+
+CHAPTERS = {
+    Door.RAW: ("Door 1: raw tables", "What a company brings, as files or through a mapping."),
+    Door.LAKE: ("Between the doors", "Parquet in the lake, one file a day."),
+    Door.ANALYTICS: ("Door 2: tables to read", "PostgreSQL, schema `analytics`. The same words stand in the database itself."),
+}
+
+
+def dictionary(tables: Iterable[Table], features: Iterable[Feature], named: Iterable[NamedCounts]) -> str:
+    """The whole dictionary as one Markdown text."""
+    tables = tuple(tables)
+    chapters = [
+        f"## {title}\n\n{about}\n\n" + "\n".join(table_text(t) for t in tables if t.door is door)
+        for door, (title, about) in CHAPTERS.items()
+    ]
+    return "\n".join(
+        (
+            "# Data dictionary\n\nGenerated from the contracts by `churn docs`; do not edit. All instants are UTC.\n",
+            *chapters,
+            features_text(features, named),
+        )
+    )
+
+
+def table_text(table: Table) -> str:
+    """One table: what it is, its key, its columns."""
+    facts = [f"Key: {', '.join(f'`{name}`' for name in table.key)}."]
+    if table.door is Door.RAW:
+        facts.append(f"Presence: {table.presence.value.replace('_', ' ')}.")
+    if table.known_at:
+        facts.append(f"Known at: the later of {', '.join(f'`{name}`' for name in table.known_at)}.")
+    if table.append_only:
+        facts.append("Append-only.")
+    rows = "\n".join(_row(column) for column in table.columns)
+    return (
+        f"### {table.name}\n\n{table.meaning} {' '.join(facts)}\n\n"
+        f"| column | type | null | meaning |\n|---|---|---|---|\n{rows}\n"
+    )
+
+
+def features_text(features: Iterable[Feature], named: Iterable[NamedCounts]) -> str:
+    """The features: family, unit, window, meaning, what a null means, what a source must have."""
+    rows = [
+        f"| `{f.name}` | {f.family} | {f.unit} | {f.window if f.source != 'trial' else ''} | {_plain(f.meaning)} "
+        f"| {f.absent or 'never'} | {', '.join(f'`{need}`' for need in f.needs)} |"
+        for f in features
+    ]
+    rows += [
+        f"| `{n.prefix}<name>` | {n.family} | times | since the start | {_plain(n.meaning)} | never "
+        f"| {', '.join(f'`{need}`' for need in n.needs)} |"
+        for n in named
+    ]
+    return (
+        "## Features\n\nWhat a snapshot knows of a trial; a feature falls away where the source lacks what it needs.\n\n"
+        "| feature | family | unit | window | meaning | null means | needs |\n|---|---|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _row(column: Column) -> str:
+    privacy = "" if column.privacy is Privacy.NONE else f" ({column.privacy.value})"
+    unit = f" Unit: {column.unit}." if column.unit else ""
+    null = f"yes: {column.absent}" if column.null else "no"
+    return f"| {column.name} | {type_text(column.type)} | {null} | {_plain(column.meaning)}{unit}{privacy} |"
+
+
+def type_text(type_: Type) -> str:
+    """A declared type with its bounds, in words."""
+    match type_:
+        case Integer(low, high):
+            return "integer" + _bounds(low, high)
+        case Real(low, high):
+            return "double" + _bounds(low, high)
+        case Money(low):
+            return "decimal" + _bounds(low, None)
+        case Instant():
+            return "timestamp"
+        case Flag():
+            return "boolean"
+        case OneOf(words):
+            return " or ".join(f"`{word}`" for word in words)
+        case Json():
+            return "JSON text"
+        case Counts():
+            return "map of counts"
+        case Text(high, low, pattern):
+            shape = f" like `{pattern}`" if pattern else ""
+            return "text" + shape + (f" of {low}..{high} characters" if high and not pattern else "")
+
+
+def _bounds(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" {low:g}..{high:g}"
+    if low is not None:
+        return f" >= {low:g}"
+    return f" <= {high:g}" if high is not None else ""
+
+
+def _plain(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,71 @@
+"""Between the doors: what the lake holds for a day, besides the raw records."""
+
+from __future__ import annotations
+
+from churn_pipeline.contracts.analytics import TRIAL
+from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
+from churn_pipeline.contracts.features.feature import Feature
+from churn_pipeline.contracts.raw import ID
+from churn_pipeline.contracts.spec import Column, Counts, Door, Flag, Instant, Integer, Json, Privacy, Real, Table, Text
+
+SNAPSHOT_KEYS = (
+    TRIAL,
+    Column("account_id", ID, "The account on trial.", privacy=Privacy.PSEUDONYM),
+    Column("as_of", Instant(), "The moment the trial is looked at: only what was known before it counts."),
+    Column("started_at", Instant(), "Start of the trial."),
+    Column("trial_days", Integer(1, 365), "Planned length when it started.", unit="days"),
+    Column("trial_day", Integer(0, 366), "Midnights passed since the trial started.", unit="days"),
+    Column("assigned", Json(), "Experiment -> arm, as drawn by then.", null=True, absent="in no experiment"),
+)
+
+
+def _feature_column(feature: Feature) -> Column:
+    kind = Text() if feature.kind == "category" else Real()
+    return Column(
+        feature.name, kind, feature.meaning, null=bool(feature.absent), absent=feature.absent, unit=feature.unit
+    )
+
+
+FEATURE_COLUMNS = (
+    *(_feature_column(f) for f in FEATURES if f.name not in {c.name for c in SNAPSHOT_KEYS}),
+    *(Column(n.name, Counts(), n.meaning, null=True, absent="nothing done yet") for n in NAMED_COUNTS),
+)
+
+SNAPSHOTS = Table(
+    "snapshots",
+    "The running trials of the day, each looked at as of its midnight, with every feature.",
+    door=Door.LAKE,
+    key=("as_of", "trial_id"),
+    columns=(*SNAPSHOT_KEYS, *FEATURE_COLUMNS),
+)
+
+LANDMARK_SNAPSHOTS = Table(
+    "landmark_snapshots",
+    "Every trial as it was at its landmark days: the same snapshots the daily runs would have made then.",
+    door=Door.LAKE,
+    key=("as_of", "trial_id"),
+    columns=SNAPSHOTS.columns,
+)
+
+LABELS = Table(
+    "labels",
+    "What became of each trial whose window has closed.",
+    door=Door.LAKE,
+    key=("trial_id",),
+    columns=(
+        TRIAL,
+        Column("converted", Flag(), "Whether a subscription started within trial_days + grace_days of the start."),
+        Column("converted_at", Instant(), "When.", null=True, absent="did not convert"),
+        Column("matured_at", Instant(), "When the window had closed and the label became final."),
+    ),
+)
+
+TRAINING_SET = Table(
+    "training_set",
+    "Landmark snapshots of matured trials that had not converted by then, with their label.",
+    door=Door.LAKE,
+    key=("as_of", "trial_id"),
+    columns=(*SNAPSHOTS.columns, LABELS.column("converted")),
+)
+
+LAKE_TABLES = (SNAPSHOTS, LANDMARK_SNAPSHOTS, LABELS, TRAINING_SET)

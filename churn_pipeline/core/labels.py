@@ -1,0 +1,34 @@
+"""What became of a trial, once its window has closed."""
+
+from __future__ import annotations
+
+
+def labels_query(as_of: str, grace_days: int) -> str:
+    """SQL: trial_id, converted, converted_at, matured_at of every trial whose label is mature at the instant `as_of`.
+
+    Converted means that a subscription started within `trial_days` + `grace_days` of the start. The label is mature once
+    that window has closed; trials still open at `as_of` (a SQL expression) have no row. Reads the relations `trials` and
+    `subscriptions` as they were known before `as_of`.
+    """
+    return f"""
+with closed as (
+  select trial_id, started_at + (trial_days + {grace_days}) * interval 1 day as matured_at from trials
+  where started_at + (trial_days + {grace_days}) * interval 1 day <= {as_of}
+),
+first_subscription as (select trial_id, min(started_at) as started_at from subscriptions group by trial_id)
+select c.trial_id, coalesce(s.started_at < c.matured_at, false) as converted,
+  case when s.started_at < c.matured_at then s.started_at end as converted_at, c.matured_at
+from closed c left join first_subscription s using (trial_id)
+"""
+
+
+def training_set_query(snapshots: str, labels: str) -> str:
+    """SQL: the landmark snapshots of matured trials with their label, without those that had converted by then.
+
+    A trial that has converted is no longer scored, so it is not trained or judged on either: at each landmark only the
+    trials at risk count (landmarking: van Houwelingen 2007, Scandinavian Journal of Statistics 34:70-85).
+    """
+    return (
+        f"select s.*, l.converted from ({snapshots}) s join ({labels}) l using (trial_id) "
+        "where l.converted_at is null or l.converted_at >= s.as_of order by s.started_at, s.trial_id, s.trial_day"
+    )

@@ -1,0 +1,71 @@
+"""A gradient-boosted model of LightGBM (Ke et al. 2017), explained by path-dependent TreeSHAP (Lundberg et al. 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from churn_pipeline.core.members import MemberError
+
+if TYPE_CHECKING:
+    import lightgbm
+    from numpy.typing import NDArray
+
+FILE = "lightgbm.txt"
+
+
+@dataclass(frozen=True)
+class LightGBMMember:
+    """A binary booster, kept as its model text."""
+
+    name: ClassVar[str] = "lightgbm"
+    library: ClassVar[str] = "lightgbm"
+
+    model: str
+    n_jobs: int = 1
+
+    @classmethod
+    def of(cls, booster: lightgbm.Booster, *, n_jobs: int = 1) -> Self:
+        """The booster up to its best round, if early stopping named one.
+
+        Raises:
+            MemberError: the booster does not give log-odds of two classes.
+        """
+        text = booster.model_to_string(num_iteration=booster.best_iteration if booster.best_iteration > 0 else -1)
+        objective = next((line for line in text.splitlines() if line.startswith("objective=")), "objective=none")
+        if not objective.startswith("objective=binary") or "sigmoid:1" not in objective.split():
+            raise MemberError(f"LightGBM model has {objective}; allowed: objective=binary sigmoid:1")
+        return cls(text, n_jobs)
+
+    @cached_property
+    def booster(self) -> lightgbm.Booster:
+        """The loaded booster."""
+        import lightgbm
+
+        return lightgbm.Booster(model_str=self.model)
+
+    def margin(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds: (rows,)."""
+        if not len(x):
+            return np.zeros(0)
+        return np.asarray(self.booster.predict(x, raw_score=True, num_threads=self.n_jobs), dtype=np.float64)
+
+    def contributions(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Base (the mean margin by the trees' own counts) and SHAP values (rows, encoded columns)."""
+        # the base is the same for every row; a row of nothing gives it where there are no rows
+        given = x if len(x) else np.full((1, x.shape[1]), np.nan)
+        values = np.asarray(self.booster.predict(given, pred_contrib=True, num_threads=self.n_jobs), dtype=np.float64)
+        return float(values[0, -1]), values[: len(x), :-1]
+
+    def files(self) -> dict[str, bytes]:
+        """The model as LightGBM's text."""
+        return {FILE: self.model.encode()}
+
+    @classmethod
+    def read(cls, files: Mapping[str, bytes]) -> Self:
+        """The model of `files`."""
+        return cls(files[FILE].decode())

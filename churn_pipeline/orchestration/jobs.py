@@ -1,0 +1,39 @@
+"""The jobs a person starts or a schedule runs, as selections of assets."""
+
+import dagster as dg
+
+WRITES = {"churn/writes": "day"}
+"""Runs with this tag go one at a time (dagster.yaml): two runs cannot write one day."""
+
+RECORDS = dg.AssetSelection.groups("simulation", "ingestion", "validation")
+MODEL = dg.AssetSelection.assets("landmark_snapshots", "labels", "training_set") | dg.AssetSelection.groups(
+    "training", "promotion"
+)
+SCORES = dg.AssetSelection.assets("snapshots", "labels") | dg.AssetSelection.groups("scoring", "monitoring")
+
+everything = dg.define_asset_job(
+    "everything",
+    selection=RECORDS | MODEL | SCORES,
+    description="The whole chain: read, check, learn, decide, score, watch.",
+    tags=WRITES,
+)
+daily_scoring = dg.define_asset_job(
+    "daily_scoring",
+    selection=RECORDS | SCORES,
+    description="Read what is new, score every running trial, watch how good the scores were.",
+    tags=WRITES,
+)
+retrain = dg.define_asset_job(
+    "retrain",
+    selection=RECORDS | MODEL,
+    description="Read what is new, train a challenger, let the gate decide whether it becomes the champion.",
+    tags=WRITES,
+)
+rescore = dg.define_asset_job(
+    "rescore",
+    selection=SCORES,
+    description="Score a past day again, as it was known then, from the records that are in the lake.",
+    tags=WRITES,
+)
+
+JOBS = (everything, daily_scoring, retrain, rescore)

@@ -1,0 +1,282 @@
+"""The pictures people see in the UI: one style, 700 pixels wide, as PNG bytes.
+
+Every picture says its finding in the title, its sample in the axis, and its doubt as an interval.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from churn_pipeline.core.metrics import Interval, auc, ece, reliability
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike, NDArray
+
+WIDTH, DOTS = 7.0, 100
+"""Inches and dots an inch: 700 pixels."""
+
+INK, QUIET, GRID = "#1f2933", "#7b8794", "#e4e7eb"
+BLUE, RED, GREEN, AMBER = "#2563a8", "#c8553d", "#2e8b6f", "#b7791f"
+"""Told apart by colour-blind readers too, and by lightness in print."""
+
+STYLE: Mapping[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.framealpha": 0.9,
+    "legend.edgecolor": "white",
+    "lines.linewidth": 2.0,
+    "lines.solid_capstyle": "round",
+}
+MOST_BARS = 20
+Z = 1.96
+
+
+def as_markdown_image(png: bytes, words: str = "") -> str:
+    """A picture as Markdown that needs no server: a data URI. `words` is what a reader without pictures gets.
+
+    >>> as_markdown_image(b"png", "the ROC curve")
+    '![the ROC curve](data:image/png;base64,cG5n)'
+    """
+    return f"![{words}](data:image/png;base64,{b64encode(png).decode()})"
+
+
+def roc(labels: ArrayLike, scores: ArrayLike, *, compared: Mapping[str, ArrayLike] | None = None) -> bytes:
+    """The ROC curve of scores, beside those of others on the same labels.
+
+    Raises:
+        MetricError: only one of the labels occurs.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
+        for (name, values), colour in zip((compared or {}).items(), (AMBER, GREEN, RED, QUIET), strict=False):
+            axes.plot(*_roc(labels, values), color=colour, linewidth=1.5, label=f"{name}: {auc(values, labels):.3f}")
+        false, true = _roc(labels, scores)
+        axes.plot(false, true, color=BLUE, label=f"these scores: {auc(scores, labels):.3f}")
+        axes.fill_between(false, true, color=BLUE, alpha=0.08, linewidth=0)
+        axes.set(
+            xlim=(-0.01, 1.01),
+            ylim=(-0.01, 1.01),
+            aspect="equal",
+            title=f"Area under the ROC curve {auc(scores, labels):.3f}",
+        )
+        axes.set(xlabel="share of the lost trials above the cut", ylabel="share of the converted above it")
+        if compared:
+            axes.legend(loc="lower right")
+
+    return _png(draw, height=5.0)
+
+
+def calibration(labels: ArrayLike, scores: ArrayLike, *, bins: int = 10) -> bytes:
+    """What was said against what came true, in bins of equal mass with 95 % intervals (Wilson 1927) and their counts."""
+    found = reliability(scores, labels, bins=bins)
+    low, high = wilson(found.observed, found.rows)
+
+    def draw(figure: Figure) -> None:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        above.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
+        above.errorbar(
+            found.predicted,
+            found.observed,
+            yerr=[np.maximum(found.observed - low, 0), np.maximum(high - found.observed, 0)],
+            color=BLUE,
+            marker="o",
+            markersize=5,
+            linewidth=1.5,
+            elinewidth=1.2,
+            capsize=3,
+        )
+        above.set(ylim=(-0.02, 1.02), ylabel="share that converted")
+        above.set_title(f"Calibration: off by {ece(scores, labels, bins=bins):.3f} on average (ECE)")
+        for said, top, rows in zip(found.predicted, high, found.rows, strict=True):
+            above.annotate(
+                f"{rows:,}",
+                (said, min(top, 0.98)),
+                (0, 4),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+                color=QUIET,
+            )
+        below.hist(np.asarray(scores, dtype=np.float64), bins=np.linspace(0, 1, 41).tolist(), color=BLUE, alpha=0.5)
+        below.set(xlim=(-0.01, 1.01), xlabel=f"score, {int(found.rows.sum()):,} of them", ylabel="scores")
+        below.grid(axis="x", visible=False)
+
+    return _png(draw, height=5.4)
+
+
+def score_histogram(scores: ArrayLike, thresholds: tuple[float, float]) -> bytes:
+    """How many trials have which score, in the colours of the buckets; `thresholds` are the ends of at_risk and middle."""
+    values = np.asarray(scores, dtype=np.float64)
+    at_risk, hot = thresholds
+    buckets = (
+        ("at risk", values < at_risk, RED),
+        ("middle", (values >= at_risk) & (values <= hot), QUIET),
+        ("hot", values > hot, GREEN),
+    )
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        edges = np.linspace(0, 1, 41).tolist()
+        chosen = [values[chosen] for _, chosen, _ in buckets]
+        labels = [f"{name}: {int(rows.sum()):,} ({_percent(rows)})" for name, rows, _ in buckets]
+        axes.hist(chosen, bins=edges, stacked=True, color=[c for _, _, c in buckets], label=labels, rwidth=0.92)
+        for threshold in thresholds:
+            axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (4, 4)))
+        axes.set(
+            xlim=(0, 1),
+            xlabel="probability that the trial converts",
+            ylabel="trials",
+            title=f"Scores of {len(values):,} running trials",
+        )
+        axes.grid(axis="x", visible=False)
+        axes.legend(loc="upper right")
+
+    return _png(draw)
+
+
+def auc_by_landmark(areas: Mapping[int, Interval], *, truth: Mapping[int, float] | None = None) -> bytes:
+    """The AUC at each trial day with its interval; `truth` is the best possible one, where a simulator knows it."""
+    days = sorted(areas)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        _band(axes, days, [areas[day] for day in days], BLUE, "these scores")
+        if truth:
+            known = sorted(truth)
+            axes.plot(
+                known,
+                [truth[day] for day in known],
+                color=AMBER,
+                linewidth=1.5,
+                linestyle=(0, (4, 3)),
+                marker="o",
+                markersize=3.5,
+                label="the best possible",
+            )
+            axes.legend(loc="lower right")
+        axes.axhline(0.5, color=QUIET, linewidth=1)
+        axes.set(xticks=days, xlabel="trial day", ylabel="AUC", title="How early the outcome can be told")
+
+    return _png(draw)
+
+
+def performance_over_time(days: Sequence[datetime], areas: Sequence[Interval], *, bound: float) -> bytes:
+    """The AUC of the trials that matured last, day after day, with its interval and the bound below which it is degraded."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        _band(axes, list(days), areas, BLUE, "AUC")
+        axes.axhline(bound, color=RED, linewidth=1.2, linestyle=(0, (4, 4)))
+        axes.annotate(
+            f"bound {bound:g}",
+            (0.995, bound),
+            (0, 3),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            color=RED,
+            fontsize=9,
+        )
+        last = (
+            f": {areas[-1].mid:.3f} ({areas[-1].low:.3f}..{areas[-1].high:.3f})" if areas else ": nothing matured yet"
+        )
+        axes.set(ylabel="AUC", title="Performance on matured trials" + last)
+        figure.autofmt_xdate(rotation=30)
+
+    return _png(draw)
+
+
+def drift_bars(features: Sequence[str], distances: ArrayLike, thresholds: ArrayLike) -> bytes:
+    """The distance of each feature as a share of its threshold, farthest first; beyond 1 it drifted."""
+    distance, threshold = np.asarray(distances, dtype=np.float64), np.asarray(thresholds, dtype=np.float64)
+    far = np.divide(distance, threshold, out=np.zeros_like(distance), where=threshold > 0)
+    order = np.argsort(-far, kind="stable")[:MOST_BARS][::-1]
+    shown = [_short(features[place]) for place in order]
+    drifted = int((far > 1).sum())
+    rest = "" if len(far) <= MOST_BARS else f" (the farthest {MOST_BARS})"
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.barh(range(len(shown)), far[order], color=[RED if share > 1 else BLUE for share in far[order]], height=0.7)
+        axes.axvline(1, color=INK, linewidth=1.2, linestyle=(0, (4, 4)))
+        for place, share in enumerate(far[order]):
+            axes.annotate(f"{share:.2f}", (share, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
+        axes.set_yticks(range(len(shown)), shown)
+        axes.set(
+            xlim=(0, max(1.15, float(far.max(initial=0)) * 1.12)),
+            xlabel="distance (PSI) as a multiple of its threshold" + rest,
+        )
+        axes.set_title(f"Drift: {drifted} of {len(far)} moved beyond their threshold")
+        axes.grid(axis="y", visible=False)
+
+    return _png(draw, height=1.6 + 0.26 * max(len(shown), 1))
+
+
+def wilson(share: NDArray[np.float64], rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95 % interval of a share of so many rows (Wilson 1927, JASA 22, eq. 8)."""
+    centre = (share + Z**2 / (2 * rows)) / (1 + Z**2 / rows)
+    half = Z / (1 + Z**2 / rows) * np.sqrt(share * (1 - share) / rows + Z**2 / (4 * rows**2))
+    return centre - half, centre + half
+
+
+def _png(draw: Callable[[Figure], None], *, height: float = 4.2) -> bytes:
+    """Draw on a figure of its own, without pyplot's list of open figures: nothing is left behind."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(dict(STYLE)):
+        figure = Figure(figsize=(WIDTH, height), dpi=DOTS, layout="constrained", facecolor="white")
+        FigureCanvasAgg(figure)
+        draw(figure)
+        written = BytesIO()
+        figure.savefig(written, format="png", metadata={"Software": None})
+    return written.getvalue()
+
+
+def _band(axes: Axes, x: Sequence[Any], areas: Sequence[Interval], colour: str, label: str) -> None:
+    axes.fill_between(x, [a.low for a in areas], [a.high for a in areas], color=colour, alpha=0.15, linewidth=0)
+    axes.plot(x, [a.mid for a in areas], color=colour, marker="o", markersize=4.5, label=label)
+
+
+def _roc(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """False and true positive rates from the highest cut to the lowest; equal scores are one step."""
+    values, positive = np.asarray(scores, dtype=np.float64), np.asarray(labels).astype(bool)
+    _, code = np.unique(-values, return_inverse=True)
+    true = np.cumsum(np.bincount(code, positive))
+    false = np.cumsum(np.bincount(code, ~positive))
+    return np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1])
+
+
+def _percent(rows: NDArray[np.bool_]) -> str:
+    return f"{rows.mean():.0%}" if len(rows) else "0%"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 32 else name[:31] + "…"

@@ -1,0 +1,166 @@
+"""The one definition of a snapshot: what it must never know, and what must not change it."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from duckdb import DuckDBPyConnection
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.contracts.features.catalogue import FEATURES
+from churn_pipeline.contracts.lake import SNAPSHOTS
+from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.core.clock import sql_instant
+from churn_pipeline.core.featurize import features_version, landmark_looks, running_looks, snapshots_query
+from churn_pipeline_tests.worlds import BEGIN, SmallWorld, days, landed, remembered, worlds
+
+LANDMARKS = (1, 3, 7, 14)
+
+
+def snapshots(world: SmallWorld, day: datetime, *, looks: str | None = None) -> pa.Table:
+    """The snapshots of a world as of a day, in a fixed order."""
+    with remembered(world) as (lake, connection):
+        return looked_at(lake, connection, day, looks=looks)
+
+
+def looked_at(lake: Lake, connection: DuckDBPyConnection, day: datetime, *, looks: str | None = None) -> pa.Table:
+    """The snapshots of a lake as of a day, bucket by bucket, in a fixed order."""
+    wanted = looks or landmark_looks(LANDMARKS, sql_instant(day))
+    lake.known(connection, RAW_TABLES, before=day)
+    parts = [connection.sql(snapshots_query(wanted, bucket=b)).to_arrow_table() for b in range(lake.buckets)]
+    return pa.concat_tables(parts).sort_by([("trial_id", "ascending"), ("as_of", "ascending")])
+
+
+def row(table: pa.Table, trial: str, day: datetime) -> dict[str, object]:
+    """The snapshot of one trial as of one day."""
+    (found,) = [r for r in table.to_pylist() if r["trial_id"] == trial and r["as_of"] == day]
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(world=worlds(), day=days())
+def test_what_becomes_known_later_changes_no_feature(world: SmallWorld, day: datetime) -> None:
+    assert snapshots(world, day).equals(snapshots(world.known_before(day), day))
+
+
+@settings(max_examples=40, deadline=None)
+@given(world=worlds(), day=days(), later=st.integers(0, 20))
+def test_a_landmark_snapshot_is_the_snapshot_the_daily_job_would_have_made_then(
+    world: SmallWorld, day: datetime, later: int
+) -> None:
+    looked_back = snapshots(world, day + timedelta(days=later)).to_pylist()
+    then = snapshots(world, day).to_pylist()
+    assert [r for r in looked_back if r["as_of"] <= day] == then
+
+
+@settings(max_examples=8, deadline=None)
+@given(world=worlds(), day=days(), seed=st.integers(0, 99), buckets=st.integers(1, 3), batches=st.integers(1, 3))
+def test_order_partitions_and_batches_of_the_input_change_nothing(
+    world: SmallWorld, day: datetime, seed: int, buckets: int, batches: int
+) -> None:
+    shuffled = replace(world, events=tuple(random.Random(seed).sample(world.events, len(world.events))))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        landed(shuffled, Path(folder), buckets=buckets, batches=batches) as (lake, connection),
+    ):
+        assert looked_at(lake, connection, day).equals(snapshots(world, day))
+
+
+@settings(max_examples=30, deadline=None)
+@given(world=worlds(), day=days())
+def test_running_trials_have_started_have_days_left_and_have_not_converted(world: SmallWorld, day: datetime) -> None:
+    seen = {r["trial_id"] for r in snapshots(world, day, looks=running_looks(sql_instant(day))).to_pylist()}
+    converted = {s["trial_id"] for s in world.subscriptions if s["started_at"] < day}
+    running = {
+        t["trial_id"]
+        for t in world.trials
+        if t["started_at"] < day and (day.date() - t["started_at"].date()).days <= t["trial_days"]
+    }
+    assert seen == running - converted
+
+
+@pytest.fixture(scope="module")
+def small() -> SmallWorld:
+    start = BEGIN + timedelta(hours=10)
+    trial = {"trial_id": "t", "account_id": "a", "started_at": start, "trial_days": 14, "plan": "pro"}
+    silent = {"trial_id": "silent", "account_id": "b", "started_at": start, "trial_days": 14}
+    events = tuple(
+        {
+            "event_id": f"e{i}",
+            "trial_id": "t",
+            "user_id": user,
+            "session_id": f"s{i // 2}",
+            "occurred_at": start + timedelta(hours=hour),
+            "received_at": start + timedelta(hours=hour + late),
+            "event_name": name,
+            "feature": used,
+            "value": value,
+        }
+        for i, (hour, late, name, used, user, value) in enumerate(
+            [
+                (1, 0, "login", None, "u1", None),
+                (2, 0, "feature_used", "reports", "u1", 4.0),
+                (30, 0, "login", None, "u2", None),
+                (31, 0, "feature_used", "reports", "u2", 6.0),
+                (32, 0, "feature_used", "export", "u2", None),
+                (33, 40, "feature_used", "late", "u3", None),
+            ]
+        )
+    )
+    touch = {"touch_id": "c", "trial_id": "t", "kind": "email", "sent_at": start + timedelta(hours=20)}
+    arm = {"experiment_id": "x", "trial_id": "t", "arm": "control", "assigned_at": start}
+    return SmallWorld((trial, silent), events, (), (touch,), (arm,))
+
+
+def test_the_features_of_a_small_world_are_what_one_counts_by_hand(small: SmallWorld) -> None:
+    day = BEGIN + timedelta(days=2)
+    known = row(snapshots(small, day, looks=running_looks(sql_instant(day))), "t", day)
+    assert known["trial_day"] == 2
+    assert known["assigned"] == '{"x":"control"}'
+    assert dict(known["events_by_name"]) == {"feature_used": 3, "login": 2}
+    assert dict(known["uses_by_feature"]) == {"reports": 2, "export": 1}
+    expected = {
+        "events_total": 5, "events_1d": 3, "velocity_1d": 1, "active_days": 2, "active_share": 1.0,
+        "users_total": 2, "sessions_total": 3, "features_used": 2, "value_total": 10.0, "value_mean": 5.0,
+        "hours_since_last_event": 6.0, "hours_to_first_event": 1.0, "touches_total": 1,
+        "hours_since_last_touch": 18.0, "days_left": 12, "plan": "pro", "sector": None, "company_size": None,
+    }  # fmt: skip
+    assert {name: known[name] for name in expected} == expected
+
+
+def test_a_silent_trial_has_zero_counts_and_null_recency(small: SmallWorld) -> None:
+    day = BEGIN + timedelta(days=2)
+    known = row(snapshots(small, day, looks=running_looks(sql_instant(day))), "silent", day)
+    for feature in FEATURES:
+        if feature.source != "trial":
+            assert known[feature.name] == (None if feature.absent else 0), feature.name
+
+
+def test_a_late_event_counts_from_the_day_after_it_arrived(small: SmallWorld) -> None:
+    third, fifth = BEGIN + timedelta(days=3), BEGIN + timedelta(days=5)
+    assert row(snapshots(small, third, looks=running_looks(sql_instant(third))), "t", third)["users_total"] == 2
+    assert row(snapshots(small, fifth, looks=running_looks(sql_instant(fifth))), "t", fifth)["users_total"] == 3
+
+
+def test_without_consent_a_trial_is_not_looked_at_even_if_it_was_withdrawn_later(small: SmallWorld) -> None:
+    day = BEGIN + timedelta(days=2)
+    withdrawn = {**small.trials[0], "consent_profiling": False, "updated_at": BEGIN + timedelta(days=9)}
+    world = replace(small, trials=(*small.trials, withdrawn))
+    assert snapshots(world, day, looks=running_looks(sql_instant(day)))["trial_id"].to_pylist() == ["silent"]
+
+
+def test_the_snapshot_has_the_declared_columns_in_order(small: SmallWorld) -> None:
+    assert tuple(snapshots(small, BEGIN + timedelta(days=2)).column_names) == SNAPSHOTS.names
+
+
+def test_the_version_is_stable_within_a_process_and_short() -> None:
+    assert features_version() == features_version()
+    assert len(features_version()) == 12

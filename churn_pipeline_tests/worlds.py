@@ -1,0 +1,163 @@
+"""Small made-up businesses for property tests: a handful of trials and whatever happened to them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from hypothesis import strategies as st
+
+from churn_pipeline.adapters.engine import Engine
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.contracts.derive.arrow import arrow_schema
+from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, RAW_TABLES, SUBSCRIPTIONS, TOUCHES, TRIALS
+from churn_pipeline.contracts.spec import Table
+
+BEGIN = datetime(2024, 3, 1, tzinfo=UTC)
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SmallWorld:
+    """The rows of each raw table, as a source would hold them."""
+
+    trials: tuple[Row, ...] = ()
+    events: tuple[Row, ...] = ()
+    subscriptions: tuple[Row, ...] = ()
+    touches: tuple[Row, ...] = ()
+    assignments: tuple[Row, ...] = ()
+
+    def rows(self, table: Table) -> tuple[Row, ...]:
+        """The rows of a raw table (none where this world has none)."""
+        return getattr(self, table.name, ())
+
+    def known_before(self, day: datetime) -> SmallWorld:
+        """The same world as it stood just before `day`: every record known at or after it is gone."""
+        return replace(
+            self,
+            **{
+                table.name: tuple(row for row in self.rows(table) if known(table, row) < day)
+                for table in (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS)
+            },
+        )
+
+
+def known(table: Table, row: Row) -> datetime:
+    """When a row became known: the latest of its moments that are not null, its version included."""
+    return max(row[c] for c in moments(table) if row.get(c) is not None)
+
+
+def arrow(table: Table, rows: Sequence[Row]) -> pa.Table:
+    """Rows as an Arrow table with the table's schema; what a row does not name is null."""
+    schema = arrow_schema(table)
+    return pa.Table.from_pylist([{c: row.get(c) for c in table.names} for row in rows], schema=schema)
+
+
+class RememberingLake(Lake):
+    """A lake whose raw records are in memory: the same views over them, without the files (property tests are many)."""
+
+    def history(self, connection: duckdb.DuckDBPyConnection, table: Table, *, view: str) -> None:
+        """Create `view` over the table that `remembered` has registered."""
+        rows = f"select *, cast(coalesce(greatest({', '.join(moments(table))}), '1970-01-01') as date) as day"
+        bucket = f"cast(md5_number_lower({table.trial or table.key[0]}) % {self.buckets} as bigint) as bucket"
+        connection.execute(f"create or replace temp view {view} as {rows}, {bucket} from _{table.name}")
+
+
+def moments(table: Table) -> tuple[str, ...]:
+    """The columns that say when a version of a record became known."""
+    return (*table.known_at, *((table.versioned_by,) if table.versioned_by else ()))
+
+
+@contextmanager
+def remembered(world: SmallWorld, *, buckets: int = 1) -> Iterator[tuple[Lake, Any]]:
+    """The world as a lake in memory, and a connection to it."""
+    lake = RememberingLake(Path("nowhere"), Engine("512MB", 1, Path(tempfile.gettempdir())), buckets=buckets)
+    with lake.engine.connection() as connection:
+        for table in RAW_TABLES:
+            connection.register(f"_{table.name}", arrow(table, world.rows(table)))
+        yield lake, connection
+
+
+@contextmanager
+def landed(world: SmallWorld, folder: Path, *, buckets: int = 1, batches: int = 1) -> Iterator[tuple[Lake, Any]]:
+    """A lake in `folder` into which the world has landed, in `batches` batches, and a connection to it."""
+    lake = Lake(folder / "lake", Engine("512MB", 1, folder / "spill"), buckets=buckets)
+    with lake.engine.connection() as connection:
+        for table in RAW_TABLES:
+            rows = world.rows(table)
+            for batch in range(batches):
+                land(lake, connection, table, rows[batch::batches])
+        yield lake, connection
+
+
+def land(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Row]) -> None:
+    """Land rows of one table."""
+    if rows:
+        connection.register("_batch", arrow(table, rows))
+        lake.land(connection, table, "_batch")
+        connection.unregister("_batch")
+
+
+def _minutes(low: int, high: int) -> st.SearchStrategy[timedelta]:
+    return st.integers(low, high).map(lambda minutes: timedelta(minutes=minutes))
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> SmallWorld:
+    """A few trials within four weeks, with events (some late), touches, arms and conversions."""
+    trials = [
+        {
+            "trial_id": f"t{i}",
+            "account_id": f"a{i}",
+            "started_at": BEGIN + draw(_minutes(0, 60 * 24 * 14)),
+            "trial_days": draw(st.sampled_from([3, 7, 14])),
+            "plan": draw(st.sampled_from([None, "basic", "pro"])),
+            "sector": draw(st.sampled_from([None, "health", "retail"])),
+            "company_size": draw(st.sampled_from([None, 5, 500])),
+        }
+        for i in range(draw(st.integers(1, 4)))
+    ]
+    ids = st.sampled_from(trials)
+    events, touches, assignments, subscriptions = [], [], [], []
+    for i in range(draw(st.integers(0, 25))):
+        trial = draw(ids)
+        at = trial["started_at"] + draw(_minutes(0, 60 * 24 * 16))
+        events.append(
+            {
+                "event_id": f"e{i}",
+                "trial_id": trial["trial_id"],
+                "user_id": draw(st.sampled_from([None, "u1", "u2"])),
+                "session_id": draw(st.sampled_from([None, "s1", "s2", "s3"])),
+                "occurred_at": at,
+                "received_at": draw(st.one_of(st.none(), _minutes(0, 60 * 48).map(at.__add__))),
+                "event_name": draw(st.sampled_from(["login", "feature_used", "invite_sent"])),
+                "feature": draw(st.sampled_from([None, "reports", "it's {odd}"])),
+                "value": draw(st.sampled_from([None, 1.5, -2.0])),
+            }
+        )
+    for i in range(draw(st.integers(0, 3))):
+        trial = draw(ids)
+        sent = trial["started_at"] + draw(_minutes(0, 60 * 24 * 16))
+        touches.append({"touch_id": f"c{i}", "trial_id": trial["trial_id"], "kind": "email", "sent_at": sent})
+        assignments.append(
+            {"experiment_id": f"x{i}", "trial_id": trial["trial_id"], "arm": "control", "assigned_at": sent}
+        )
+    for trial in trials:
+        if draw(st.booleans()):
+            at = trial["started_at"] + draw(_minutes(1, 60 * 24 * 25))
+            subscriptions.append(
+                {"subscription_id": f"s-{trial['trial_id']}", "trial_id": trial["trial_id"], "started_at": at}
+            )
+    return SmallWorld(*(tuple(rows) for rows in (trials, events, subscriptions, touches, assignments)))
+
+
+def days() -> st.SearchStrategy[datetime]:
+    """Midnights at which the small worlds are under way."""
+    return st.integers(1, 35).map(lambda day: BEGIN + timedelta(days=day))
