@@ -5,14 +5,17 @@ Precedence: environment variable `CHURN_<NAME>`, then the `settings:` block of t
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
+RESERVED = frozenset({"dagster", "mappings", "postgres"})
 
 
 class Settings(BaseSettings):
@@ -37,6 +40,7 @@ class Settings(BaseSettings):
         (1, 3, 7, 10, 14, 21, 30, 60, 90), description="Trial days at which past trials are looked at for training."
     )
     max_bad_share: float = Field(0.2, ge=0, le=1, description="Share of bad rows in one table above which the batch stops.")
+    validation_sample_rows: int = Field(100_000, ge=1_000, description="Rows of each table on which the Great Expectations suite is run; the row rules always see all.")
 
     at_risk_below: float = Field(0.3, ge=0, le=1, description="Scores below it are `at_risk`.")
     hot_above: float = Field(0.7, ge=0, le=1, description="Scores above it are `hot`.")
@@ -63,6 +67,12 @@ class Settings(BaseSettings):
     retrain_cooldown_days: int = Field(7, ge=0, description="Days after a retrain in which no sensor asks for another.")
 
     demo_trials: int = Field(16_000, ge=1, description="Trials of the simulated business.")
+    demo_from: date = Field(date(2025, 9, 27), description="First day on which a trial of the simulated business starts.")
+    demo_days: int = Field(400, ge=1, description="Days over which the trials of the simulated business start.")
+    demo_until: date = Field(date(2026, 11, 1), description="Nothing that became known at or after its midnight (UTC) exists in the simulated business.")
+    mlflow_address: str = Field("http://localhost:3001", description="Where MLflow's UI is, for links.")
+    reports_address: str = Field("http://localhost:3002", description="Where the reports are, for links.")
+
     duckdb_memory: str = Field("4GB", pattern=r"\d+(MB|GB)", description="Memory limit of the query engine; beyond it spills to disk.")
     threads: int = Field(2, ge=1, description="Threads of the query engine.")
     lake_buckets: int = Field(1, ge=1, le=1024, description="Buckets of trials the lake is cut into; work goes bucket by bucket.")
@@ -70,18 +80,41 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _with_mapping(cls, given: Any) -> Any:
-        """Fill what neither the environment nor the caller set from the mapping file."""
-        path = given.get("mapping")
-        if not path:
-            return given
-        document = yaml.safe_load(Path(path).read_text()) or {}
-        named = {"business": document["business"]} if "business" in document else {}
-        return {**named, **document.get("settings", {}), **given}
+        """Fill what neither the environment nor the caller set from the mapping file and the source's name."""
+        named = {"business": _business_of(Path(given["source"]))} if given.get("source") else {}
+        if given.get("mapping"):
+            document = yaml.safe_load(Path(given["mapping"]).read_text()) or {}
+            named |= {"business": document["business"]} if "business" in document else {}
+            named |= document.get("settings", {})
+        return {**named, **given}
+
+    @field_validator("business")
+    @classmethod
+    def _free_name(cls, business: str) -> str:
+        if business in RESERVED:
+            raise ValueError(f"{business!r} names a folder of the data directory itself; choose another name")
+        return business
 
     @property
     def home(self) -> Path:
         """Folder of this business: lake, reports, model files."""
         return self.data_dir / self.business
+
+    @property
+    def source_folder(self) -> Path:
+        """Folder the raw files are read from: the one that was named, or the one the demo business is written to."""
+        return self.source or self.home / "source"
+
+    @property
+    def truth_file(self) -> Path:
+        """Where the demo business keeps each trial's true probability to convert; nothing of the pipeline reads it."""
+        return self.home / "truth" / "truth.parquet"
+
+
+def _business_of(folder: Path) -> str:
+    """A name for the business whose files lie in a folder: the folder's own, in small letters."""
+    word = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_")
+    return word if word[:1].isalpha() else f"source_{word}".rstrip("_")
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -27,6 +27,7 @@ from churn_pipeline.core.scorer import Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 FORMAT = 1
 MANIFEST, SEAL, SCORER, GOLDEN = "manifest.json", "manifest.sha256", "scorer.json", "golden.json"
@@ -172,11 +173,15 @@ def _read(contents: Mapping[str, bytes]) -> Scorer:
 def _answers(scorer: Scorer, golden: pd.DataFrame) -> dict[str, Any]:
     explanation = scorer.explain(golden)
     return {
-        "rows": {feature.name: feature.values(golden) for feature in scorer.schema.features},
+        "rows": {feature.name: _nullable(feature.column(golden)) for feature in scorer.schema.features},
         "log_odds": explanation.log_odds.tolist(),
         "base_log_odds": explanation.base_log_odds,
         "pushes": explanation.pushes.tolist(),
     }
+
+
+def _nullable(column: NDArray[Any]) -> list[float | str | None]:
+    return [None if value is None or value != value else value for value in column.tolist()]
 
 
 def _check_golden(folder: Path, scorer: Scorer, golden: Mapping[str, Any], differences: tuple[str, ...]) -> None:

@@ -27,7 +27,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,15 +67,12 @@ class Server:
     """A running server: the folder of its socket, and the password of role `churn`."""
 
     socket_folder: Path
-    password: str
+    password: str = field(repr=False)
 
     def url(self, database: str = "postgres") -> str:
         """The URL of one of its databases, with the password in it."""
         host = quote(str(self.socket_folder), safe="")
         return f"postgresql://{ROLE}:{self.password}@/{database}?host={host}&port={PORT}"
-
-    def __repr__(self) -> str:
-        return f"Server(socket_folder={str(self.socket_folder)!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +216,9 @@ def _create(place: Place) -> None:
             *("-D", str(made), "-U", ROLE, "--pwfile", str(given), "--auth", "scram-sha-256", "--encoding", "UTF8"),
             *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", *configured),
         )
-        (made / "pg_hba.conf").write_text("# nobody but by the password, and only over the socket\nlocal all all scram-sha-256\n")
+        (made / "pg_hba.conf").write_text(
+            "# nobody but by the password, and only over the socket\nlocal all all scram-sha-256\n"
+        )
         place.password.unlink(missing_ok=True)
         _private_file(place.password, secret)
         made.rename(place.cluster)
@@ -241,7 +240,17 @@ def _system_account() -> pwd.struct_passwd:
         return pwd.getpwnam(ACCOUNT)
     except KeyError:
         made = subprocess.run(
-            ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", ACCOUNT],
+            [
+                "useradd",
+                "--system",
+                "--user-group",
+                "--no-create-home",
+                "--home-dir",
+                "/nonexistent",
+                "--shell",
+                "/usr/sbin/nologin",
+                ACCOUNT,
+            ],
             env=_environment(),
             capture_output=True,
             text=True,
@@ -273,7 +282,17 @@ def _start(place: Place) -> Path:
             _end(living)
         else:
             _forget_the_dead(place)
-            said = _pg_ctl(place, "start", "-w", "-t", str(PATIENCE_SECONDS), "-l", str(place.cluster / "server.log"), "-o", _socket_option(place))
+            said = _pg_ctl(
+                place,
+                "start",
+                "-w",
+                "-t",
+                str(PATIENCE_SECONDS),
+                "-l",
+                str(place.cluster / "server.log"),
+                "-o",
+                _socket_option(place),
+            )
         time.sleep(0.05)
     raise EmbeddedPostgresError(
         f"the embedded PostgreSQL in {place.cluster} does not start: {said}\n{_end_of_log(place)}\n"

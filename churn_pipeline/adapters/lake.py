@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from churn_pipeline.adapters.engine import Engine, name, quoted
 from churn_pipeline.contracts.derive.duckdb import duckdb_type
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,6 +49,12 @@ class Lake:
     root: Path
     engine: Engine
     buckets: int = 1
+
+    @classmethod
+    def of(cls, settings: Settings) -> Lake:
+        """The lake of the business that the settings name."""
+        engine = Engine(settings.duckdb_memory, settings.threads, settings.home / "spill")
+        return cls(settings.home / "lake", engine, settings.lake_buckets)
 
     # ---- raw records
 
@@ -143,6 +150,10 @@ class Lake:
                 connection.execute(f"copy ({query(bucket)}) to {part} (format parquet, compression zstd)")
             parts = quoted(Path(beside) / "*.parquet")
             return self.write(connection, dataset, as_of, f"select * from read_parquet({parts})")
+
+    def has(self, dataset: str, as_of: datetime) -> bool:
+        """Whether that day of the dataset has been written."""
+        return self._place(dataset, as_of).exists()
 
     def file(self, dataset: str, as_of: datetime) -> Path:
         """The Parquet file that holds a day of a dataset.

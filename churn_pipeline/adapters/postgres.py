@@ -7,6 +7,7 @@ are made inside the database it names; that database then belongs to one busines
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -44,10 +45,8 @@ def database_url(settings: Settings, *, schema: str | None = None, driver: str |
     """
     if schema is not None and schema not in SCHEMAS:
         raise ValueError(f"no schema {schema!r} is kept; there are: {', '.join(SCHEMAS)}")
-    if settings.postgres_url is None:
-        base = _embedded_database(settings)
-    else:
-        base = settings.postgres_url.get_secret_value()
+    given = settings.postgres_url
+    base = _embedded_database(settings) if given is None else given.get_secret_value()
     _prepare(base, settings.business)
     return located(base, schema=schema, driver=driver)
 
@@ -90,32 +89,23 @@ def _embedded_database(settings: Settings) -> str:
 
     server = running_server(settings.data_dir)
     database = f"churn_{settings.business}"
-    connection = connect(server.url())
-    try:
+    with closing(connect(server.url())) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("select from pg_database where datname = %s", [database])
-            if cursor.fetchone() is None:
-                try:
-                    cursor.execute(f'create database "{database}"')
-                except (psycopg2.errors.DuplicateDatabase, psycopg2.errors.UniqueViolation):
-                    pass  # another process was quicker: it is there, as asked
-    finally:
-        connection.close()
+        cursor.execute("select from pg_database where datname = %s", [database])
+        if cursor.fetchone() is None:
+            # where another process is quicker it is there, as asked
+            with suppress(psycopg2.errors.DuplicateDatabase, psycopg2.errors.UniqueViolation):
+                cursor.execute(f'create database "{database}"')
     return server.url(database)
 
 
 def _prepare(url: str, business: str) -> None:
     """Make the schemas and claim the database; a look is enough where that has been done."""
-    connection = connect(url)
-    try:
-        with connection, connection.cursor() as cursor:
-            found = _comments(connection)
-            if _missing(found) or found["analytics"] != _claim(business):
-                cursor.execute("select pg_advisory_xact_lock(%s)", [PREPARING])
-                _make_schemas(connection, business, url)
-    finally:
-        connection.close()
+    with closing(connect(url)) as connection, connection, connection.cursor() as cursor:
+        found = _comments(connection)
+        if _missing(found) or found["analytics"] != _claim(business):
+            cursor.execute("select pg_advisory_xact_lock(%s)", [PREPARING])
+            _make_schemas(connection, business, url)
 
 
 def _make_schemas(connection: psycopg2.extensions.connection, business: str, url: str) -> None:
@@ -142,7 +132,9 @@ def _refuse_if_taken(connection: psycopg2.extensions.connection, comment: str | 
             f"      or set CHURN_BUSINESS={owner} if that is who you are"
         )
     with connection.cursor() as cursor:
-        cursor.execute("select relname from pg_class where relnamespace = to_regnamespace('analytics') and relkind in ('r', 'p', 'v', 'm') order by 1 limit 5")
+        cursor.execute(
+            "select relname from pg_class where relnamespace = to_regnamespace('analytics') and relkind in ('r', 'p', 'v', 'm') order by 1 limit 5"
+        )
         others = [name for (name,) in cursor.fetchall()]
     if others:
         raise DatabaseError(

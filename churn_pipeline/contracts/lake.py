@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from churn_pipeline.contracts.analytics import TRIAL
+from churn_pipeline.contracts.analytics import DAY, LABEL, SENTENCE, TRIAL
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
 from churn_pipeline.contracts.features.feature import Feature
 from churn_pipeline.contracts.raw import ID
@@ -68,4 +68,29 @@ TRAINING_SET = Table(
     columns=(*SNAPSHOTS.columns, LABELS.column("converted")),
 )
 
-LAKE_TABLES = (SNAPSHOTS, LANDMARK_SNAPSHOTS, LABELS, TRAINING_SET)
+CHALLENGER = Table(
+    "challenger",
+    "The model trained on everything known by the day, or why none could be.",
+    door=Door.LAKE,
+    key=("as_of",),
+    columns=(
+        DAY,
+        Column("model_version", LABEL, "Its version in the registry.", null=True, absent="nothing could be trained"),
+        Column("because", SENTENCE, "How it came about, or why nothing could be trained."),
+    ),
+)
+
+PROMOTION_PLAN = Table(
+    "promotion_plan",
+    "What the day's verdict would change in production, before anything is changed.",
+    door=Door.LAKE,
+    key=("as_of",),
+    columns=(
+        DAY,
+        Column("promote", LABEL, "The version to make champion.", null=True, absent="everything stays as it is"),
+        Column("replaces", LABEL, "The champion it replaces.", null=True, absent="nobody, or nothing changes"),
+        Column("verdict", SENTENCE, "Why."),
+    ),
+)
+
+LAKE_TABLES = (SNAPSHOTS, LANDMARK_SNAPSHOTS, LABELS, TRAINING_SET, CHALLENGER, PROMOTION_PLAN)

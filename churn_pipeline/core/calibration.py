@@ -30,7 +30,7 @@ class CalibrationError(Exception):
 class Calibrator:
     """Straight lines between the points (`at`, `to`), with slopes `below` the first and `above` the last of them.
 
-    What leaves the map is limited to +-18 (log_odds.LIMIT).
+    What leaves the map is limited to +-18 (log_odds.LIMIT): beyond, and only there, scores are equal.
     """
 
     kind: Kind

@@ -72,12 +72,15 @@ def reasons(
     rest = np.take_along_axis(explanation.pushes, order[:, shown:], axis=1)
     columns: dict[str, Any] = {"base_log_odds": np.full(len(frame), explanation.base_log_odds)}
     features = [schema.by_name[name] for name in explanation.names]
-    values = [feature.values(frame) for feature in features]
+    values = [feature.column(frame) for feature in features]
     for place in range(shown):
         columns |= _reason(place, order, top, features, values)
     # base + shown + other gives the log-odds of the row to the last bit but one
     columns["other_log_odds"] = rest.sum(axis=1) + explanation.rounding
-    return pd.DataFrame(columns, index=frame.index)
+    # texts as objects, whatever is among them: a day of one trial has the same types as a day of many
+    texts = {name for name in columns if name.endswith(("_feature", "_value", "_words"))}
+    typed = {name: pd.Series(v, frame.index, object if name in texts else float) for name, v in columns.items()}
+    return pd.DataFrame(typed, index=frame.index)
 
 
 def words(feature: ModelFeature, value: float | str | None, push: float) -> str:
@@ -102,7 +105,7 @@ def _reason(
     order: NDArray[np.intp],
     top: NDArray[np.float64],
     features: Sequence[ModelFeature],
-    values: Sequence[Sequence[float | str | None]],
+    values: Sequence[NDArray[Any]],
 ) -> dict[str, Any]:
     name = f"reason_{place + 1}"
     rows = len(order)
@@ -110,9 +113,8 @@ def _reason(
         blank: list[str | None] = [None] * rows
         nothing = np.full(rows, np.nan)
         return {f"{name}_feature": blank, f"{name}_value": blank, f"{name}_push": nothing, f"{name}_words": blank}
-    chosen = order[:, place].tolist()
-    shown = [values[feature][row] for row, feature in enumerate(chosen)]
-    pushes = top[:, place]
+    chosen, pushes = order[:, place].tolist(), top[:, place]
+    shown = _picked(values, order[:, place]).tolist()
     told = zip(chosen, shown, pushes.tolist(), strict=True)
     return {
         f"{name}_feature": [features[feature].name for feature in chosen],
@@ -120,6 +122,18 @@ def _reason(
         f"{name}_push": pushes,
         f"{name}_words": [words(features[feature], value, push) for feature, value, push in told],
     }
+
+
+def _picked(values: Sequence[NDArray[Any]], chosen: NDArray[np.intp]) -> NDArray[np.object_]:
+    """Of each row the value of its chosen feature, null as None."""
+    import pandas as pd
+
+    picked = np.empty(len(chosen), dtype=object)
+    for feature in np.unique(chosen):
+        rows = chosen == feature
+        picked[rows] = values[feature][rows]
+    picked[pd.isna(picked)] = None
+    return picked
 
 
 def _text(value: float | str) -> str:

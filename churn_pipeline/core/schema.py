@@ -46,12 +46,12 @@ class ModelFeature:
             return (self.name,)
         return (*(f"{self.name} = {level}" for level in self.levels), f"{self.name}: other", f"{self.name}: missing")
 
-    def values(self, frame: pd.DataFrame) -> list[float | str | None]:
-        """Its values in a frame, null as None."""
-        column = frame[self.name]
-        null = column.isna().to_numpy()
-        known = _numbers(frame, self.name).tolist() if self.kind == "number" else column.astype(str)
-        return [None if gone else value for value, gone in zip(known, null, strict=True)]
+    def column(self, frame: pd.DataFrame) -> NDArray[Any]:
+        """Its values in a frame: float64 with NaN for null, or objects that are str or None."""
+        if self.kind == "number":
+            return _numbers(frame, self.name)
+        given = frame[self.name]
+        return np.where(given.isna(), None, given.astype(str).to_numpy(dtype=object))
 
 
 @dataclass(frozen=True, slots=True)

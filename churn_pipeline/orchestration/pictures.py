@@ -70,6 +70,7 @@ def roc(labels: ArrayLike, scores: ArrayLike, *, compared: Mapping[str, ArrayLik
     Raises:
         MetricError: only one of the labels occurs.
     """
+    area = auc(scores, labels)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -77,13 +78,13 @@ def roc(labels: ArrayLike, scores: ArrayLike, *, compared: Mapping[str, ArrayLik
         for (name, values), colour in zip((compared or {}).items(), (AMBER, GREEN, RED, QUIET), strict=False):
             axes.plot(*_roc(labels, values), color=colour, linewidth=1.5, label=f"{name}: {auc(values, labels):.3f}")
         false, true = _roc(labels, scores)
-        axes.plot(false, true, color=BLUE, label=f"these scores: {auc(scores, labels):.3f}")
+        axes.plot(false, true, color=BLUE, label=f"these scores: {area:.3f}")
         axes.fill_between(false, true, color=BLUE, alpha=0.08, linewidth=0)
         axes.set(
             xlim=(-0.01, 1.01),
             ylim=(-0.01, 1.01),
             aspect="equal",
-            title=f"Area under the ROC curve {auc(scores, labels):.3f}",
+            title=f"Area under the ROC curve {area:.3f}",
         )
         axes.set(xlabel="share of the lost trials above the cut", ylabel="share of the converted above it")
         if compared:
@@ -179,7 +180,7 @@ def auc_by_landmark(areas: Mapping[int, Interval], *, truth: Mapping[int, float]
                 markersize=3.5,
                 label="the best possible",
             )
-            axes.legend(loc="lower right")
+            axes.legend(loc="upper left")
         axes.axhline(0.5, color=QUIET, linewidth=1)
         axes.set(xticks=days, xlabel="trial day", ylabel="AUC", title="How early the outcome can be told")
 

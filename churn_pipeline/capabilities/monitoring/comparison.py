@@ -89,12 +89,11 @@ def _balanced(current: NDArray[np.int64], reference: NDArray[np.int64], limit: i
 
 def _cut(frame: pd.DataFrame, landmarks: NDArray[np.int64], keep: NDArray[np.int64]) -> pd.DataFrame:
     """At most `keep` rows of each stratum, those of the smallest hash."""
-    hashed = frame.assign(_hash=_share(frame, CUT), _stratum=_stratum(frame, landmarks)).sort_values(
-        ["_hash", "trial_id"]
-    )
-    place = hashed.groupby("_stratum").cumcount().to_numpy()
-    chosen = place < keep.ravel()[hashed["_stratum"].to_numpy(np.int64)]
-    return hashed[chosen].drop(columns=["_hash", "_stratum"]).reset_index(drop=True)
+    stratum = _stratum(frame, landmarks)
+    order = np.lexsort((_share(frame, CUT), stratum))
+    ordered = stratum[order]
+    place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    return frame.iloc[order[place < keep.ravel()[ordered]]].reset_index(drop=True)
 
 
 def _counts(frame: pd.DataFrame, landmarks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -103,8 +102,8 @@ def _counts(frame: pd.DataFrame, landmarks: NDArray[np.int64]) -> NDArray[np.int
 
 
 def _stratum(frame: pd.DataFrame, landmarks: NDArray[np.int64]) -> NDArray[np.int64]:
-    places = np.searchsorted(landmarks, frame["trial_day"].to_numpy(np.int64))
-    return np.asarray(places * 7 + _day(frame) % 7, dtype=np.int64)
+    strata: NDArray[np.int64] = np.searchsorted(landmarks, frame["trial_day"]).astype(np.int64) * 7 + _day(frame) % 7
+    return strata
 
 
 def _day(frame: pd.DataFrame) -> NDArray[np.int64]:
@@ -112,7 +111,7 @@ def _day(frame: pd.DataFrame) -> NDArray[np.int64]:
     import pandas as pd
 
     since = pd.to_datetime(frame["as_of"], utc=True) - pd.Timestamp(0, tz="UTC")
-    return (since // pd.Timedelta(days=1)).to_numpy(np.int64)
+    return np.asarray(since // pd.Timedelta(days=1), dtype=np.int64)
 
 
 def _share(frame: pd.DataFrame, key: str) -> NDArray[np.float64]:

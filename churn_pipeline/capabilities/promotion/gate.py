@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from churn_pipeline.core.metrics import Interval, auc, ece, losses, paired_bootstrap
+from churn_pipeline.core.gain import gain as measured_gain
+from churn_pipeline.core.metrics import Interval, auc, ece, losses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the challenger takes over, and why. Log losses in nats; every trial counts once, by the mean of its rows."""
+    """Whether the challenger takes over, and why. Log losses in nats, means over rows (snapshots)."""
 
     challenger: str
     compared_with: str
@@ -122,8 +123,8 @@ def judge(
     """
     groups, labels = rows.trial_id, rows.converted
     loss = {name: losses(getattr(rows, name), labels) for name in ("challenger", "compared", "floor", "base")}
-    mean = {name: _mean(values, groups) for name, values in loss.items()}
-    gain = paired_bootstrap(
+    mean = {name: float(values.mean()) for name, values in loss.items()}
+    gain = measured_gain(
         loss["compared"],
         loss["challenger"],
         groups=groups,
@@ -164,11 +165,6 @@ def _against(
         (mine > mean["floor"], f"worse than the logistic regression ({mine:.4f} against {mean['floor']:.4f})"),
     )
     return tuple(sentence for holds, sentence in objections if holds)
-
-
-def _mean(values: Numbers, groups: NDArray[np.object_]) -> float:
-    _, code, count = np.unique(groups, return_inverse=True, return_counts=True)
-    return float((np.bincount(code, values) / count).mean())
 
 
 def _named(compared_with: str) -> str:

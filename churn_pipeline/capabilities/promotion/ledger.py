@@ -123,7 +123,8 @@ def before(ledger: Sequence[Promotion], day: datetime) -> str:
         if past.role != "champion" or past.from_as_of > day:
             continue
         if past.by == "rollback" and past.model_version in reign:
-            del reign[reign.index(past.model_version) + 1 :]
+            while reign[-1] != past.model_version:
+                reign.pop()
         else:
             reign.append(past.model_version)
     if len(reign) < 2:

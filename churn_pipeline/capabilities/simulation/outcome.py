@@ -8,11 +8,15 @@ import numpy as np
 
 from churn_pipeline.capabilities.simulation.population import DAY, Flags, Floats, Population, Whole
 
-INTENT, FIT, TEAM = 1.2, 0.75, 0.3
+INTENT, FIT, TEAM = 1.25, 0.75, 0.3
 """Log-odds of converting for one unit of each hidden trait."""
 
 EARLY, AROUND_THE_END = 0.25, 0.6
 """Share of conversions that come early, and around the planned end; the rest comes in the days of grace."""
+END_SHIFT, END_SPREAD = 0.7, 1.2
+"""Mean and spread, in days after the planned end, of the conversions around it."""
+HESITATION = 2.5
+"""Mean of the days of grace until conversion, before they are cut at the end of grace."""
 FIRST_DAY = 3.0
 """No trial converts earlier, in days after its start."""
 NEVER = np.iinfo(np.int64).max
@@ -31,7 +35,7 @@ class Outcome:
     @property
     def converted(self) -> Flags:
         """Whether each trial converts in the end."""
-        return self.converted_at != NEVER
+        return np.not_equal(self.converted_at, NEVER)
 
 
 def draw_outcome(population: Population, base_rate: float, grace_days: int, rng: np.random.Generator) -> Outcome:
@@ -53,10 +57,13 @@ def days_to_convert(trial_days: Whole, grace_days: int, rng: np.random.Generator
     """Days from start to conversion: some early, most around the planned end, some in the days of grace."""
     n = len(trial_days)
     early = FIRST_DAY + (trial_days - FIRST_DAY) * rng.beta(1.6, 1.1, n)
-    around = trial_days + 0.7 + 1.2 * rng.standard_normal(n)
-    grace = trial_days + rng.exponential(2.5, n)
+    around = trial_days + END_SHIFT + END_SPREAD * rng.standard_normal(n)
+    # exponential, cut at the end of grace: the inverse of its distribution function
+    grace = trial_days - HESITATION * np.log(1 - rng.random(n) * (1 - np.exp(-grace_days / HESITATION)))
     which = np.searchsorted([EARLY, EARLY + AROUND_THE_END], rng.random(n))
-    return np.clip(np.choose(which, [early, around, grace]), FIRST_DAY, trial_days + grace_days - 0.01 * (1 + rng.random(n)))
+    last = trial_days + grace_days - 1e-6
+    days: Floats = np.clip(np.choose(which, [early, around, grace]), FIRST_DAY, last)
+    return days
 
 
 def _intercept(traits: Floats, mean: float) -> float:
@@ -69,4 +76,5 @@ def _intercept(traits: Floats, mean: float) -> float:
 
 
 def _sigmoid(log_odds: Floats) -> Floats:
-    return 1 / (1 + np.exp(-log_odds))
+    probability: Floats = 1 / (1 + np.exp(-log_odds))
+    return probability

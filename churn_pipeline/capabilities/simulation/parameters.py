@@ -28,14 +28,15 @@ class Parameters:
     """Seed of every draw."""
     base_rate: float = 0.35
     """Mean probability to convert, over all trials."""
-    long_share: float = 0.2
-    """Share of trials planned for 30 days; the others are planned for 14."""
+    long_share: float = 0.0
+    """Share of trials planned for 30 days; the others are planned for 14. None: see docs/simulator.md."""
     grace_days: int = 7
     """Days after the planned end by which a trial that converts has converted."""
     late_share: float = 0.03
     """Share of events that arrive late: minutes to 48 hours after they happened, the others within seconds."""
 
     def __post_init__(self) -> None:
+        """Refuse a world that cannot be, before anything is drawn."""
         shares = ("long_share", "late_share")
         offences = [
             *(f"{name}={getattr(self, name)}: at least 1" for name in ("trials", "days") if getattr(self, name) < 1),

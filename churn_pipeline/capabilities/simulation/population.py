@@ -56,6 +56,7 @@ class Population:
     """Hidden: how often they would come anyway; changes usage, and never the outcome."""
 
     def __len__(self) -> int:
+        """How many trials."""
         return len(self.started)
 
     @property
@@ -70,11 +71,14 @@ def draw_population(parameters: Parameters, rng: np.random.Generator) -> Populat
     sector, channel, country = (
         rng.choice(len(kinds), n, p=_shares([kind.share for kind in kinds])) for kinds in (SECTORS, CHANNELS, COUNTRIES)
     )
+    started = _starts(parameters, np.array([c.ahead for c in COUNTRIES])[country], rng)
+    order = np.argsort(started)
+    started, country = started[order], country[order]
     size = np.clip(np.exp(3.2 + 1.5 * rng.standard_normal(n)), 1, 20_000).astype(np.int64)
     fit = np.array([s.fit for s in SECTORS])[sector] + suits(size) + 0.65 * rng.standard_normal(n)
     intent = np.array([c.intent for c in CHANNELS])[channel] + 0.2 * fit + 0.95 * rng.standard_normal(n)
     return Population(
-        started=_starts(parameters, np.array([c.ahead for c in COUNTRIES])[country], rng),
+        started=started,
         trial_days=np.where(rng.random(n) < parameters.long_share, 30, 14),
         plan=np.searchsorted([2.5, 4.8], np.log(size) + 0.6 * rng.standard_normal(n)).clip(0, len(PLANS) - 1),
         channel=channel,
@@ -86,13 +90,14 @@ def draw_population(parameters: Parameters, rng: np.random.Generator) -> Populat
         intent=intent,
         fit=fit,
         team=0.4 * fit + 0.5 * (np.log(size) - 3.2) / 1.5 + 0.7 * rng.standard_normal(n),
-        habit=0.2 * rng.standard_normal(n),
+        habit=0.15 * rng.standard_normal(n),
     )
 
 
 def suits(size: Whole) -> Floats:
     """What a company's size adds to its fit: most around 70 employees, less for the very small and the very large."""
-    return 0.5 - 0.25 * (np.log(size) - np.log(70)) ** 2 / 1.5**2
+    away: Floats = (np.log(size) - np.log(70)) / 1.5
+    return 0.5 - 0.25 * away**2
 
 
 def working_hours(n: int, ahead: Whole, rng: np.random.Generator) -> Whole:
@@ -102,12 +107,12 @@ def working_hours(n: int, ahead: Whole, rng: np.random.Generator) -> Whole:
 
 
 def _starts(parameters: Parameters, ahead: Whole, rng: np.random.Generator) -> Whole:
-    """Moments of start, ascending: more on workdays, and more from year to year."""
+    """Moments of start: more on workdays, and more from year to year."""
     first = (parameters.first_day - EPOCH).days
     days = first + np.arange(parameters.days)
     weight = np.array(START_WEEKDAYS)[weekday(days)] * np.exp(GROWTH * np.arange(parameters.days) / 365)
     day = rng.choice(days, parameters.trials, p=_shares(weight))
-    return np.sort(day * DAY + working_hours(parameters.trials, ahead, rng))
+    return day * DAY + working_hours(parameters.trials, ahead, rng)
 
 
 def weekday(days: Whole) -> Whole:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churn_pipeline.capabilities.simulation.outcome import NEVER, Outcome
+from churn_pipeline.capabilities.simulation.outcome import Outcome
 from churn_pipeline.capabilities.simulation.parameters import ACTS, COUNTRIES, SECTORS, WORKDAYS, Parameters
 from churn_pipeline.capabilities.simulation.population import (
     DAY,
     SECOND,
+    Flags,
     Floats,
     Population,
     Whole,
@@ -26,19 +27,19 @@ FEATURES = np.array([*(act.feature for act in ACTS), False, False])
 
 AFTER_DAYS = 10
 """Days after the planned end for which usage is simulated."""
-VISITS = 0.25
+VISITS = 0.36
 """Visits on a day of a trial whose hidden traits are zero, once curiosity has gone."""
-MOST_VISITS = 4.0
+MOST_VISITS = 3.5
 """Visits on a day that the keenest trials come near to."""
 CURIOSITY, CURIOSITY_DAYS = 1.2, 1.5
 """Log ratio of visits at the start, for everybody alike, and the days in which it fades to a third."""
 REVEALING_DAYS = 2.5
 """Days after which two thirds of the effect of the traits shows in the visits."""
-PULL_INTENT, PULL_FIT, PULL_TEAM = 1.2, 0.75, 0.3
+PULL_INTENT, PULL_FIT, PULL_TEAM = 1.25, 0.75, 0.3
 """Log ratio of visits for one unit of the trait."""
-MOOD = 0.4
+MOOD = 0.3
 """Spread of the visits of one trial from day to day, as a log ratio."""
-ACTS_IN_A_VISIT = 2.6
+ACTS_IN_A_VISIT = 2.0
 """Acts after the login in a visit, at traits of zero."""
 CLOSED = 0.08
 """Share of visits that still happen while the trial has ended and nothing is bought."""
@@ -78,7 +79,7 @@ class Usage:
 
 def draw_usage(parameters: Parameters, population: Population, outcome: Outcome, rng: np.random.Generator) -> Usage:
     """Every event of every trial, whatever `until` is."""
-    visits = _draw_visits(parameters, population, outcome, rng)
+    visits = _draw_visits(population, outcome, rng)
     visit, occurred, event = _draw_acts(population, visits, rng)
     trial = visits.trial[visit]
     invited = event == INVITE_SENT
@@ -98,9 +99,7 @@ def draw_usage(parameters: Parameters, population: Population, outcome: Outcome,
     return Usage(*(getattr(everything, name)[order] for name in Usage.__slots__))
 
 
-def _draw_visits(
-    parameters: Parameters, population: Population, outcome: Outcome, rng: np.random.Generator
-) -> Visits:
+def _draw_visits(population: Population, outcome: Outcome, rng: np.random.Generator) -> Visits:
     """Visits by day of the trial (Poisson), and the first one right at the start, as far as the product is open."""
     horizon = population.trial_days + AFTER_DAYS
     trial = np.repeat(np.arange(len(population)), horizon)
@@ -124,13 +123,12 @@ def _visits_a_day(population: Population, trial: Whole, day: Whole) -> Floats:
     curious = CURIOSITY * np.exp(-day / CURIOSITY_DAYS)
     calendar = np.array([[*WORKDAYS, sector.weekend, sector.weekend] for sector in SECTORS])
     today = weekday(population.started[trial] // DAY + day)
-    wanted = VISITS * np.exp((traits + population.habit)[trial] * shown + curious)
-    return wanted / (1 + wanted / MOST_VISITS) * calendar[population.sector[trial], today]
+    wanted: Floats = VISITS * np.exp((traits + population.habit)[trial] * shown + curious)
+    visits: Floats = wanted / (1 + wanted / MOST_VISITS) * calendar[population.sector[trial], today]
+    return visits
 
 
-def _is_open(
-    population: Population, outcome: Outcome, trial: Whole, began: Whole, rng: np.random.Generator
-) -> np.ndarray:
+def _is_open(population: Population, outcome: Outcome, trial: Whole, began: Whole, rng: np.random.Generator) -> Flags:
     """Whether a visit happens: within the trial, or for some days after buying; else only some look in again."""
     bought = outcome.converted_at[trial]
     stays = (began >= bought) & (began - np.minimum(bought, began) < STAYS_DAYS * DAY)
@@ -139,7 +137,7 @@ def _is_open(
 
 def _draw_acts(population: Population, visits: Visits, rng: np.random.Generator) -> tuple[Whole, Whole, Whole]:
     """Visit, moment and kind of each event of the visits: a login, then acts about a minute apart."""
-    depth = ACTS_IN_A_VISIT * np.exp(0.2 * population.intent + 0.2 * population.fit)
+    depth = ACTS_IN_A_VISIT * np.exp(0.15 * (population.intent + population.fit))
     acts = np.minimum(rng.geometric(1 / (1 + depth[visits.trial])), 60)
     visit = np.repeat(np.arange(len(acts)), acts)
     place = _place_in_run(visit)
@@ -159,13 +157,12 @@ def _act_shares(population: Population) -> Floats:
     traits = np.stack([population.intent, population.fit, population.team], axis=1)
     tilt = traits @ np.array([[act.intent, act.fit, act.team] for act in ACTS]).T
     likes = np.array([[2.0 if act.name == sector.likes else 1.0 for act in ACTS] for sector in SECTORS])
-    weight = np.array([act.weight for act in ACTS]) * np.exp(tilt) * likes[population.sector]
-    return np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
+    weight: Floats = np.array([act.weight for act in ACTS]) * np.exp(tilt) * likes[population.sector]
+    shares: Floats = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
+    return shares
 
 
-def _draw_joins(
-    population: Population, trial: Whole, invited: Whole, rng: np.random.Generator
-) -> tuple[Whole, Whole]:
+def _draw_joins(population: Population, trial: Whole, invited: Whole, rng: np.random.Generator) -> tuple[Whole, Whole]:
     """Trial and moment at which a teammate accepted an invite, by trial and moment."""
     hours = ACCEPT_HOURS * np.exp(1.2 * rng.standard_normal(len(trial)))
     at = invited + (hours * 3_600 * SECOND).astype(np.int64)

@@ -127,9 +127,7 @@ def evolve(table: Table, schema: str, *, there: tuple[str, ...], rules: tuple[st
 def checks(table: Table) -> dict[str, str]:
     """The check constraints of the table by name: one per bounded column, one per pair of ordered instants."""
     bounds = {f"{column.name}_allowed": allowed(column) for column in table.columns}
-    order = {
-        f"{first}_not_after_{second}": f"{name(first)} <= {name(second)}" for first, second in table.ordered
-    }
+    order = {f"{first}_not_after_{second}": f"{name(first)} <= {name(second)}" for first, second in table.ordered}
     return {rule: sql for rule, sql in {**bounds, **order}.items() if sql}
 
 

@@ -17,7 +17,7 @@ HOW: tuple[tuple[type, str], ...] = (
 
 def how(type_: Type) -> str:
     """In words: the texts that can be read as the type."""
-    return next((words for kind, words in HOW if isinstance(type_, kind)), "any text")
+    return next((words for kind, words in HOW if isinstance(type_, kind)), "any text without a zero character")
 
 
 def read_as(type_: Type, text: str) -> str:
@@ -39,4 +39,4 @@ def read_as(type_: Type, text: str) -> str:
         case Money() | Flag():
             return value
         case _:
-            return text
+            return f"case when not contains({text}, chr(0)) then {text} end"

@@ -169,7 +169,7 @@ def _ordered(table: Table) -> Iterator[Rule]:
 
 def _in_the_future(table: Table, read_at: datetime) -> Rule:
     moments = dict.fromkeys((*table.known_at, *((table.versioned_by,) if table.versioned_by else ())))
-    latest = f"greatest({', '.join(f'"{name}"' for name in moments)})" if len(moments) > 1 else f'"{next(iter(moments))}"'
+    latest = "greatest(" + ", ".join(f'"{moment}"' for moment in moments) + ")"
     return Rule(
         "in_the_future",
         table.known_at[0],

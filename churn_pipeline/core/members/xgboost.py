@@ -62,6 +62,8 @@ class XGBoostMember:
 
     def margin(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds: (rows,)."""
+        if not len(x):
+            return np.zeros(0)
         return np.asarray(self.booster.predict(self._matrix(x), output_margin=True), dtype=np.float64)
 
     def contributions(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

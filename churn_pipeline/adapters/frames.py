@@ -1,0 +1,50 @@
+"""Snapshots of the lake as frames that a model can take: small enough for pandas by then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.contracts.lake import TRAINING_SET
+from churn_pipeline.core.schema import ModelFeature
+from churn_pipeline.core.vocabulary import candidates, feature_columns, vocabulary_query
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEYS = ("trial_id", "account_id", "as_of", "started_at", "trial_day")
+
+
+def snapshot_frame(
+    lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelFeature], *, also: Iterable[str] = ()
+) -> pd.DataFrame:
+    """A day of a dataset of snapshots: its keys, the features (named counts as columns), and columns `also`.
+
+    Numbers are doubles with NaN for null, categories are strings or None.
+
+    Raises:
+        LakeError: nobody has written that day.
+    """
+    wanted = {feature.name: feature for feature in features if feature.name not in KEYS}
+    parts = [", ".join(KEYS), *also, *([feature_columns(wanted.values())] if wanted else [])]
+    frame: pd.DataFrame = lake.read(dataset, as_of, select=", ".join(parts)).to_pandas()
+    for name, feature in wanted.items():
+        if feature.kind == "category":
+            frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+    return frame
+
+
+def candidate_features(lake: Lake, as_of: datetime) -> tuple[ModelFeature, ...]:
+    """Every feature a model of that day may use: the registered ones and the names common in its training set.
+
+    Raises:
+        LakeError: nobody has written the training set of that day.
+    """
+    with lake.engine.connection() as connection:
+        found = connection.execute(vocabulary_query(lake.rows(TRAINING_SET.name, as_of))).fetchall()
+    vocabulary: dict[str, list[str]] = {}
+    for family, named, _ in found:
+        vocabulary.setdefault(family, []).append(named)
+    return candidates(vocabulary)

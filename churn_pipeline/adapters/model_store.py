@@ -1,0 +1,247 @@
+"""Models: every training run in MLflow, every fitted model as a version in its registry, with a verified bundle.
+
+What a version stands on is there before it is: the run is closed when all its artifacts are, and only then registered. A
+process killed in between leaves a run without a version. If that run was complete the next attempt registers it; if not
+it is marked as killed and the model is logged anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from churn_pipeline.adapters import bundle
+from churn_pipeline.adapters.bundle import Bundle
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+
+    from churn_pipeline.core.scorer import Scorer
+
+Role = Literal["champion", "challenger"]
+FINGERPRINT = "fingerprint"
+
+
+class ModelStoreError(Exception):
+    """The registry does not hold what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A registered model: its version, what it was made from, and the run that logged it."""
+
+    version: str
+    fingerprint: str
+    created_at: datetime
+    roles: tuple[str, ...]
+    run_id: str
+    source: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What is kept of a fitted model. The same fingerprint means the same model."""
+
+    fingerprint: str
+    scorer: Scorer
+    floor: Scorer
+    golden: pd.DataFrame
+    facts: Mapping[str, Any]
+    parameters: Mapping[str, float | str]
+    metrics: Mapping[str, float]
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """PNG bytes by file name."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStore:
+    """The models of one business. `url` is a SQLAlchemy URL (psycopg2) whose search path is MLflow's own schema."""
+
+    url: str = field(repr=False)
+    folder: Path
+    """Where artifacts are kept."""
+    business: str
+
+    @property
+    def name(self) -> str:
+        """Name of the experiment and of the registered model."""
+        return f"churn_{self.business}"
+
+    def find(self, fingerprint: str) -> ModelVersion | None:
+        """The version made from the same data, settings and code; None if there is none yet."""
+        same = [version for version in self.versions() if version.fingerprint == fingerprint]
+        return same[0] if same else None
+
+    def log(self, model: Logged) -> ModelVersion:
+        """Keep a fitted model and register it; a model that is registered already is given back as it is."""
+        known = self.find(model.fingerprint)
+        if known is not None:
+            return known
+        client = self._client()
+        experiment = self._experiment(client)
+        run_id = self._complete_run(client, experiment, model.fingerprint) or self._write(client, experiment, model)
+        return self._register(client, run_id, model)
+
+    def versions(self) -> tuple[ModelVersion, ...]:
+        """All registered versions, the oldest first."""
+        from mlflow.exceptions import MlflowException
+
+        client = self._client()
+        try:
+            aliases: Mapping[str, Any] = client.get_registered_model(self.name).aliases
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return ()
+        found = client.search_model_versions(f"name='{self.name}'")
+        return tuple(sorted((_version(one, aliases) for one in found), key=lambda v: int(v.version)))
+
+    def version(self, version: str) -> ModelVersion:
+        """One registered version.
+
+        Raises:
+            ModelStoreError: there is no such version; says which there are.
+        """
+        known = {found.version: found for found in self.versions()}
+        if version not in known:
+            raise ModelStoreError(
+                f"model {self.name} has no version {version}.\n"
+                f"  allowed: {', '.join(known) or 'none is registered yet: churn run trains the first'}\n"
+                "  do:      churn model list"
+            )
+        return known[version]
+
+    def load(self, version: str) -> Bundle:
+        """The bundle of a version, every byte and its golden rows checked.
+
+        Raises:
+            ModelStoreError: there is no such version.
+            BundleError: it is not the bundle that was saved.
+        """
+        return bundle.load(self._artifact(version, "bundle"))
+
+    def load_floor(self, version: str) -> Bundle:
+        """The logistic regression that this version had to beat, fitted on the same cohorts.
+
+        Raises:
+            ModelStoreError: there is no such version.
+            BundleError: it is not the bundle that was saved.
+        """
+        return bundle.load(self._artifact(version, "floor"))
+
+    def pictures(self, version: str) -> dict[str, bytes]:
+        """The pictures of a version: PNG bytes by file name."""
+        return {path.name: path.read_bytes() for path in sorted(self._artifact(version, "pictures").glob("*.png"))}
+
+    def holder(self, role: Role) -> ModelVersion | None:
+        """The version that has a role now; None if none has."""
+        return next((version for version in self.versions() if role in version.roles), None)
+
+    def champion(self) -> ModelVersion | None:
+        """The version that scores now; None before the first promotion."""
+        return self.holder("champion")
+
+    def set_role(self, role: Role, version: str) -> None:
+        """Give a role to a version; it leaves whoever had it.
+
+        Raises:
+            ModelStoreError: there is no such version.
+        """
+        if role not in self.version(version).roles:
+            self._client().set_registered_model_alias(self.name, role, version)
+
+    def _client(self) -> MlflowClient:
+        # read by MLflow when it is imported; must not depend on who imports it first
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from mlflow import MlflowClient
+
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        return MlflowClient(tracking_uri=self.url, registry_uri=self.url)
+
+    def _experiment(self, client: MlflowClient) -> str:
+        found = client.get_experiment_by_name(self.name)
+        if found is not None:
+            return str(found.experiment_id)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return str(client.create_experiment(self.name, artifact_location=self.folder.resolve().as_uri()))
+
+    @staticmethod
+    def _complete_run(client: MlflowClient, experiment: str, fingerprint: str) -> str | None:
+        """A run that was finished but never registered; runs that were never finished are marked as killed."""
+        complete = None
+        for run in client.search_runs([experiment], f"tags.{FINGERPRINT} = '{fingerprint}'"):
+            if run.info.status == "RUNNING":
+                client.set_terminated(run.info.run_id, "KILLED")
+            elif run.info.status == "FINISHED":
+                complete = str(run.info.run_id)
+        return complete
+
+    @staticmethod
+    def _write(client: MlflowClient, experiment: str, model: Logged) -> str:
+        from mlflow.entities import Metric, Param
+
+        tags = {FINGERPRINT: model.fingerprint, **model.tags}
+        begun = client.create_run(experiment, tags=tags, run_name=model.fingerprint[:8]).info
+        run_id = str(begun.run_id)
+        client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, begun.start_time, 0) for name, value in model.metrics.items()],
+            params=[Param(name, str(value)) for name, value in model.parameters.items()],
+        )
+        with tempfile.TemporaryDirectory() as beside:
+            _lay_out(model, Path(beside))
+            client.log_artifacts(run_id, beside)
+        client.set_terminated(run_id, "FINISHED")
+        return run_id
+
+    def _register(self, client: MlflowClient, run_id: str, model: Logged) -> ModelVersion:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            client.create_registered_model(self.name, description="Probability that a trial converts.")
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{client.get_run(run_id).info.artifact_uri}/bundle"
+        tags = {FINGERPRINT: model.fingerprint, **model.tags}
+        made = client.create_model_version(self.name, source, run_id, tags=tags, await_creation_for=0)
+        return _version(made, {})
+
+    def _artifact(self, version: str, part: str) -> Path:
+        registered = self.version(version)
+        from mlflow.artifacts import download_artifacts
+
+        root = registered.source.removesuffix("bundle")
+        return Path(download_artifacts(artifact_uri=f"{root}{part}", tracking_uri=self.url))
+
+
+def _lay_out(model: Logged, folder: Path) -> None:
+    bundle.save(model.scorer, folder / "bundle", golden=model.golden, facts=model.facts)
+    floor_facts = {name: model.facts[name] for name in (FINGERPRINT, "calibrated_until") if name in model.facts}
+    bundle.save(model.floor, folder / "floor", golden=model.golden, facts=floor_facts)
+    (folder / "pictures").mkdir()
+    for name, content in model.pictures.items():
+        (folder / "pictures" / name).write_bytes(content)
+
+
+def _version(found: Any, aliases: Mapping[str, Any]) -> ModelVersion:
+    version = str(found.version)
+    return ModelVersion(
+        version=version,
+        fingerprint=found.tags.get(FINGERPRINT, ""),
+        created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+        roles=tuple(sorted(alias for alias, holder in aliases.items() if str(holder) == version)),
+        run_id=str(found.run_id),
+        source=str(found.source),
+        tags=dict(found.tags),
+    )

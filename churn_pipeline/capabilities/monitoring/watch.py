@@ -1,0 +1,146 @@
+"""One day's watch: outcomes that became known, how good the scores were, how far the data moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from churn_pipeline.adapters.frames import snapshot_frame
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.model_store import ModelStore
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.monitoring import drift as drifting
+from churn_pipeline.capabilities.monitoring.comparison import Comparison, comparable
+from churn_pipeline.capabilities.monitoring.drift import Drift
+from churn_pipeline.capabilities.monitoring.outcomes import outcomes
+from churn_pipeline.capabilities.monitoring.performance import Performance, performance
+from churn_pipeline.capabilities.monitoring.performance import rows as performance_rows
+from churn_pipeline.capabilities.monitoring.report import save_report
+from churn_pipeline.contracts.analytics import DRIFT, MODEL_PERFORMANCE, SCORE_OUTCOMES
+from churn_pipeline.contracts.derive.arrow import arrow_schema
+from churn_pipeline.contracts.lake import LABELS, SNAPSHOTS, TRAINING_SET
+from churn_pipeline.core.splits import Bound, after
+from churn_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from churn_pipeline.adapters.bundle import Bundle
+
+WITHOUT_OUTCOME = """
+select trial_id, as_of, trial_day, conversion_probability, scored_by, model_version from scores s
+where as_of <= $1 and not exists (select from score_outcomes o where o.as_of = s.as_of and o.trial_id = s.trial_id)
+"""
+LATELY_MATURED = "select * from score_outcomes where matured_at > $1 and matured_at <= $2"
+SCORED_DAYS = "select distinct as_of from scores where as_of > $1 and as_of <= $2 order by as_of"
+SCORES_OF = """
+select trial_id, as_of, trial_day, conversion_probability from scores
+where as_of > $1 and as_of <= $2 and model_version = $3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The drift of a day: of whose features, and where the report lies. No drift where no model is in production."""
+
+    model_version: str | None
+    drift: Drift | None
+    report: Path | None
+
+
+def write_outcomes(lake: Lake, warehouse: Warehouse, *, as_of: datetime) -> int:
+    """Join the scores that have no outcome yet to the labels that are mature by the day; gives how many joined.
+
+    Scores of the day itself that were given anew lose the outcome of the old ones first.
+    """
+    warehouse.replace(SCORE_OUTCOMES, arrow_schema(SCORE_OUTCOMES).empty_table(), where={"as_of": as_of})
+    waiting = warehouse.read(WITHOUT_OUTCOME, [as_of])
+    return warehouse.append(SCORE_OUTCOMES, outcomes(waiting, lake.read(LABELS.name, as_of), as_of=as_of))
+
+
+def write_performance(
+    warehouse: Warehouse, *, as_of: datetime, settings: Settings, run_id: str
+) -> tuple[Performance, ...]:
+    """Judge every model on the trials that matured in the window before the day."""
+    window = timedelta(days=settings.performance_window_days)
+    judged = performance(
+        warehouse.read(LATELY_MATURED, [as_of - window, as_of]),
+        as_of=as_of,
+        window_days=settings.performance_window_days,
+        min_auc=settings.performance_min_auc,
+    )
+    warehouse.replace(MODEL_PERFORMANCE, performance_rows(judged, as_of=as_of, run_id=run_id), where={"as_of": as_of})
+    return judged
+
+
+def watch_drift(
+    lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings
+) -> Watched:
+    """Compare the snapshots and scores of the last days with what the day's champion was trained on."""
+    version = _scored_by(warehouse, as_of)
+    if version is None:
+        return Watched(None, None, None)
+    bundle = models.load(version)
+    training = _training_rows(lake, bundle)
+    since = as_of - timedelta(days=settings.drift_window_days)
+    current = _recent_rows(lake, warehouse, bundle, since=since, as_of=as_of)
+    found = drifting.measure(
+        comparable(_fitted(training, bundle), current),
+        _scores(training, bundle, warehouse.read(SCORES_OF, [since, as_of, version]).to_pandas()),
+        bundle.scorer.schema.names,
+        false_alarm=settings.drift_false_alarm,
+        min_distance=settings.drift_min_distance,
+        rng=np.random.default_rng(settings.seed),
+    )
+    path = settings.home / "reports" / f"drift-{as_of:%Y-%m-%d}.html"
+    report = save_report(found, path, drift_share=settings.drift_share) if found.shifts else None
+    return Watched(version, found, report)
+
+
+def write_drift(watched: Watched, warehouse: Warehouse, *, as_of: datetime, run_id: str) -> None:
+    """Replace the day's rows of table `drift`."""
+    found = watched.drift or Drift(())
+    rows = drifting.rows(found, as_of=as_of, model_version=watched.model_version or "", run_id=run_id)
+    warehouse.replace(DRIFT, rows, where={"as_of": as_of})
+
+
+def _scored_by(warehouse: Warehouse, as_of: datetime) -> str | None:
+    """The champion behind the day's scores; none where the rules scored or nobody was scored."""
+    found = warehouse.read(
+        "select distinct model_version from scores where as_of = $1 and scored_by = 'champion'", [as_of]
+    ).to_pylist()
+    return found[0]["model_version"] if found else None
+
+
+def _training_rows(lake: Lake, bundle: Bundle) -> pd.DataFrame:
+    trained = datetime.fromisoformat(bundle.facts["trained_as_of"])
+    return snapshot_frame(lake, TRAINING_SET.name, trained, bundle.scorer.schema.features)
+
+
+def _fitted(training: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    return training[~after(training, Bound.from_json(bundle.facts["fitted_until"]))]
+
+
+def _recent_rows(
+    lake: Lake, warehouse: Warehouse, bundle: Bundle, *, since: datetime, as_of: datetime
+) -> pd.DataFrame:
+    import pandas as pd
+
+    days = warehouse.read(SCORED_DAYS, [since, as_of])["as_of"].to_pylist()
+    frames = [
+        snapshot_frame(lake, SNAPSHOTS.name, day, bundle.scorer.schema.features)
+        for day in days
+        if lake.has(SNAPSHOTS.name, day)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _scores(training: pd.DataFrame, bundle: Bundle, shown: pd.DataFrame) -> Comparison:
+    """Scores of training rows that nothing was fitted on, against the scores that were shown."""
+    unseen = training[after(training, Bound.from_json(bundle.facts["calibrated_until"]))]
+    scored = unseen.assign(conversion_probability=bundle.scorer.probability(unseen) if len(unseen) else [])
+    return comparable(scored, shown)

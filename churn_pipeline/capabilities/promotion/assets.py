@@ -1,0 +1,81 @@
+"""Assets: verdict, plan, champion. The plan is checked before anything is changed."""
+
+import dagster as dg
+
+from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.promotion import decide
+from churn_pipeline.capabilities.promotion.effects import champion_words, read_ledger
+from churn_pipeline.contracts.analytics import MODEL_PROMOTIONS, MODEL_VERDICTS
+from churn_pipeline.contracts.lake import PROMOTION_PLAN
+from churn_pipeline.orchestration.clock import Clock
+from churn_pipeline.orchestration.days import DAYS, as_of
+from churn_pipeline.orchestration.metadata import finding
+from churn_pipeline.orchestration.table_asset import OWNER, described, table_asset
+from churn_pipeline.settings import Settings
+
+GROUP = "promotion"
+
+
+@table_asset(MODEL_VERDICTS, group=GROUP, deps=("challenger", "training_set"))
+def model_verdicts(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    models: dg.ResourceParam[ModelStore],
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult:
+    """Log loss first, by paired bootstrap over the newest matured trials that neither model was fitted on."""
+    evaluation = decide.evaluate(lake, warehouse, models, as_of=as_of(context), settings=settings)
+    decide.write_verdict(evaluation, warehouse, as_of=as_of(context), run_id=context.run_id)
+    return dg.MaterializeResult(metadata={"verdict": evaluation.because, **decide.figures(evaluation)})
+
+
+@table_asset(PROMOTION_PLAN, group=GROUP, deps=(MODEL_VERDICTS.name, "challenger"))
+def promotion_plan(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult:
+    """Nothing is changed here: a blocking check looks at the plan first."""
+    planned = decide.plan(lake, warehouse, as_of=as_of(context))
+    decide.write_plan(planned, lake, as_of=as_of(context))
+    return dg.MaterializeResult(metadata={"promote": planned.promote or "nobody", "verdict": planned.verdict})
+
+
+@dg.asset_check(asset=PROMOTION_PLAN.name, blocking=True, partitions_def=DAYS)
+def planned_model_is_whole(
+    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], models: dg.ResourceParam[ModelStore]
+) -> dg.AssetCheckResult:
+    """The model that would go into production is, byte by byte and score by score, the one that was judged."""
+    planned = decide.read_plan(lake, as_of=as_of(context))
+    try:
+        decide.check_plan(planned, models)
+    except (BundleError, ModelStoreError) as error:
+        return finding("planned_model_is_whole", passed=False, words=str(error))
+    words = f"model {planned.promote} is whole" if planned.promote else "nothing is to be promoted"
+    return finding("planned_model_is_whole", passed=True, words=words)
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[PROMOTION_PLAN.name],
+    partitions_def=DAYS,
+    kinds={"postgres", "mlflow"},
+    owners=[OWNER],
+    metadata=described(MODEL_PROMOTIONS),
+)
+def champion(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    models: dg.ResourceParam[ModelStore],
+    clock: dg.ResourceParam[Clock],
+) -> dg.MaterializeResult:
+    """The model in production. A change of it is an entry in the ledger `model_promotions`, then an alias in MLflow."""
+    planned = decide.read_plan(lake, as_of=as_of(context))
+    receipt = decide.carry_out(
+        planned, warehouse, models, as_of=as_of(context), decided_at=clock.now(), run_id=context.run_id
+    )
+    words = champion_words(read_ledger(warehouse), as_of(context))
+    return dg.MaterializeResult(metadata={"champion": words, "change": str(receipt or "none"), "verdict": planned.verdict})

@@ -1,0 +1,151 @@
+"""The day's decision: judge the challenger, plan what changes, and change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from churn_pipeline.adapters.bundle import Bundle
+from churn_pipeline.adapters.engine import quoted
+from churn_pipeline.adapters.frames import snapshot_frame
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.model_store import ModelStore
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.promotion.comparison import compare, unseen
+from churn_pipeline.capabilities.promotion.effects import Receipt, promote, read_ledger
+from churn_pipeline.capabilities.promotion.gate import Rule, Verdict, judge
+from churn_pipeline.contracts.analytics import MODEL_VERDICTS
+from churn_pipeline.contracts.derive.arrow import arrow_schema
+from churn_pipeline.contracts.lake import CHALLENGER, PROMOTION_PLAN, TRAINING_SET
+from churn_pipeline.core.ledger import production_on
+from churn_pipeline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The verdict on the day's challenger; none where there was nothing to judge, with the reason."""
+
+    verdict: Verdict | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be changed: the version to promote, or nothing."""
+
+    promote: str | None
+    replaces: str | None
+    verdict: str
+
+
+def evaluate(
+    lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings
+) -> Evaluation:
+    """Judge the day's challenger against that day's champion, on matured trials that neither has seen."""
+    noted = lake.read(CHALLENGER.name, as_of).to_pylist()[0]
+    challenger = noted["model_version"]
+    if challenger is None:
+        return Evaluation(None, f"no challenger: {noted['because']}")
+    champion = production_on(read_ledger(warehouse), as_of)
+    if challenger == champion:
+        return Evaluation(None, f"model {challenger} is the champion already")
+    bundles = [models.load(version) for version in (challenger, champion) if version is not None]
+    mine, *others = bundles
+    floor = models.load_floor(challenger)
+    features = {f.name: f for bundle in (*bundles, floor) for f in bundle.scorer.schema.features}
+    frame = snapshot_frame(lake, TRAINING_SET.name, as_of, features.values(), also=("converted",))
+    if unseen(frame, *(bundle.facts for bundle in bundles)).empty:
+        return Evaluation(None, "nothing to judge on: no matured trial is newer than what the models were fitted on")
+    judged = compare(frame, challenger=mine, floor=floor, champion=others[0] if others else None)
+    rule = Rule(
+        confidence=settings.gate_confidence,
+        min_gain=settings.gate_min_gain,
+        min_conversions=settings.gate_min_conversions,
+        resamples=settings.gate_resamples,
+    )
+    rng = np.random.default_rng(settings.seed)
+    verdict = judge(judged, challenger=challenger, champion=champion, rule=rule, rng=rng)
+    return Evaluation(verdict, str(verdict))
+
+
+def write_verdict(evaluation: Evaluation, warehouse: Warehouse, *, as_of: datetime, run_id: str) -> None:
+    """Put the verdict among the verdicts; judging the same pair as of the same day again replaces it."""
+    import pyarrow as pa
+
+    if evaluation.verdict is None:
+        return
+    row = evaluation.verdict.row(as_of=as_of, run_id=run_id)
+    rows = pa.Table.from_pylist([row], schema=arrow_schema(MODEL_VERDICTS))
+    warehouse.replace(MODEL_VERDICTS, rows, where={name: row[name] for name in MODEL_VERDICTS.key})
+
+
+def plan(lake: Lake, warehouse: Warehouse, *, as_of: datetime) -> Plan:
+    """What the verdict on the day's challenger asks for."""
+    challenger = lake.read(CHALLENGER.name, as_of).to_pylist()[0]["model_version"]
+    champion = production_on(read_ledger(warehouse), as_of)
+    found = warehouse.read(
+        "select promote, verdict from model_verdicts where as_of = $1 and model_version = $2 and compared_with = $3",
+        [as_of, challenger or "", champion or "base rate"],
+    ).to_pylist()
+    if challenger is None or challenger == champion or not found:
+        return Plan(None, None, "nothing changes: there is no verdict on another model")
+    verdict = found[0]
+    if not verdict["promote"]:
+        return Plan(None, None, verdict["verdict"])
+    return Plan(challenger, champion, verdict["verdict"])
+
+
+def write_plan(planned: Plan, lake: Lake, *, as_of: datetime) -> None:
+    """Put the plan where the check and the effect read it."""
+    values = (
+        f"timestamptz {quoted(as_of.isoformat())} as as_of, {_text(planned.promote)} as promote, "
+        f"{_text(planned.replaces)} as replaces, {_text(planned.verdict)} as verdict"
+    )
+    with lake.engine.connection() as connection:
+        lake.write(connection, PROMOTION_PLAN.name, as_of, f"select {values}")
+
+
+def read_plan(lake: Lake, *, as_of: datetime) -> Plan:
+    """The plan of the day.
+
+    Raises:
+        LakeError: nobody has planned that day.
+    """
+    row: Mapping[str, Any] = lake.read(PROMOTION_PLAN.name, as_of).to_pylist()[0]
+    return Plan(row["promote"], row["replaces"], row["verdict"])
+
+
+def check_plan(planned: Plan, models: ModelStore) -> Bundle | None:
+    """The bundle that would go into production, every byte and golden row of it verified; none where nothing changes.
+
+    Raises:
+        BundleError: the bundle in the registry is not the one that was judged.
+        ModelStoreError: the registry does not have it.
+    """
+    return models.load(planned.promote) if planned.promote else None
+
+
+def carry_out(
+    planned: Plan, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, decided_at: datetime, run_id: str
+) -> Receipt | None:
+    """Make the planned model the champion from the day on; nothing where nothing is planned."""
+    if planned.promote is None:
+        return None
+    return promote(
+        planned.promote,
+        warehouse=warehouse,
+        models=models,
+        from_as_of=as_of,
+        by="gate",
+        verdict=planned.verdict,
+        decided_at=decided_at,
+        run_id=run_id,
+    )
+
+
+def _text(value: str | None) -> str:
+    return f"cast({quoted(value) if value is not None else 'null'} as varchar)"

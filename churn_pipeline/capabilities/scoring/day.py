@@ -1,0 +1,94 @@
+"""One day's scores, from the lake's snapshots to the warehouse's rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.model_store import ModelStore
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.scoring.production import CHAMPIONS, NOT_LOADED, RULES, champion_on, in_production
+from churn_pipeline.capabilities.scoring.score import InProduction, Stamp, score, to_arrow
+from churn_pipeline.contracts.analytics import PREDICTION_ERRORS, SCORES
+from churn_pipeline.contracts.lake import LABELS, SNAPSHOTS
+from churn_pipeline.core.reasons import ReasonsError
+from churn_pipeline.core.rules import RulesScorer
+from churn_pipeline.core.schema import SchemaError
+from churn_pipeline.core.vocabulary import feature_columns
+from churn_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+KEYS = "trial_id, account_id, as_of, trial_day, sector as segment"
+UNKNOWN_BASE_RATE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What was scored."""
+
+    scores: pa.Table
+    errors: pa.Table
+    by: InProduction
+
+
+def score_day(
+    lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings, stamp: Stamp
+) -> Day:
+    """Score every running trial of the day by whoever is in production; if that model fails, by the rules."""
+    by = _whoever(lake, warehouse, models, as_of)
+    earlier = warehouse.read(
+        "select trial_id, as_of, conversion_probability from scores where as_of in ($1, $2)",
+        [as_of - timedelta(days=1), as_of - timedelta(days=7)],
+    ).to_pandas()
+    try:
+        scores = score(_frame(lake, as_of, by), by, earlier=earlier, settings=settings, stamp=stamp)
+    except (SchemaError, ReasonsError) as error:
+        by = InProduction(RulesScorer(base_rate(lake, as_of)), RULES, RULES, note=NOT_LOADED, error=str(error))
+        scores = score(_frame(lake, as_of, by), by, earlier=earlier, settings=settings, stamp=stamp)
+    return Day(scores, _errors(by, as_of, stamp), by)
+
+
+def write_day(day: Day, warehouse: Warehouse, *, as_of: datetime) -> None:
+    """Replace the day's scores in one transaction, and what went wrong on it."""
+    warehouse.replace(PREDICTION_ERRORS, day.errors, where={"as_of": as_of})
+    warehouse.replace(SCORES, day.scores, where={"as_of": as_of})
+
+
+def base_rate(lake: Lake, as_of: datetime) -> float:
+    """Conversion rate of the trials matured by the day, smoothed; a half where none has matured."""
+    counted = lake.read(LABELS.name, as_of, select="count(*) as n, count(*) filter (converted) as k").to_pylist()[0]
+    return float((counted["k"] + 1) / (counted["n"] + 2)) if counted["n"] else UNKNOWN_BASE_RATE
+
+
+def _whoever(lake: Lake, warehouse: Warehouse, models: ModelStore, as_of: datetime) -> InProduction:
+    champion = champion_on(as_of, warehouse.read(CHAMPIONS).to_pylist())
+    return in_production(champion, models, base_rate=base_rate(lake, as_of))
+
+
+def _frame(lake: Lake, as_of: datetime, by: InProduction) -> pd.DataFrame:
+    columns = feature_columns(f for f in by.scorer.schema.features if f.name not in {"trial_day"})
+    frame: pd.DataFrame = lake.read(SNAPSHOTS.name, as_of, select=f"{KEYS}, {columns}").to_pandas()
+    return frame
+
+
+def _errors(by: InProduction, as_of: datetime, stamp: Stamp) -> pa.Table:
+    import pandas as pd
+
+    rows = pd.DataFrame(
+        {
+            "as_of": [as_of],
+            "subject": ["all trials"],
+            "error": [(by.error or "")[:2000]],
+            "handled_by": ["rules"],
+            "happened_at": [stamp.at],
+            "run_id": [stamp.run_id],
+        }
+    )
+    return to_arrow(PREDICTION_ERRORS, rows if by.error else rows.iloc[:0])
+
+

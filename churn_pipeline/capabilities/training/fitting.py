@@ -1,0 +1,296 @@
+"""Training: from the landmark snapshots of matured trials to one fitted scorer and the facts about it.
+
+Four cohorts of trials, oldest first (`core.splits`):
+
+    fit           the members learn here, in tuning and for the choice
+    validation    says when a fit stops, which parameters, which member or blend
+    calibration   maps the chosen margin to probabilities
+    test          judges; nothing is fitted on it
+
+Once chosen, the members are fitted again on fit and validation together, with the parameters and rounds found: that is
+a quarter more trials, and the newest ones, at no cost, because calibration comes after it on cohorts that neither fit has
+seen. Calibration and test are never fitted on: a score would look surer than it is, and the gate would judge a model on
+its own training data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from churn_pipeline.capabilities.training.boosters import Booster, LightGBM, Material, XGBoost, objective
+from churn_pipeline.capabilities.training.choice import Choice, choose
+from churn_pipeline.capabilities.training.evaluation import Measured, evaluate
+from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
+from churn_pipeline.capabilities.training.tuning import Tuned, tune
+from churn_pipeline.core.base_rate import BaseRate
+from churn_pipeline.core.calibration import choose as choose_calibration
+from churn_pipeline.core.log_odds import losses
+from churn_pipeline.core.members.logistic import LogisticMember
+from churn_pipeline.core.schema import FeatureSchema, ModelFeature
+from churn_pipeline.core.scorer import Scorer
+from churn_pipeline.core.splits import Cohorts, cohorts
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from churn_pipeline.adapters.studies import Studies
+    from churn_pipeline.core.members import Member
+
+    Matrix = NDArray[np.float64]
+
+FLOOR = LogisticMember.name
+STRENGTHS = (1.0, 10.0, 100.0, 1_000.0)
+SHRUNKEN = (30.0, 100.0, 300.0, 1_000.0)
+"""Ridge penalties of the floor; from 30 up while conversions are few."""
+LEAST_TRIALS = 10
+"""Trials of either outcome without which nothing is fitted."""
+FEW_CONVERSIONS = "few conversions yet"
+GOLDEN_ROWS = 20
+
+Progress = Callable[[str], None]
+
+
+class TrainingError(Exception):
+    """The past does not hold enough to learn from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted scorer, the floor it has to beat, and everything about it that is worth keeping."""
+
+    fingerprint: str
+    scorer: Scorer
+    floor: Scorer
+    facts: dict[str, Any]
+    """What travels with the model, as JSON values; the same inputs give the same facts."""
+    metrics: dict[str, float]
+    golden: pd.DataFrame
+    """Rows of the test cohort whose scores the stored model must give again."""
+    tested: Measured
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The training frame, cut and encoded once."""
+
+    frame: pd.DataFrame
+    cut: Cohorts
+    schema: FeatureSchema
+    x: Matrix = field(repr=False)
+
+    @cached_property
+    def y(self) -> Matrix:
+        return self.frame["converted"].to_numpy(dtype=np.float64)
+
+    @cached_property
+    def trials(self) -> NDArray[np.object_]:
+        return self.frame["trial_id"].to_numpy(dtype=object)
+
+    def conversions(self, rows: NDArray[np.bool_]) -> int:
+        return len(np.unique(self.trials[rows & (self.y > 0)]))
+
+
+def shortage(frame: pd.DataFrame, *, recipe: Recipe) -> str:
+    """Why nothing can be fitted on these matured snapshots, as a sentence; empty if something can.
+
+    A young business has no model and its trials are scored by the rules: that is a state, not an error.
+    """
+    trials = frame.drop_duplicates("trial_id")
+    if len(trials) < 4 * LEAST_TRIALS:
+        return f"{len(trials)} trials have matured; at least {4 * LEAST_TRIALS} are needed to learn, calibrate and judge"
+    learned = trials[_cut(trials, recipe).refit]
+    ones = int(learned["converted"].sum())
+    if min(ones, len(learned) - ones) < LEAST_TRIALS:
+        return (
+            f"of the {len(learned)} oldest trials {ones} converted; "
+            f"at least {LEAST_TRIALS} that did and {LEAST_TRIALS} that did not are needed to learn from"
+        )
+    return ""
+
+
+def fit(
+    frame: pd.DataFrame,
+    *,
+    catalogue: Sequence[ModelFeature],
+    recipe: Recipe,
+    studies: Studies,
+    as_of: datetime,
+    code: str,
+    business: str,
+    progress: Progress = lambda _: None,
+) -> Fitted:
+    """Tune, choose, fit, calibrate and test on the landmark snapshots of the trials that had matured by `as_of`.
+
+    `frame` has trial_id, as_of, trial_day, started_at, converted (0/1, never null) and the features; one row a snapshot,
+    only of trials that had not converted by then. `code` is the version of the code. Searches that were killed are taken
+    up where they stopped.
+
+    Raises:
+        TrainingError: there is too little to learn from (see `shortage`).
+    """
+    if lack := shortage(frame, recipe=recipe):
+        raise TrainingError(f"nothing was trained: {lack}.\n  do: wait, the trials are scored by the rules until then")
+    mark = fingerprint(frame, catalogue=catalogue, recipe=recipe, code=code)
+    rows = _prepared(frame, catalogue, recipe)
+    few = rows.conversions(rows.cut.fit) < recipe.few_conversions
+    strength = _strength(rows, SHRUNKEN if few else STRENGTHS)
+    tuned = {} if few else _tuned(rows, recipe, studies, f"{business} {mark}", progress)
+    choice, rounds = _chosen(rows, tuned, strength, recipe)
+    progress(f"chosen: {choice.chosen.name}; fitting it on the {int(rows.cut.refit.sum()):,} rows of fit and validation")
+    members = _members(rows, sorted({*choice.chosen.weights, FLOOR}), tuned, rounds, strength, recipe)
+    scorer, calibration_losses = _scorer(rows, members, choice.chosen.weights, choice.chosen.intercept)
+    floor, _ = _scorer(rows, members, {FLOOR: 1.0}, 0.0)
+    test = rows.frame[rows.cut.test]
+    base = BaseRate.learn(rows.frame["trial_day"][rows.cut.refit], rows.y[rows.cut.refit])
+    tested = evaluate(test, scorer=scorer, floor=floor, base=base)
+    facts = {
+        "fingerprint": mark,
+        "business": business,
+        "trained_as_of": as_of.isoformat(),
+        "code": code,
+        "recipe": recipe.to_json(),
+        "note": FEW_CONVERSIONS if few else "",
+        "cohorts": _counts(rows),
+        "fitted_until": rows.cut.fitted_until.to_json(),
+        "calibrated_until": rows.cut.calibrated_until.to_json(),
+        "base_rate": base.to_json(),
+        "chosen": choice.chosen.name,
+        "validation_loss": {candidate.name: candidate.loss for candidate in choice.considered},
+        "parameters": _parameters(tuned, rounds, strength),
+        "weights": dict(choice.chosen.weights),
+        "calibration": {"kind": scorer.calibrator.kind, "losses": dict(calibration_losses)},
+        "features": list(rows.schema.names),
+        "left_out": {dropped.name: dropped.because for dropped in rows.schema.dropped},
+        "test": tested.facts(),
+    }
+    return Fitted(mark, scorer, floor, facts, tested.metrics(), _golden(test, tested), tested)
+
+
+def _cut(frame: pd.DataFrame, recipe: Recipe) -> Cohorts:
+    return cohorts(
+        frame, validation=recipe.validation_share, calibration=recipe.calibration_share, test=recipe.test_share
+    )
+
+
+def _prepared(frame: pd.DataFrame, catalogue: Sequence[ModelFeature], recipe: Recipe) -> _Rows:
+    ordered = frame.sort_values(["started_at", "trial_id", "as_of"], kind="stable").reset_index(drop=True)
+    cut = _cut(ordered, recipe)
+    schema = FeatureSchema.learn(ordered[cut.refit], catalogue)
+    return _Rows(ordered, cut, schema, schema.encode(ordered))
+
+
+def _boosters(recipe: Recipe) -> tuple[Booster, ...]:
+    return (XGBoost(recipe.seed), LightGBM(recipe.seed + 1))
+
+
+def _strength(rows: _Rows, strengths: Sequence[float]) -> float:
+    """The penalty of the floor with the least loss on validation; the stronger of equal ones."""
+    fit, validation = rows.cut.fit, rows.cut.validation
+
+    def loss(strength: float) -> tuple[float, float]:
+        member = LogisticMember.fit(rows.x[fit], rows.y[fit], strength=strength)
+        return float(losses(member.margin(rows.x[validation]), rows.y[validation]).mean()), -strength
+
+    return min(strengths, key=loss)
+
+
+def _tuned(rows: _Rows, recipe: Recipe, studies: Studies, name: str, progress: Progress) -> dict[str, Tuned]:
+    fit, validation = _sampled(rows, recipe), rows.cut.validation
+    material = Material(rows.x[fit], rows.y[fit], rows.x[validation], rows.y[validation])
+    found = {}
+    for booster in _boosters(recipe):
+        with studies.search(f"{name} {booster.name}") as search:
+            tuned = tune(
+                objective(booster, material),
+                first=booster.first,
+                search=search,
+                trials=recipe.tuning_trials,
+                seed=booster.seed,
+            )
+        progress(f"{booster.name}: {tuned.trials} tuning trials, {tuned.pruned} pruned, log loss {tuned.loss:.4f}")
+        found[booster.name] = tuned
+    return found
+
+
+def _sampled(rows: _Rows, recipe: Recipe) -> NDArray[np.bool_]:
+    """Rows of whole trials of the fit cohort, drawn by seed, about `tuning_rows` of them."""
+    fit = rows.cut.fit
+    names = np.unique(rows.trials[fit])
+    share = min(1.0, recipe.tuning_rows / int(fit.sum()))
+    drawn = np.random.default_rng(recipe.seed).permutation(len(names))[: round(share * len(names))]
+    return fit & np.isin(rows.trials, names[drawn])
+
+
+def _chosen(
+    rows: _Rows, tuned: Mapping[str, Tuned], strength: float, recipe: Recipe
+) -> tuple[Choice, dict[str, int]]:
+    """The choice on validation among members fitted on all of the fit cohort, and the rounds each booster took."""
+    fit, validation = rows.cut.fit, rows.cut.validation
+    material = Material(rows.x[fit], rows.y[fit], rows.x[validation], rows.y[validation])
+    margins = {FLOOR: LogisticMember.fit(material.x, material.y, strength=strength).margin(material.x_validation)}
+    rounds = {}
+    for booster in _boosters(recipe):
+        if booster.name in tuned:
+            stopped = booster.fit_stopped(material, tuned[booster.name].parameters)
+            margins[booster.name] = stopped.member.margin(material.x_validation)
+            rounds[booster.name] = stopped.rounds
+    rng = np.random.default_rng([recipe.seed, 1])
+    return choose(margins, material.y_validation, groups=rows.trials[validation], rng=rng), rounds
+
+
+def _members(
+    rows: _Rows,
+    names: Sequence[str],
+    tuned: Mapping[str, Tuned],
+    rounds: Mapping[str, int],
+    strength: float,
+    recipe: Recipe,
+) -> dict[str, Member]:
+    """The members named, fitted on fit and validation together."""
+    x, y = rows.x[rows.cut.refit], rows.y[rows.cut.refit]
+    members: dict[str, Member] = {FLOOR: LogisticMember.fit(x, y, strength=strength)}
+    for booster in _boosters(recipe):
+        if booster.name in names:
+            parameters = tuned[booster.name].parameters
+            members[booster.name] = booster.fit(x, y, parameters, rounds=rounds[booster.name])
+    return members
+
+
+def _scorer(
+    rows: _Rows, members: Mapping[str, Member], weights: Mapping[str, float], intercept: float
+) -> tuple[Scorer, Mapping[Any, float]]:
+    """The weighted members, calibrated on the calibration cohort, and what each way to calibrate lost there."""
+    calibration = rows.cut.calibration
+    margin = np.full(int(calibration.sum()), intercept)
+    for name, weight in weights.items():
+        margin += weight * members[name].margin(rows.x[calibration])
+    found = choose_calibration(margin, rows.y[calibration], rows.trials[calibration])
+    parts = tuple(members[name] for name in weights)
+    return Scorer(rows.schema, parts, tuple(weights.values()), intercept, found.calibrator), found.losses
+
+
+def _counts(rows: _Rows) -> dict[str, dict[str, int]]:
+    parts = {name: getattr(rows.cut, name) for name in ("fit", "validation", "calibration", "test")}
+    return {
+        name: {"rows": int(part.sum()), "trials": len(np.unique(rows.trials[part])), "conversions": rows.conversions(part)}
+        for name, part in parts.items()
+    }
+
+
+def _parameters(tuned: Mapping[str, Tuned], rounds: Mapping[str, int], strength: float) -> dict[str, dict[str, float]]:
+    boosters = {name: {**found.parameters, "rounds": rounds[name]} for name, found in tuned.items()}
+    return {FLOOR: {"strength": strength}, **boosters}
+
+
+def _golden(test: pd.DataFrame, tested: Measured) -> pd.DataFrame:
+    """Rows spread evenly from the lowest to the highest score."""
+    order = np.argsort(tested.probability, kind="stable")
+    places = np.unique(np.linspace(0, len(order) - 1, GOLDEN_ROWS).astype(int))
+    return test.iloc[order[places]]

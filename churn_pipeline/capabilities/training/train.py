@@ -1,0 +1,99 @@
+"""From the training set of a day to a registered challenger, trained at most once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import churn_pipeline
+from churn_pipeline.adapters.engine import quoted
+from churn_pipeline.adapters.frames import candidate_features, snapshot_frame
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.model_store import Logged, ModelStore, ModelVersion
+from churn_pipeline.adapters.studies import Studies
+from churn_pipeline.capabilities.training.fitting import Fitted, fit, shortage
+from churn_pipeline.capabilities.training.pictures import pictures
+from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
+from churn_pipeline.contracts.lake import CHALLENGER, TRAINING_SET
+from churn_pipeline.core.featurize import features_version
+from churn_pipeline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The challenger of a day, or why there is none."""
+
+    version: ModelVersion | None
+    because: str
+
+
+def train(
+    lake: Lake,
+    models: ModelStore,
+    studies: Studies,
+    *,
+    as_of: datetime,
+    settings: Settings,
+    progress: Callable[[str], None],
+) -> Trained:
+    """Train a challenger on the training set of the day; one made from the same rows, recipe and code is taken as it is."""
+    catalogue = candidate_features(lake, as_of)
+    frame = snapshot_frame(lake, TRAINING_SET.name, as_of, catalogue, also=("converted",))
+    recipe = Recipe.of(settings)
+    code = code_version()
+    lack = shortage(frame, recipe=recipe)
+    if lack:
+        return Trained(None, lack)
+    known = models.find(fingerprint(frame, catalogue=catalogue, recipe=recipe, code=code))
+    if known is not None:
+        return Trained(known, "trained before, from the same rows, recipe and code")
+    fitted = fit(
+        frame,
+        catalogue=catalogue,
+        recipe=recipe,
+        studies=studies,
+        as_of=as_of,
+        code=code,
+        business=settings.business,
+        progress=progress,
+    )
+    return Trained(models.log(logged(fitted)), f"trained on {fitted.facts['cohorts']['fit']['trials']:,} trials and more")
+
+
+def code_version() -> str:
+    """The release, and a fingerprint of the code that makes a model what it is: features, core and training."""
+    package = Path(churn_pipeline.__file__).parent
+    digest = hashlib.sha256(features_version().encode())
+    for folder in (package / "core", package / "contracts" / "features", Path(__file__).parent):
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(file.read_bytes())
+    return f"{churn_pipeline.__version__}+{digest.hexdigest()[:12]}"
+
+
+def logged(fitted: Fitted) -> Logged:
+    """What the registry keeps of a fitted model."""
+    parameters = {
+        f"{member}.{name}": value for member, chosen in fitted.facts["parameters"].items() for name, value in chosen.items()
+    }
+    return Logged(
+        fingerprint=fitted.fingerprint,
+        scorer=fitted.scorer,
+        floor=fitted.floor,
+        golden=fitted.golden,
+        facts=fitted.facts,
+        parameters={**parameters, **fitted.facts["recipe"], "chosen": fitted.facts["chosen"]},
+        metrics=fitted.metrics,
+        pictures=pictures(fitted.tested),
+        tags={"code": fitted.facts["code"], "trained_as_of": fitted.facts["trained_as_of"]},
+    )
+
+
+def write_challenger(lake: Lake, as_of: datetime, trained: Trained) -> None:
+    """Note who the challenger of the day is, or why there is none."""
+    version = quoted(trained.version.version) if trained.version else "null"
+    row = f"select timestamptz {quoted(as_of.isoformat())} as as_of, cast({version} as varchar) as model_version, "
+    with lake.engine.connection() as connection:
+        lake.write(connection, CHALLENGER.name, as_of, f"{row} {quoted(trained.because)} as because")

@@ -1,0 +1,115 @@
+"""What a checked batch leaves behind: good rows in the lake, rejected rows with their reasons, and the row law."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from churn_pipeline.adapters.engine import name, quoted
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
+from churn_pipeline.contracts.derive.arrow import arrow_schema
+from churn_pipeline.contracts.derive.rules import Rule, all_rules
+from churn_pipeline.contracts.spec import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class RowLawBroken(Exception):
+    """Rows were lost or doubled between reading and landing: a fault of the pipeline, never of the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """One table of a batch, taken in. Rows read = kept + quarantined + duplicate; `new` of the kept were not known."""
+
+    table: str
+    read: int
+    kept: int
+    quarantined: int
+    duplicate: int
+    new: int
+    issues: pa.Table
+    """The quarantined rows, as rows of data_quality_issues."""
+    counts: pa.Table
+    """One row of ingestion_counts."""
+
+
+def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_id: str) -> Accepted:
+    """Land the good rows of `staged_<table>` in the lake and write the others as `quarantined_<table>` of the day.
+
+    Doing it twice changes nothing but run_id and moments.
+
+    Raises:
+        RowLawBroken: the rows do not add up.
+    """
+    staged = lake.rows(f"staged_{table.name}", as_of)
+    with lake.engine.connection() as connection:
+        connection.execute(f"create temp view staged as {staged}")
+        connection.execute("create temp view good as select * from staged where _broken is null and not _copy")
+        landed = lake.land(connection, table, "good")
+        issues = _issues(table, read_at=read_at, run_id=run_id)
+        quarantined = lake.write(connection, f"quarantined_{table.name}", as_of, issues)
+        counted = connection.execute("select count(*), count(*) filter (_copy) from staged").fetchone()
+    read, duplicate = counted or (0, 0)
+    kept = landed.new + landed.known
+    if read != kept + quarantined + duplicate:
+        raise RowLawBroken(
+            f"{table.name}: {read} rows read, but {kept} kept + {quarantined} quarantined + {duplicate} duplicates"
+        )
+    return Accepted(
+        table.name,
+        read,
+        kept,
+        quarantined,
+        duplicate,
+        landed.new,
+        lake.read(f"quarantined_{table.name}", as_of).cast(arrow_schema(DATA_QUALITY_ISSUES)),
+        _counts(run_id, table.name, as_of, read, kept, quarantined, duplicate, landed.new, read_at),
+    )
+
+
+def _counts(*values: object) -> pa.Table:
+    import pyarrow as pa
+
+    schema = arrow_schema(INGESTION_COUNTS)
+    return pa.table([pa.array([value], field.type) for value, field in zip(values, schema, strict=True)], schema=schema)
+
+
+def _issues(table: Table, *, read_at: datetime, run_id: str) -> str:
+    """SQL: the rejected rows of view `staged` as rows of data_quality_issues, in the order of the files."""
+    rule = "_broken[1]"
+    key = " || '/' || ".join(f"coalesce({name(c)}::varchar, _misread[{quoted(c)}])" for c in table.key)
+    identity = f"concat_ws('|', {quoted(table.name)}, _file, coalesce(_line, 0), {rule}, _raw)"
+    cases = " ".join(
+        f"when {quoted(r.name)} then {because(r)}" for r in all_rules(table, read_at=read_at)
+    )
+    columns = {
+        "issue_id": f"md5({identity})",
+        "table_name": quoted(table.name),
+        "record_key": f"left({_clean(key)}, 2000)",
+        "rule": rule,
+        "because": f"left({_clean(f'case {rule} {cases} end')}, 2000)",
+        "file": "left(_file, 2000)",
+        "line": "_line",
+        "raw_row": "_raw",
+        "found_at": f"timestamptz {quoted(read_at.isoformat())}",
+        "run_id": quoted(run_id),
+    }
+    listed = ", ".join(f"{columns[c]} as {name(c)}" for c in DATA_QUALITY_ISSUES.names)
+    return f"select {listed} from staged where _broken is not null order by _file, _line, _row"
+
+
+def because(rule: Rule) -> str:
+    """SQL: what was wrong with a row, what is allowed and what to do. Personal values are not repeated."""
+    shown = f"coalesce({rule.shows}, 'null')::varchar" if rule.shows else ""
+    what = quoted(rule.column or "the row") if rule.name != "missing_key" else quoted(f"key column {rule.column} is null")
+    start = f"{what} || ': ' || {shown}" if shown else what
+    return f"{start} || {quoted(f'; allowed: {rule.allowed}; do: {rule.do}')}"
+
+
+def _clean(text: str) -> str:
+    """SQL: a text without the character that PostgreSQL cannot hold."""
+    return f"replace({text}, chr(0), '')"

@@ -1,0 +1,207 @@
+"""The one door of Great Expectations: a suite derived from the contract, run on a sample of the staged rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from churn_pipeline.adapters.engine import name, quoted
+from churn_pipeline.contracts.spec import Column, Integer, Money, OneOf, Real, Table, Text
+
+if TYPE_CHECKING:
+    import duckdb
+    import great_expectations as gx
+    import pandas as pd
+
+
+class ValidationFault(Exception):
+    """Great Expectations itself failed: an error of the machinery, which says nothing about the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """An expectation that the sample does not meet. `share` is of the rows looked at; 1 for a column that is not there."""
+
+    rule: str
+    column: str
+    expected: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the suite found on the rows it looked at."""
+
+    rows: int
+    expectations: int
+    unmet: tuple[Unmet, ...]
+
+
+def sample(
+    connection: duckdb.DuckDBPyConnection, table: Table, staged: str, *, given: tuple[str, ...], rows: int
+) -> pd.DataFrame:
+    """At most `rows` staged rows, evenly spread, with the columns that the source has.
+
+    Left out are exact copies and lines that could not be read (both are counted exactly elsewhere). Beside each typed
+    column stand `<column> as read` (its text) and `<column> readable` (whether the text says a value
+    of the type).
+    """
+    columns = [expression for c in table.columns if c.name in given for expression in _looked_at(c)]
+    usable = f"(select *, row_number() over (order by _row) as _place from {staged} where _wrong is null and not _copy)"
+    step = f"(select greatest(1, ceil(count(*) / {rows}))::bigint from {staged} where _wrong is null and not _copy)"
+    query = f"select {', '.join(columns) or '1 as nothing'} from {usable} where (_place - 1) % {step} = 0"
+    return connection.execute(query).df()
+
+
+def _looked_at(column: Column) -> Iterator[str]:
+    value, misread = name(column.name), f"_misread[{quoted(column.name)}]"
+    yield f"{value}::double as {value}" if isinstance(column.type, Money) else value
+    yield f"coalesce({value}::varchar, {misread}) as {name(column.name + ' as read')}"
+    yield f"{misread} is null as {name(column.name + ' readable')}"
+
+
+def suite(table: Table, *, max_bad_share: float, filled: Mapping[str, float] | None = None) -> gx.ExpectationSuite:
+    """The expectations that the contract of a table implies.
+
+    `max_bad_share` of all rows may break each; `filled` is the share of non-null values per column (default 1), since
+    Great Expectations leaves nulls out of its shares.
+    """
+    import great_expectations as gx
+
+    return gx.ExpectationSuite(
+        name=table.name, expectations=list(_expectations(table, max_bad_share=max_bad_share, filled=filled or {}))
+    )
+
+
+def _expectations(table: Table, *, max_bad_share: float, filled: Mapping[str, float]) -> Iterator[Any]:
+    import great_expectations.expectations as gxe
+
+    for column in table.columns:
+        mostly = _mostly(max_bad_share, filled.get(column.name, 1.0))
+        if not column.null:
+            yield gxe.ExpectColumnToExist(column=column.name, meta=_meta(f"missing_column_{column.name}", column.name))
+            rule = "missing_key" if column.name in table.key else f"null_{column.name}"
+            as_read = f"{column.name} as read"
+            yield gxe.ExpectColumnValuesToNotBeNull(
+                column=as_read, mostly=1 - max_bad_share, meta=_meta(rule, column.name)
+            )
+        yield gxe.ExpectColumnValuesToBeInSet(
+            column=f"{column.name} readable",
+            value_set=[True],
+            mostly=1 - max_bad_share,
+            meta=_meta(f"wrong_type_{column.name}", column.name),
+        )
+        yield from _bounds(column, mostly)
+    identity = [*table.key, *([table.versioned_by] if table.versioned_by and table.versioned_by not in table.key else [])]
+    # of a pair with one key both rows are counted as unexpected, one of them is bad
+    twice = max(0.0, 1 - 2 * max_bad_share)
+    meta = _meta("duplicate_key", ", ".join(identity))
+    if len(identity) == 1:
+        yield gxe.ExpectColumnValuesToBeUnique(column=identity[0], mostly=twice, meta=meta)
+    else:
+        yield gxe.ExpectCompoundColumnsToBeUnique(
+            column_list=identity, mostly=twice, ignore_row_if="any_value_is_missing", meta=meta
+        )
+    for first, second in table.ordered:
+        yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A=second,
+            column_B=first,
+            or_equal=True,
+            ignore_row_if="either_value_is_missing",
+            mostly=_mostly(max_bad_share, filled.get(second, 1.0)),
+            meta=_meta(f"{first}_after_{second}", first),
+        )
+
+
+def _bounds(column: Column, mostly: float) -> Iterator[Any]:
+    import great_expectations.expectations as gxe
+
+    common: dict[str, Any] = {
+        "column": column.name,
+        "mostly": mostly,
+        "meta": _meta(f"out_of_bounds_{column.name}", column.name),
+    }
+    match column.type:
+        case Text(pattern=str(pattern)):
+            yield gxe.ExpectColumnValuesToMatchRegex(regex=f"^(?:{pattern})$", **common)
+        case Text(low=low, high=int(high)):
+            yield gxe.ExpectColumnValueLengthsToBeBetween(min_value=low or None, max_value=high, **common)
+        case OneOf(words=words):
+            yield gxe.ExpectColumnValuesToBeInSet(value_set=list(words), **common)
+        case (Integer(low=low) | Real(low=low) | Money(low=low)) as kind:
+            high_end = None if isinstance(kind, Money) else kind.high
+            if low is not None or high_end is not None:
+                yield gxe.ExpectColumnValuesToBeBetween(min_value=low, max_value=high_end, **common)
+
+
+def _mostly(max_bad_share: float, filled: float) -> float:
+    return max(0.0, 1 - max_bad_share / filled) if filled else 0.0
+
+
+def _meta(rule: str, column: str) -> dict[str, str]:
+    return {"rule": rule, "of": column}
+
+
+def run_suite(table: Table, frame: pd.DataFrame, *, max_bad_share: float) -> Outcome:
+    """Run the suite of a table on a frame from `sample`. Expectations on columns that are not there are left out.
+
+    Raises:
+        ValidationFault: an expectation could not be evaluated.
+    """
+    import great_expectations as gx
+
+    filled = {str(c): float(frame[c].notna().mean()) for c in frame.columns} if len(frame) else {}
+    declared = suite(table, max_bad_share=max_bad_share, filled=filled)
+    applicable = [e for e in declared.expectations if _columns_of(e) <= {*map(str, frame.columns)} or _exists(e)]
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("staged").add_dataframe_asset(table.name)
+    batch = asset.add_batch_definition_whole_dataframe("sample").get_batch({"dataframe": frame})
+    result = batch.validate(gx.ExpectationSuite(name=table.name, expectations=applicable), result_format="SUMMARY")
+    return outcome(result.results, rows=len(frame))
+
+
+def outcome(results: list[Any], *, rows: int) -> Outcome:
+    """What a list of Great Expectations' results says.
+
+    Raises:
+        ValidationFault: one of them is an exception, which Great Expectations reports as if the data were bad.
+    """
+    faults = [fault for result in results for fault in _faults(result)]
+    if faults:
+        raise ValidationFault(
+            "Great Expectations failed on its own; the data was not judged:\n"
+            + "\n".join(f"  {fault}" for fault in faults)
+            + "\n  do: run again; if it stays, this is a fault of the installation or of the suite"
+        )
+    return Outcome(rows, len(results), tuple(_unmet(result) for result in results if not result.success))
+
+
+def _faults(result: Any) -> Iterator[str]:
+    information = result.exception_info or {}
+    nested = [information] if "raised_exception" in information else list(information.values())
+    for entry in nested:
+        if entry.get("raised_exception"):
+            yield f"{result.expectation_config.type}: {entry.get('exception_message')}"
+
+
+def _unmet(result: Any) -> Unmet:
+    meta = result.expectation_config.meta
+    share = result.result.get("unexpected_percent")
+    return Unmet(
+        rule=meta["rule"],
+        column=meta["of"],
+        expected=result.expectation_config.type,
+        share=1.0 if share is None else float(share) / 100,
+    )
+
+
+def _exists(expectation: Any) -> bool:
+    return type(expectation).__name__ == "ExpectColumnToExist"
+
+
+def _columns_of(expectation: Any) -> set[str]:
+    listed = getattr(expectation, "column_list", None) or []
+    single = [getattr(expectation, attribute, None) for attribute in ("column", "column_A", "column_B")]
+    return {*listed, *(column for column in single if column)}

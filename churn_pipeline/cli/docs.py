@@ -1,0 +1,97 @@
+"""The generated pages of docs/: what they say stands in the code, and a check fails when they are stale."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from churn_pipeline.contracts.derive.dictionary import dictionary
+from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
+from churn_pipeline.contracts.tables import TABLES
+from churn_pipeline.settings import PROJECT, Settings
+
+FOLDER = PROJECT / "docs"
+
+
+def generate(*, check: bool) -> None:
+    """Write the pages; with `check` only compare, and exit with status 1 naming the stale ones."""
+    stale = []
+    for name, text in pages().items():
+        path = FOLDER / name
+        if check and (not path.exists() or path.read_text() != text):
+            stale.append(name)
+        elif not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    if stale:
+        sys.stderr.write(f"stale in docs/: {', '.join(stale)}\n  do: make docs, and commit what changed\n")
+        raise SystemExit(1)
+
+
+def pages() -> dict[str, str]:
+    """Every generated page by file name."""
+    return {
+        "data-dictionary.md": dictionary(TABLES, FEATURES, NAMED_COUNTS),
+        "settings.md": settings_page(),
+        "commands.md": commands_page(),
+    }
+
+
+def settings_page() -> str:
+    """Every setting: environment variable, default, bounds, meaning."""
+    lines = [
+        f"| `CHURN_{name.upper()}` | {_default(field.default)} | {_bounds(field.metadata)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return (
+        "# Settings\n\nGenerated from `settings.py` by `churn docs`; do not edit. Each is an environment variable, or a "
+        "line without `CHURN_` and in small letters under `settings:` of a mapping file; the environment wins.\n\n"
+        "| setting | default | allowed | meaning |\n|---|---|---|---|\n" + "\n".join(lines) + "\n"
+    )
+
+
+def commands_page() -> str:
+    """Every command with its options, as `--help` tells them."""
+    from churn_pipeline.cli.main import app
+
+    parts = ["# Commands\n\nGenerated from the `churn` command by `churn docs`; do not edit.\n"]
+    for path, command in _commands(typer.main.get_command(app), ("churn",)):
+        options = "\n".join(_option(parameter) for parameter in command.params if parameter.name != "help")
+        parts.append(f"## {' '.join(path)}\n\n{(command.help or '').strip()}\n" + (f"\n{options}\n" if options else ""))
+    return "\n".join(parts)
+
+
+def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    children = getattr(command, "commands", {})
+    if not children:
+        yield path, command
+    for name, child in children.items():
+        yield from _commands(child, (*path, name))
+
+
+def _option(parameter: Any) -> str:
+    names = ", ".join(f"`{name}`" for name in parameter.opts) if parameter.param_type_name == "option" else None
+    return f"- {names or f'`{parameter.human_readable_name}`'}: {parameter.help or ''}"
+
+
+def _default(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Path):
+        return f"`{value.relative_to(PROJECT) if value.is_relative_to(PROJECT) else value}`"
+    return f"`{', '.join(map(str, value)) if isinstance(value, tuple) else value}`"
+
+
+def _bounds(metadata: list[Any]) -> str:
+    words = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "pattern": "like"}
+    found = [
+        f"{word} {getattr(bound, name)}"
+        for bound in metadata
+        for name, word in words.items()
+        if getattr(bound, name, None) is not None
+    ]
+    return ", ".join(found).replace("|", "\\|")

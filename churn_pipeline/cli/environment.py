@@ -1,0 +1,33 @@
+"""What every command sets up before it works: the settings, and the environment that child processes inherit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from churn_pipeline.settings import PROJECT, Settings, load_settings
+
+QUIET = {
+    "DO_NOT_TRACK": "true",  # MLflow and Evidently; the literal word
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GX_ANALYTICS_ENABLED": "False",
+    "OMP_NUM_THREADS": "1",  # several threads of several libraries on few cores spin more than they work
+    "MPLBACKEND": "Agg",
+}
+
+
+def prepare(*, source: Path | None, mapping: Path | None) -> Settings:
+    """The settings of a command; its options become environment variables, so that child processes see the same.
+
+    Raises:
+        pydantic.ValidationError: a setting is out of its bounds.
+    """
+    for name, value in (("CHURN_SOURCE", source), ("CHURN_MAPPING", mapping)):
+        if value is not None:
+            os.environ[name] = str(value.resolve())
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("DAGSTER_HOME", str(PROJECT))
+    settings = load_settings()
+    os.environ.setdefault("CHURN_DATA_DIR", str(settings.data_dir.resolve()))
+    return settings

@@ -1,0 +1,32 @@
+"""The errors that speak for themselves: they end a command with their message, not with a traceback."""
+
+from __future__ import annotations
+
+
+def foreseen() -> tuple[type[Exception], ...]:
+    """Every error whose message says what was wrong and what to do."""
+    from pydantic import ValidationError
+
+    from churn_pipeline.adapters.bundle import BundleError
+    from churn_pipeline.adapters.embedded_postgres import EmbeddedPostgresError
+    from churn_pipeline.adapters.lake import LakeError
+    from churn_pipeline.adapters.mapping import MappingError
+    from churn_pipeline.adapters.model_store import ModelStoreError
+    from churn_pipeline.adapters.postgres import DatabaseError
+    from churn_pipeline.adapters.sources import SourceError
+    from churn_pipeline.adapters.warehouse import Busy, WarehouseError
+    from churn_pipeline.cli.run import RunFailed
+
+    return (
+        BundleError,
+        Busy,
+        DatabaseError,
+        EmbeddedPostgresError,
+        LakeError,
+        MappingError,
+        ModelStoreError,
+        RunFailed,
+        SourceError,
+        ValidationError,
+        WarehouseError,
+    )

@@ -1,0 +1,183 @@
+"""All commands. What a command does stands in the module of its name; nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churn_pipeline.cli import environment
+
+app = typer.Typer(
+    name="churn",
+    help="Scores every running trial for its probability to convert, says why, and proves it afterwards.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+source_app = typer.Typer(help="Look at a source of raw records.", no_args_is_help=True)
+model_app = typer.Typer(help="List, show, promote and roll back models.", no_args_is_help=True)
+app.add_typer(source_app, name="source")
+app.add_typer(model_app, name="model")
+
+Source = Annotated[Path | None, typer.Option(help="Folder of raw files; without it the demo business is simulated.")]
+Mapping = Annotated[Path | None, typer.Option(help="Mapping file that says how the files become the raw tables.")]
+AsOf = Annotated[str | None, typer.Option(help="Day (YYYY-MM-DD) at whose midnight UTC the run stands.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines: one JSON object instead of words.")]
+
+
+@app.command()
+def run(source: Source = None, mapping: Mapping = None, as_of: AsOf = None, json: AsJson = False) -> None:
+    """Run the whole chain: read, check, learn, decide, score, watch.
+
+    Without --as-of it stands at the midnight after the newest known record. Nothing known at or after that midnight is
+    used, training included.
+    """
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.run import run_everything
+
+    run_everything(settings, as_of=as_of, as_json=json)
+
+
+@app.command()
+def score(
+    as_of: Annotated[str, typer.Option(help="First day (YYYY-MM-DD) to score.")],
+    to: Annotated[str | None, typer.Option(help="Last day to score; the first alone where it is left out.")] = None,
+    source: Source = None,
+    mapping: Mapping = None,
+    json: AsJson = False,
+) -> None:
+    """Score past days as they were known then, from the records that are in the lake."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.run import score_days
+
+    score_days(settings, first=as_of, last=to or as_of, as_json=json)
+
+
+@app.command()
+def retrain(source: Source = None, mapping: Mapping = None, as_of: AsOf = None, json: AsJson = False) -> None:
+    """Train a challenger and let the gate decide."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.run import retrain_model
+
+    retrain_model(settings, as_of=as_of, as_json=json)
+
+
+@source_app.command("check")
+def source_check(
+    source: Annotated[Path, typer.Argument(help="Folder of raw files.")],
+    mapping: Mapping = None,
+) -> None:
+    """Read a source, say what was found, what is missing and which features fall away. Writes nothing."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.source import check
+
+    check(settings)
+
+
+@model_app.command("list")
+def model_list(source: Source = None, mapping: Mapping = None) -> None:
+    """Every registered model, with its role and how good it was."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.model import list_models
+
+    list_models(settings)
+
+
+@model_app.command("show")
+def model_show(
+    version: Annotated[str, typer.Argument(help="Version of the model.")],
+    source: Source = None,
+    mapping: Mapping = None,
+) -> None:
+    """What a model was made from, how good it was, and every verdict on it."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.model import show_model
+
+    show_model(settings, version)
+
+
+@model_app.command("promote")
+def model_promote(
+    version: Annotated[str, typer.Argument(help="Version that becomes the champion.")],
+    because: Annotated[str, typer.Option(help="Why; goes into the ledger.")],
+    as_of: AsOf = None,
+    source: Source = None,
+    mapping: Mapping = None,
+) -> None:
+    """Make a model the champion by hand."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.model import promote_model
+
+    promote_model(settings, version, because=because, as_of=as_of)
+
+
+@model_app.command("rollback")
+def model_rollback(
+    because: Annotated[str, typer.Option(help="Why; goes into the ledger.")] = "rolled back by hand",
+    as_of: AsOf = None,
+    source: Source = None,
+    mapping: Mapping = None,
+) -> None:
+    """Give the role of champion back to the model that held it before."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.model import roll_back
+
+    roll_back(settings, because=because, as_of=as_of)
+
+
+@app.command()
+def table(
+    query: Annotated[str, typer.Argument(help="A table of the warehouse, or a SELECT.")],
+    limit: Annotated[int, typer.Option(help="Most rows shown.")] = 20,
+    source: Source = None,
+    mapping: Mapping = None,
+    json: AsJson = False,
+) -> None:
+    """Show rows of a table that people read, or the answer to a SELECT."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.table import show
+
+    show(settings, query, limit=limit, as_json=json)
+
+
+@app.command()
+def dev(source: Source = None, mapping: Mapping = None, port: Annotated[int, typer.Option(help="Port of Dagster's UI; MLflow's is one above.")] = 3000) -> None:
+    """Start Dagster's UI, its daemon and MLflow's UI; Ctrl-C ends all of them."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.dev import serve
+
+    serve(settings, port=port)
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded database server."""
+    settings = environment.prepare(source=None, mapping=None)
+    from churn_pipeline.adapters.embedded_postgres import stop as stop_server
+
+    stop_server(settings.data_dir)
+
+
+@app.command()
+def docs(check: Annotated[bool, typer.Option("--check", help="Only say whether the generated pages are up to date.")] = False) -> None:
+    """Generate the data dictionary, the settings and the command reference in docs/."""
+    from churn_pipeline.cli.docs import generate
+
+    generate(check=check)
+
+
+def main() -> None:
+    """Run the command; what is foreseen ends with its message and exit status 1, without a traceback."""
+    from churn_pipeline.cli.errors import foreseen
+
+    try:
+        app()
+    except foreseen() as error:
+        if os.environ.get("CHURN_TRACEBACK"):
+            raise
+        sys.stderr.write(f"\n{type(error).__name__}: {error}\n")
+        raise SystemExit(1) from error

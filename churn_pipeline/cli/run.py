@@ -1,0 +1,140 @@
+"""Jobs started by hand: in this process, one writer at a time, with progress and a summary at the end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.cli.summary import say_run, say_scored
+from churn_pipeline.core.clock import midnight, midnight_after
+from churn_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+WRITERS = "writers"
+"""Name of the lock that whoever writes the tables holds."""
+
+
+class RunFailed(Exception):  # noqa: N818 - what a command ends with, not a fault of the program
+    """A run ended red; says which step or check, and what it said."""
+
+
+def run_everything(settings: Settings, *, as_of: str | None, as_json: bool) -> None:
+    """The whole chain as of a day, then what a person wants to know of it."""
+    day = chosen_day(settings, as_of)
+    execute(settings, "everything", [day])
+    say_run(settings, midnight(day), as_json=as_json)
+
+
+def retrain_model(settings: Settings, *, as_of: str | None, as_json: bool) -> None:
+    """A challenger as of a day, then the verdict."""
+    day = chosen_day(settings, as_of)
+    execute(settings, "retrain", [day])
+    say_run(settings, midnight(day), as_json=as_json)
+
+
+def score_days(settings: Settings, *, first: str, last: str, as_json: bool) -> None:
+    """Score days as they were known then, the oldest first, then how many trials on each."""
+    days = list(_days(_day(first), _day(last)))
+    execute(settings, "rescore", days)
+    say_scored(settings, [midnight(day) for day in days], as_json=as_json)
+
+
+def chosen_day(settings: Settings, as_of: str | None) -> date:
+    """The day asked for; else the one that begins at the midnight after the newest known record."""
+    if as_of is not None:
+        return _day(as_of)
+    if settings.source is None:
+        return settings.demo_until
+    from churn_pipeline.adapters.sources import open_source
+    from churn_pipeline.capabilities.ingestion.survey import newest_known
+
+    newest = newest_known(open_source(settings.source, settings.mapping), now=datetime.now(UTC))
+    return midnight_after(newest).date()
+
+
+def execute(settings: Settings, job: str, days: list[date]) -> None:
+    """Run a job for each day, one after the other, while no other writer does.
+
+    Raises:
+        Busy: another process writes; says which.
+        RunFailed: a step failed or a blocking check did not pass.
+    """
+    from dagster import DagsterInstance
+
+    from churn_pipeline.definitions import defs
+
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    warehouse = Warehouse.of(settings)
+    warehouse.create()
+    with warehouse.lock(WRITERS), DagsterInstance.get() as instance:
+        bury_the_dead(instance)
+        for day in days:
+            began = monotonic()
+            sys.stderr.write(f"{job} as of {day} ({settings.business})\n")
+            result = defs.resolve_job_def(job).execute_in_process(
+                partition_key=day.isoformat(),
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {}}}},
+                tags={"churn/started_by": "hand"},
+            )
+            if not result.success:
+                raise RunFailed(f"{job} as of {day} is red.\n{told(result)}")
+            sys.stderr.write(f"{job} as of {day}: green in {monotonic() - began:.0f} s\n")
+
+
+def bury_the_dead(instance: dg.DagsterInstance) -> None:
+    """Mark runs started by hand that are still under way as failed.
+
+    Whoever holds the writers' lock is the only one alive: the processes behind such runs were killed, and nothing else
+    would ever say so.
+    """
+    from dagster import DagsterRunStatus, RunsFilter
+
+    started = RunsFilter(tags={"churn/started_by": "hand"}, statuses=[DagsterRunStatus.STARTED])
+    for run in instance.get_runs(started):
+        instance.report_run_failed(run, "The process of this run was killed.")
+
+
+def told(result: dg.ExecuteInProcessResult) -> str:
+    """What the failed checks and steps of a run said."""
+    lines = [
+        f"  check {found.check_name} on {found.asset_key.to_user_string()}: {_words(found)}"
+        for found in result.get_asset_check_evaluations()
+        if not found.passed and found.severity.value == "ERROR"
+    ]
+    for event in result.get_step_failure_events():
+        error = event.step_failure_data.error
+        cause = error.cause if error is not None and error.cause is not None else error
+        message = cause.message.strip() if cause is not None else "no error was recorded"
+        if "AssetCheck" not in message:
+            lines.append(f"  step {event.step_key}: {message}")
+    return "\n".join(lines)
+
+
+def _words(found: dg.AssetCheckEvaluation) -> str:
+    because = found.metadata.get("because")
+    return str(because.value).strip("`\n") if because is not None else (found.description or "")
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    if last < first:
+        raise RunFailed(f"--to {last} lies before --as-of {first}.\n  do: swap them")
+    for offset in range((last - first).days + 1):
+        yield first + timedelta(days=offset)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RunFailed(f"{text!r} is no day.\n  allowed: YYYY-MM-DD") from None

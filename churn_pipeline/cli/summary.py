@@ -1,0 +1,116 @@
+"""The lines a person wants at the end of a run, read from the tables that the run wrote."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.settings import Settings
+
+READ = """
+select table_name, rows_read, rows_kept, rows_quarantined, rows_duplicate, rows_new from ingestion_counts
+where run_id = (select run_id from ingestion_counts where as_of = $1 order by read_at desc limit 1) and rows_read > 0
+order by table_name
+"""
+CHAMPION = """
+select model_version, from_as_of, verdict from model_promotions
+where role = 'champion' and from_as_of <= $1 order by decided_at desc limit 1
+"""
+VERDICT = "select verdict from model_verdicts where as_of = $1 order by length(model_version) desc, model_version desc limit 1"
+BUCKETS = """
+select scored_by, count(*) as trials, count(*) filter (where score_bucket = 'at_risk') as at_risk,
+  count(*) filter (where score_bucket = 'middle') as middle, count(*) filter (where score_bucket = 'hot') as hot,
+  min(note) as note
+from scores where as_of = $1 group by scored_by
+"""
+DRIFTED = "select feature from drift where as_of = $1 and drifted order by distance / threshold desc"
+DEGRADED = "select verdict from model_performance where as_of = $1 and degraded"
+ERRORS = "select error from prediction_errors where as_of = $1"
+
+
+def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
+    """What a run did, as plain values: read, champion, verdict, scored, odd."""
+
+    def rows(query: str) -> list[dict[str, Any]]:
+        return list(warehouse.read(query, [as_of]).to_pylist())
+
+    champion = rows(CHAMPION)
+    verdict = rows(VERDICT)
+    return {
+        "as_of": as_of.date().isoformat(),
+        "read": rows(READ),
+        "champion": champion[0] | {"from_as_of": str(champion[0]["from_as_of"].date())} if champion else None,
+        "verdict": verdict[0]["verdict"] if verdict else None,
+        "scored": rows(BUCKETS),
+        "odd": [
+            *(f"the model could not score: {row['error'].splitlines()[0]}" for row in rows(ERRORS)),
+            *(f"performance: {row['verdict']}" for row in rows(DEGRADED)),
+            *_drift_words([row["feature"] for row in rows(DRIFTED)]),
+        ],
+    }
+
+
+def say_run(settings: Settings, as_of: datetime, *, as_json: bool) -> None:
+    """Print what a run did."""
+    facts = run_facts(Warehouse.of(settings), as_of)
+    if as_json:
+        sys.stdout.write(json.dumps(facts, default=str) + "\n")
+        return
+    sys.stdout.write("\n".join(_lines(facts)) + "\n")
+
+
+def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -> None:
+    """Print how many trials were scored on each day."""
+    warehouse = Warehouse.of(settings)
+    facts = [{"as_of": day.date().isoformat(), "scored": warehouse.read(BUCKETS, [day]).to_pylist()} for day in days]
+    if as_json:
+        sys.stdout.write(json.dumps(facts, default=str) + "\n")
+        return
+    for day in facts:
+        sys.stdout.write(f"{day['as_of']}  {_scored(day['scored'])}\n")
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    champion = facts["champion"]
+    return [
+        "",
+        f"read     {_read(facts['read'])}",
+        f"model    {f'champion is version {champion["model_version"]} since {champion["from_as_of"]}' if champion else 'no champion yet: the rules score'}"
+        + (f"; {facts['verdict']}" if facts["verdict"] else ""),
+        f"scored   {_scored(facts['scored'])} (as of {facts['as_of']})",
+        f"odd      {'; '.join(facts['odd']) or 'nothing'}",
+        "look     churn table scores_latest     the scores with their reasons (schema analytics)",
+        "         make dev                      Dagster at http://localhost:3000, MLflow at http://localhost:3001",
+    ]
+
+
+def _read(read: list[dict[str, Any]]) -> str:
+    if not read:
+        return "nothing"
+    return ", ".join(
+        f"{row['rows_kept']:,} {row['table_name']}"
+        + (f" ({row['rows_quarantined']:,} in quarantine)" if row["rows_quarantined"] else "")
+        for row in read
+    )
+
+
+def _scored(scored: list[dict[str, Any]]) -> str:
+    if not scored:
+        return "no trial: none is running"
+    return "; ".join(
+        f"{row['trials']:,} trials by {'the rules' if row['scored_by'] == 'rules' else 'the ' + row['scored_by']}: "
+        f"{row['at_risk']:,} at risk, {row['middle']:,} in the middle, {row['hot']:,} hot"
+        + (f" [{row['note']}]" if row["note"] else "")
+        for row in scored
+    )
+
+
+def _drift_words(features: list[str]) -> list[str]:
+    if not features:
+        return []
+    more = f" and {len(features) - 3} more" if len(features) > 3 else ""
+    return [f"drifted: {', '.join(features[:3])}{more}"]

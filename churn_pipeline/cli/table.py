@@ -1,0 +1,51 @@
+"""Tables on the console."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def show(settings: Settings, query: str, *, limit: int, as_json: bool) -> None:
+    """Print the rows of a table, or the answer to a SELECT; the first `limit` of them."""
+    select = query if " " in query.strip() else f"select * from {query}"
+    found = Warehouse.of(settings).read(f"select * from ({select.rstrip('; ')}) as asked limit {limit}")
+    if as_json:
+        for row in found.to_pylist():
+            sys.stdout.write(json.dumps(row, default=str) + "\n")
+        return
+    print_table(found)
+
+
+def print_table(found: pa.Table) -> None:
+    """Print rows: as a table where it fits the screen, else one line a value."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    shown = Table()
+    if found.num_columns <= 8:
+        for name in found.column_names:
+            shown.add_column(name, overflow="fold")
+        for row in found.to_pylist():
+            shown.add_row(*(_text(value) for value in row.values()))
+    else:
+        shown.add_column("column")
+        for number in range(found.num_rows):
+            shown.add_column(f"row {number + 1}", overflow="fold")
+        for name in found.column_names:
+            shown.add_row(name, *(_text(value) for value in found[name].to_pylist()))
+    console.print(shown)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

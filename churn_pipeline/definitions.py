@@ -1,0 +1,42 @@
+"""Composition root for Dagster: the capabilities, their jobs, and the resources of the business in the settings."""
+
+from importlib import import_module
+
+import dagster as dg
+
+from churn_pipeline.orchestration.jobs import JOBS
+from churn_pipeline.orchestration.progress import step_lines
+from churn_pipeline.orchestration.resources import resources
+from churn_pipeline.orchestration.schedules import SCHEDULES
+from churn_pipeline.orchestration.sensors import SENSORS
+from churn_pipeline.settings import Settings, load_settings
+
+CAPABILITIES = (
+    "simulation",
+    "ingestion",
+    "validation",
+    "features",
+    "training",
+    "promotion",
+    "scoring",
+    "monitoring",
+)
+"""The folders of `capabilities`; each has an `assets.py`. A new capability is one folder and one name here."""
+
+
+def build(settings: Settings, **replaced: object) -> dg.Definitions:
+    """The whole graph for one business; `replaced` puts other resources in the place of the usual ones."""
+    modules = [import_module(f"churn_pipeline.capabilities.{name}.assets") for name in CAPABILITIES]
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules(modules),
+        asset_checks=dg.load_asset_checks_from_modules(modules),
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        sensors=SENSORS,
+        resources={**resources(settings), **replaced},
+        loggers={"console": step_lines},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build(load_settings())

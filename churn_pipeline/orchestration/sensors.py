@@ -1,0 +1,92 @@
+"""What watches the tables and asks for a retrain by itself."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.orchestration.clock import Clock
+from churn_pipeline.orchestration.jobs import retrain
+from churn_pipeline.orchestration.triggers import Signs, ask_retrain
+from churn_pipeline.settings import Settings
+
+UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+PERFORMANCE = """
+select as_of, model_version, degraded, verdict from model_performance
+where scored_by = 'champion' and model_version = $1 order by as_of desc limit 1
+"""
+DRIFTED = """
+select as_of, avg(cast(drifted as int)) as share from drift
+where model_version = $1 and feature <> 'conversion_probability' group by as_of order by as_of desc limit 1
+"""
+CHAMPION = """
+select model_version from model_promotions where role = 'champion' order by from_as_of desc, decided_at desc limit 1
+"""
+
+
+@dg.sensor(
+    job=retrain,
+    minimum_interval_seconds=60,
+    description="Asks for a retrain when the champion's matured scores were degraded or too many features drifted.",
+)
+def degradation(
+    context: dg.SensorEvaluationContext,
+    warehouse: dg.ResourceParam[Warehouse],
+    settings: dg.ResourceParam[Settings],
+    clock: dg.ResourceParam[Clock],
+) -> dg.RunRequest | dg.SkipReason:
+    """Read what the tables say of the champion on their newest day, and decide."""
+    if context.instance.get_runs(dg.RunsFilter(job_name=retrain.name, statuses=UNDER_WAY), limit=1):
+        return dg.SkipReason("a retrain is under way")
+    signs = read_signs(warehouse)
+    asked = ask_retrain(
+        signs,
+        now=clock.now(),
+        last_retrain=_last_retrain(context.instance),
+        cooldown_days=settings.retrain_cooldown_days,
+        drift_share=settings.drift_share,
+    )
+    if not asked or signs is None:
+        return dg.SkipReason(str(asked))
+    context.log.info(str(asked))
+    day = f"{signs.as_of:%Y-%m-%d}"
+    return dg.RunRequest(run_key=asked.key, partition_key=day, tags={"churn/because": asked.because[:200]})
+
+
+def read_signs(warehouse: Warehouse) -> Signs | None:
+    """What the tables say of the present champion; None before it has been watched."""
+    champion = _first(warehouse.read(CHAMPION).to_pylist())
+    if champion is None:
+        return None
+    version = champion["model_version"]
+    performance = _first(warehouse.read(PERFORMANCE, [version]).to_pylist())
+    drift = _first(warehouse.read(DRIFTED, [version]).to_pylist())
+    seen = [row["as_of"] for row in (performance, drift) if row is not None]
+    if not seen:
+        return None
+    return Signs(
+        as_of=max(seen),
+        champion=version,
+        degraded=performance is not None and performance["degraded"],
+        performance=performance["verdict"] if performance else "no score has matured yet",
+        drift_share=float(drift["share"]) if drift else 0.0,
+    )
+
+
+def _last_retrain(instance: dg.DagsterInstance) -> datetime | None:
+    records = instance.get_run_records(dg.RunsFilter(job_name=retrain.name), limit=1)
+    return records[0].create_timestamp.astimezone(UTC) if records else None
+
+
+def _first(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return rows[0] if rows else None
+
+
+SENSORS = (degradation,)

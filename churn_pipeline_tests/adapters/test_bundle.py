@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from churn_pipeline.adapters.bundle import BundleError, load, save
+from churn_pipeline.core.reasons import reasons
+from churn_pipeline_tests.scorers import fitted, trials
+
+FILES = {
+    "manifest.json",
+    "manifest.sha256",
+    "scorer.json",
+    "golden.json",
+    "xgboost.ubj",
+    "lightgbm.txt",
+    "logistic.json",
+}
+FACTS = {"trained_until": "2024-03-01", "auc": 0.78}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save(fitted(), tmp_path / "model", golden=trials(20, seed=3)[0], facts=FACTS)
+    return tmp_path / "model"
+
+
+def _reseal(folder: Path) -> None:
+    """Make the sums agree again, as someone would who meant it."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"] = {name: _sha256(folder / name) for name in manifest["files"]}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.sha256").write_text(f"{_sha256(folder / 'manifest.json')}  manifest.json\n")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_what_is_loaded_scores_and_explains_as_what_was_saved(folder: Path) -> None:
+    bundle = load(folder)
+    frame, _ = trials(300, seed=4)
+    saved, loaded = fitted().explain(frame), bundle.scorer.explain(frame)
+    np.testing.assert_array_equal(loaded.log_odds, saved.log_odds)
+    np.testing.assert_array_equal(loaded.pushes, saved.pushes)
+    assert bundle.scorer.schema == fitted().schema
+    assert reasons(loaded, frame, bundle.scorer.schema).equals(reasons(saved, frame, fitted().schema))
+    assert bundle.facts == FACTS
+    assert bundle.differences == ()
+
+
+def test_the_same_scorer_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    fingerprint = save(load(folder).scorer, tmp_path / "again", golden=trials(20, seed=3)[0], facts=FACTS)
+    assert {path.name for path in folder.iterdir()} == FILES
+    for name in FILES:
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
+    assert fingerprint == load(folder).fingerprint == _sha256(folder / "manifest.json")
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_changed_byte_is_refused_by_the_name_of_its_file(folder: Path, name: str, share: float) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[int(share * (len(content) - 1))] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(BundleError, match=name):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=f"{name} is missing"):
+        load(folder)
+
+
+def test_files_that_are_missing_extra_and_changed_are_named_at_once(folder: Path) -> None:
+    (folder / "xgboost.ubj").unlink()
+    (folder / "hook.py").write_text("print('hello')")
+    (folder / "more").mkdir()
+    (folder / "logistic.json").write_text("{}")
+    with pytest.raises(BundleError) as refused:
+        load(folder)
+    for offence in ("xgboost.ubj is missing", "hook.py is not part", "more is not part", "logistic.json was changed"):
+        assert offence in str(refused.value)
+
+
+def test_golden_rows_that_score_otherwise_are_refused_even_under_a_good_seal(folder: Path) -> None:
+    scorer = json.loads((folder / "scorer.json").read_text())
+    scorer["intercept"] += 1e-8
+    (folder / "scorer.json").write_text(json.dumps(scorer))
+    _reseal(folder)
+    with pytest.raises(BundleError, match="20 of 20 golden rows do not score as they did"):
+        load(folder)
+
+
+def test_another_version_of_a_library_is_told_and_tolerated_while_golden_rows_agree(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    here = manifest["libraries"]["xgboost"]
+    manifest["libraries"]["xgboost"] = "1.0"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    _reseal(folder)
+    assert load(folder).differences == (f"xgboost 1.0 at saving, {here} here",)
+
+
+def test_a_bundle_is_never_overwritten_and_never_without_golden_rows(folder: Path, tmp_path: Path) -> None:
+    frame, _ = trials(5, seed=3)
+    with pytest.raises(BundleError, match="never changed"):
+        save(fitted(), folder, golden=frame, facts={})
+    with pytest.raises(BundleError, match="no golden rows"):
+        save(fitted(), tmp_path / "other", golden=frame.iloc[:0], facts={})
+
+
+def test_what_a_killed_save_left_is_swept_away(tmp_path: Path) -> None:
+    (tmp_path / "model.new").mkdir()
+    (tmp_path / "model.new" / "junk").write_text("half")
+    save(fitted(), tmp_path / "model", golden=trials(5, seed=3)[0], facts={})
+    assert {path.name for path in load(tmp_path / "model").scorer.members and (tmp_path / "model").iterdir()} == FILES
+
+
+def test_a_folder_that_is_not_there_or_of_another_format_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="there is no bundle"):
+        load(tmp_path / "nowhere")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "format": 99}))
+    _reseal(folder)
+    with pytest.raises(BundleError, match="has format 99; this version reads format 1"):
+        load(folder)

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.model_store import Logged, ModelStore, ModelStoreError
+from churn_pipeline.adapters.postgres import database_url
+from churn_pipeline.settings import Settings
+from churn_pipeline_tests.scorers import fitted, trials
+
+
+@pytest.fixture(scope="module")
+def url(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), postgres_url=database_of_module)
+    return database_url(settings, schema="mlflow", driver="postgresql+psycopg2")
+
+
+@pytest.fixture
+def models(url: str, tmp_path: Path, request: pytest.FixtureRequest) -> ModelStore:
+    """The models of a business of its own, in one database (MLflow takes seconds to make its tables)."""
+    return ModelStore(url, tmp_path / "mlflow", request.node.name[:60])
+
+
+def model(fingerprint: str = "f1", **changed: Any) -> Logged:
+    given = Logged(
+        fingerprint=fingerprint,
+        scorer=fitted(),
+        floor=fitted("platt"),
+        golden=trials(20, seed=5)[0],
+        facts={"fingerprint": fingerprint, "calibrated_until": ["2024-01-01T00:00:00+00:00", "t1"]},
+        parameters={"xgboost/max_depth": 4, "chosen": "blend"},
+        metrics={"auc": 0.75, "day_07/auc": 0.7},
+        pictures={"roc.png": b"\x89PNG"},
+        tags={"code": "abc"},
+    )
+    return replace(given, **changed)
+
+
+def runs(models: ModelStore) -> list[Any]:
+    client = models._client()
+    return list(client.search_runs([models._experiment(client)]))
+
+
+def test_a_logged_model_comes_back_verified_with_its_facts_floor_and_pictures(models: ModelStore) -> None:
+    logged = models.log(model())
+    assert (logged.version, logged.fingerprint, logged.tags["code"]) == ("1", "f1", "abc")
+    loaded = models.load("1")
+    frame = trials(50, seed=9)[0]
+    assert (loaded.scorer.probability(frame) == fitted().probability(frame)).all()
+    assert loaded.facts["fingerprint"] == "f1"
+    assert models.load_floor("1").scorer.calibrator == fitted("platt").calibrator
+    assert models.pictures("1") == {"roc.png": b"\x89PNG"}
+
+
+def test_the_run_holds_parameters_metrics_and_tags(models: ModelStore) -> None:
+    models.log(model())
+    (run,) = runs(models)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"xgboost/max_depth": "4", "chosen": "blend"}
+    assert run.data.metrics == {"auc": 0.75, "day_07/auc": 0.7}
+    assert run.data.tags["code"] == "abc"
+
+
+def test_the_same_model_is_registered_once(models: ModelStore) -> None:
+    first, again, other = models.log(model()), models.log(model()), models.log(model("f2"))
+    assert again == first
+    assert [version.version for version in models.versions()] == ["1", "2"]
+    assert len(runs(models)) == 2
+    found = models.find("f2")
+    assert found is not None
+    assert found.version == other.version
+    assert models.find("f3") is None
+
+
+def test_a_role_has_one_holder_and_moves(models: ModelStore) -> None:
+    assert models.champion() is None
+    models.log(model())
+    models.log(model("f2"))
+    models.set_role("champion", "1")
+    models.set_role("challenger", "2")
+    models.set_role("champion", "2")
+    champion = models.champion()
+    assert champion is not None
+    assert (champion.version, champion.roles) == ("2", ("challenger", "champion"))
+    assert models.version("1").roles == ()
+
+
+def test_an_unknown_version_is_named_with_those_there_are(models: ModelStore) -> None:
+    with pytest.raises(ModelStoreError, match="has no version 7.\n  allowed: none is registered yet"):
+        models.load("7")
+    models.log(model())
+    with pytest.raises(ModelStoreError, match="has no version 7.\n  allowed: 1\n"):
+        models.set_role("champion", "7")
+
+
+def test_a_changed_byte_is_refused_by_name(models: ModelStore) -> None:
+    models.log(model())
+    (changed,) = models.folder.rglob("bundle/lightgbm.txt")
+    changed.write_bytes(changed.read_bytes().replace(b"leaf_value=", b"leaf_value=1", 1))
+    with pytest.raises(BundleError, match="lightgbm.txt was changed"):
+        models.load("1")
+
+
+def test_a_run_killed_before_its_end_is_marked_and_the_model_logged_anew(
+    models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("churn_pipeline.adapters.model_store._lay_out", killed)
+        with pytest.raises(Killed):
+            models.log(model())
+    assert models.versions() == ()
+    models.log(model())
+    assert sorted(run.info.status for run in runs(models)) == ["FINISHED", "KILLED"]
+    assert models.load("1").facts["fingerprint"] == "f1"
+
+
+def test_a_run_killed_after_its_end_is_registered_as_it_is(
+    models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelStore, "_register", killed)
+        with pytest.raises(Killed):
+            models.log(model())
+    (run,) = runs(models)
+    assert models.log(model()).run_id == run.info.run_id
+    assert len(runs(models)) == 1
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed(*_: object) -> None:
+    raise Killed

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import optuna
+import pytest
+
+from churn_pipeline.capabilities.training.boosters import Booster, LightGBM, Material, XGBoost, objective
+from churn_pipeline.core.metrics import auc
+
+BOOSTERS = [XGBoost(7), LightGBM(7)]
+
+
+def material(rows: int = 1_500) -> Material:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, 5))
+    y = (rng.random(rows) < 1 / (1 + np.exp(-1.5 * x[:, 0] - x[:, 1] * x[:, 2]))).astype(float)
+    x[rng.random(x.shape) < 0.1] = np.nan
+    cut = rows * 2 // 3
+    return Material(x[:cut], y[:cut], x[cut:], y[cut:])
+
+
+@pytest.mark.parametrize("booster", BOOSTERS, ids=lambda b: b.name)
+def test_a_fit_stops_by_itself_and_says_what_it_lost_on_validation(booster: Booster) -> None:
+    given = material()
+    stopped = booster.fit_stopped(given, booster.first)
+    margin = stopped.member.margin(given.x_validation)
+    assert auc(margin, given.y_validation) > 0.7
+    assert 5 < stopped.rounds < 400
+    assert np.logaddexp(0, np.where(given.y_validation > 0, -margin, margin)).mean() == pytest.approx(
+        stopped.loss, abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("booster", BOOSTERS, ids=lambda b: b.name)
+def test_the_same_rows_give_the_same_bytes(booster: Booster) -> None:
+    def fitted() -> dict[str, bytes]:
+        given = material(600)
+        booster.fit_stopped(given, booster.first)
+        return booster.fit(given.x, given.y, booster.first, rounds=20).files()
+
+    assert fitted() == fitted()
+
+
+@pytest.mark.parametrize("booster", BOOSTERS, ids=lambda b: b.name)
+def test_a_tuning_trial_tells_its_rounds_and_a_hopeless_one_is_pruned(booster: Booster) -> None:
+    study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=0.1, n_warmup_steps=20))
+    trial = study.ask()
+    with pytest.raises(optuna.TrialPruned):
+        objective(booster, material(600))(trial)
+    unhurried = optuna.create_study(pruner=optuna.pruners.NopPruner()).ask()
+    assert objective(booster, material(600))(unhurried) < 0.7
+    assert unhurried.user_attrs["rounds"] > 5
+    assert set(booster.suggest(unhurried)) == set(booster.first)

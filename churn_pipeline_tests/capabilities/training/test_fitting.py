@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn_pipeline.adapters.postgres import database_url
+from churn_pipeline.adapters.studies import Studies
+from churn_pipeline.capabilities.training.fitting import FEW_CONVERSIONS, Fitted, TrainingError, fit, shortage
+from churn_pipeline.capabilities.training.recipe import Recipe
+from churn_pipeline.core.splits import Bound, after
+from churn_pipeline.settings import Settings
+from churn_pipeline_tests.past import BEGIN, CATALOGUE, past
+
+RECIPE = replace(Recipe.of(Settings()), tuning_trials=3, tuning_rows=1_000)
+
+
+@pytest.fixture(scope="module")
+def studies(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> Studies:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), postgres_url=database_of_module)
+    return Studies(database_url(settings, schema="optuna", driver="postgresql+psycopg2"))
+
+
+def fitted(studies: Studies, frame: pd.DataFrame, **changed: object) -> Fitted:
+    given = {"recipe": RECIPE, "as_of": BEGIN, "code": "1", "business": "demo"} | changed
+    return fit(frame, catalogue=CATALOGUE, studies=studies, **given)  # type: ignore[arg-type] # keywords by name
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return past(1_600, signal=1.6)
+
+
+@pytest.fixture(scope="module")
+def model(studies: Studies, frame: pd.DataFrame) -> Fitted:
+    return fitted(studies, frame)
+
+
+def files(model: Fitted) -> dict[str, bytes]:
+    return {name: content for member in model.scorer.members for name, content in member.files().items()}
+
+
+def test_it_knows_more_than_the_base_rate_and_says_by_how_much(model: Fitted) -> None:
+    overall = model.tested.overall
+    assert overall.log_loss < overall.base_log_loss - 0.03
+    assert overall.auc is not None
+    assert overall.auc.low > 0.6
+    assert model.metrics["auc"] == overall.auc.mid
+    assert set(model.tested.by_day) == {1, 3, 7, 14}
+
+
+def test_the_facts_are_json_and_tell_what_it_was_made_from(model: Fitted, frame: pd.DataFrame) -> None:
+    facts = json.loads(json.dumps(model.facts, allow_nan=False))
+    assert facts["fingerprint"] == model.fingerprint
+    assert facts["note"] == ""
+    assert sum(part["trials"] for part in facts["cohorts"].values()) == frame["trial_id"].nunique()
+    assert facts["cohorts"]["test"]["trials"] == 400
+    assert set(facts["weights"]) <= {"logistic", "xgboost", "lightgbm"}
+    assert set(facts["parameters"]) == {"logistic", "xgboost", "lightgbm"}
+    assert sum(facts["test"]["scores"]) == model.tested.overall.rows
+
+
+def test_calibration_and_test_trials_are_never_fitted_on(studies: Studies, model: Fitted, frame: pd.DataFrame) -> None:
+    held = after(frame, Bound.from_json(model.facts["fitted_until"]))
+    other = frame.assign(converted=frame["converted"].where(~held, ~frame["converted"]))
+    again = fitted(studies, other)
+    assert again.fingerprint != model.fingerprint
+    assert {**files(again), **files(model)} == {**files(model), **files(again)}
+    assert again.scorer.calibrator != model.scorer.calibrator
+
+
+def test_what_the_test_trials_did_changes_nothing_but_the_figures(
+    studies: Studies, model: Fitted, frame: pd.DataFrame
+) -> None:
+    test = after(frame, Bound.from_json(model.facts["calibrated_until"]))
+    again = fitted(studies, frame.assign(converted=frame["converted"].where(~test, ~frame["converted"])))
+    assert again.scorer == model.scorer
+    assert again.metrics["log_loss"] > model.metrics["log_loss"]
+
+
+def test_the_same_rows_in_any_order_give_the_same_model_bytes(
+    studies: Studies, model: Fitted, frame: pd.DataFrame
+) -> None:
+    again = fitted(studies, frame.sample(frac=1, random_state=4), business="another")
+    assert files(again) == files(model)
+    assert again.scorer == model.scorer
+    assert again.fingerprint == model.fingerprint
+
+
+def test_golden_rows_come_from_the_test_cohort_from_low_to_high(model: Fitted) -> None:
+    scores = model.scorer.probability(model.golden)
+    assert (np.diff(scores) >= 0).all()
+    assert scores[-1] > scores[0]
+    assert after(model.golden, Bound.from_json(model.facts["calibrated_until"])).all()
+
+
+def test_few_conversions_give_the_shrunken_logistic_regression_and_say_so(studies: Studies) -> None:
+    model = fitted(studies, past(240))
+    assert [member.name for member in model.scorer.members] == ["logistic"]
+    assert model.facts["note"] == FEW_CONVERSIONS
+    assert model.facts["parameters"]["logistic"]["strength"] >= 30
+    assert model.scorer == model.floor
+
+
+def test_pure_noise_is_left_to_the_floor_and_claims_nothing(studies: Studies) -> None:
+    model = fitted(studies, past(1_200, signal=0.0))
+    assert model.tested.overall.log_loss > model.tested.overall.base_log_loss - 0.01
+    assert model.tested.overall.auc is not None
+    assert model.tested.overall.auc.low < 0.5 < model.tested.overall.auc.high
+
+
+def test_too_little_past_is_a_sentence_before_it_is_an_error(studies: Studies) -> None:
+    young = past(30)
+    assert shortage(young, recipe=RECIPE) == "30 trials have matured; at least 40 are needed to learn, calibrate and judge"
+    assert "0 converted" in shortage(past(100).assign(converted=False), recipe=RECIPE)
+    assert shortage(past(240), recipe=RECIPE) == ""
+    with pytest.raises(TrainingError, match="nothing was trained: 30 trials have matured"):
+        fitted(studies, young)

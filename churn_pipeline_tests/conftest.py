@@ -1,0 +1,96 @@
+"""What every test may ask for: a real PostgreSQL, a fresh database on it, settings that point there."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from churn_pipeline.adapters.embedded_postgres import running_server, stop_server
+from churn_pipeline.adapters.postgres import connect, database_url
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a server's maintenance database: an embedded server, or the one that CHURN_TEST_POSTGRES_URL names."""
+    given = os.environ.get("CHURN_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    with short_folder() as folder:
+        yield running_server(folder).url()
+        stop_server(folder)
+
+
+@pytest.fixture
+def database(postgres: str) -> Iterator[str]:
+    """URL of an empty database, for one test."""
+    with fresh_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def database_of_module(postgres: str) -> Iterator[str]:
+    """URL of an empty database, for all tests of a module."""
+    with fresh_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(database: str, tmp_path: Path) -> Settings:
+    """Settings of a business with an empty database and an empty data directory."""
+    return Settings(data_dir=tmp_path, postgres_url=database)
+
+
+@pytest.fixture
+def warehouse(settings: Settings) -> Warehouse:
+    """The declared tables, empty."""
+    warehouse = Warehouse(database_url(settings))
+    warehouse.create()
+    return warehouse
+
+
+@pytest.fixture
+def short_data_dir() -> Iterator[Path]:
+    """An empty data directory with a short path, for an embedded server of its own, which is stopped in the end."""
+    with short_folder() as folder:
+        yield folder
+        stop_server(folder)
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="churn-", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def fresh_database(postgres: str) -> Iterator[str]:
+    """An empty database on the server, dropped afterwards."""
+    name = f"churn_test_{secrets.token_hex(6)}"
+    execute(postgres, f"create database {name}")
+    try:
+        parts = urlsplit(postgres)
+        yield f"{parts.scheme}://{parts.netloc}/{name}" + (f"?{parts.query}" if parts.query else "")
+    finally:
+        execute(postgres, f"drop database {name} with (force)")
+
+
+def execute(url: str, statement: str) -> None:
+    """Run one statement outside of a transaction."""
+    with closing(connect(url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(statement)

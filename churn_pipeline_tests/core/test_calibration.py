@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from churn_pipeline.core import metrics
+from churn_pipeline.core.calibration import (
+    FITS,
+    CalibrationError,
+    Calibrator,
+    Kind,
+    centred_isotonic,
+    choose,
+    temperature,
+)
+from churn_pipeline.core.log_odds import LIMIT, log_odds, probability
+
+ROWS = st.lists(st.tuples(st.floats(-6, 6), st.booleans()), min_size=1, max_size=80)
+EVERY_KIND = pytest.mark.parametrize("kind", FITS)
+
+
+def _world(seed: int, rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(-1, 1.5, rows)
+    return truth, (rng.random(rows) < probability(truth)).astype(float)
+
+
+def _fit(kind: Kind, rows: list[tuple[float, bool]]) -> Calibrator:
+    return FITS[kind](np.array([m for m, _ in rows]), np.array([y for _, y in rows], dtype=float))
+
+
+@EVERY_KIND
+@given(rows=ROWS)
+def test_whatever_the_rows_the_map_is_strictly_increasing(kind: Kind, rows: list[tuple[float, bool]]) -> None:
+    found = _fit(kind, rows)
+    mapped = found(np.linspace(-8, 8, 200))
+    inside = np.abs(mapped) < LIMIT
+    assert (np.diff(mapped[inside]) > 0).all()
+    assert (np.diff(mapped) >= 0).all()
+
+
+@EVERY_KIND
+@given(rows=ROWS, base=st.floats(-6, 6))
+def test_the_stretch_takes_every_margin_from_the_base_to_its_score(
+    kind: Kind, rows: list[tuple[float, bool]], base: float
+) -> None:
+    found = _fit(kind, rows)
+    margins = np.array([*(m for m, _ in rows), base, base + 1e-12, -40.0, 40.0])
+    reached = found(base) + found.stretch(margins, base) * (margins - base)
+    np.testing.assert_allclose(reached, found(margins), atol=1e-9)
+    if abs(float(found(base))) < LIMIT:
+        assert (found.stretch(margins, base) > 0).all()
+
+
+@EVERY_KIND
+def test_a_boastful_model_is_brought_down_to_the_truth(kind: Kind) -> None:
+    truth, labels = _world(1)
+    found = FITS[kind](1.7 * truth, labels)
+    fresh, came_true = _world(2, 20_000)
+    assert metrics.ece(probability(found(1.7 * fresh)), came_true) < 0.02
+    assert metrics.ece(probability(1.7 * fresh), came_true) > 0.04
+
+
+def test_blocks_stand_at_their_mean_with_smoothed_rates() -> None:
+    margins = np.array([-2.0, -1.0, 0.0, 1.0, 2.0, 3.0])
+    found = centred_isotonic(margins, np.array([0.0, 0.0, 1.0, 0.0, 1.0, 1.0]))
+    assert found.at == pytest.approx((-1.5, 0.5, 2.5))
+    assert probability(found.to) == pytest.approx([0.5 / 3, 1.5 / 3, 2.5 / 3])
+    assert float(found(1.5)) == pytest.approx(float(log_odds(2.5 / 3)) / 2)
+
+
+def test_equal_margins_are_one_point() -> None:
+    found = centred_isotonic(np.array([1.0, 1.0, 1.0, 1.0]), np.array([0.0, 1.0, 0.0, 0.0]))
+    assert found.at == (1.0,)
+    assert probability(found.to) == pytest.approx([1.5 / 5])
+
+
+def test_blocks_whose_smoothed_rates_fall_become_one() -> None:
+    margins = np.array([-5.0, *np.linspace(0, 1, 99)])
+    labels = np.array([0.0, *[0.0] * 89, *[1.0] * 10])[np.r_[0, np.random.default_rng(1).permutation(99) + 1]]
+    found = centred_isotonic(margins, labels)
+    assert (np.diff(found.to) > 0).all()
+
+
+@EVERY_KIND
+def test_a_model_that_is_the_wrong_way_round_is_flattened_not_turned(kind: Kind) -> None:
+    truth, labels = _world(3)
+    found = FITS[kind](-truth, labels)
+    assert 0 < found.above <= 0.011
+    if kind != "temperature":
+        assert probability(found(-truth)).mean() == pytest.approx(labels.mean(), abs=0.02)
+
+
+def test_the_choice_follows_the_bend_of_the_truth() -> None:
+    truth, labels = _world(4)
+    trials = np.arange(len(truth))
+    assert choose(2 * truth, labels, trials).calibrator.kind == "temperature"
+    assert choose(2 * truth + 3, labels, trials).calibrator.kind == "platt"
+    bent = np.where(truth > 0, truth * 6, truth / 3)
+    assert choose(bent, labels, trials).calibrator.kind == "centred isotonic"
+
+
+def test_the_choice_depends_on_the_groups_and_not_on_the_order_of_rows() -> None:
+    truth, labels = _world(5, 400)
+    trials = np.arange(400) // 4
+    first = choose(truth, labels, trials)
+    order = np.random.default_rng(1).permutation(400)
+    second = choose(truth[order], labels[order], trials[order])
+    assert second.losses == pytest.approx(first.losses, abs=1e-12)
+    assert second.calibrator.kind == first.calibrator.kind
+
+
+def test_one_trial_or_an_infinite_margin_cannot_be_calibrated() -> None:
+    with pytest.raises(CalibrationError, match="got 1 groups and 1 margins"):
+        choose([1.0, np.inf], [0, 1], ["a", "a"])
+
+
+@EVERY_KIND
+def test_a_map_survives_json_bit_by_bit(kind: Kind) -> None:
+    found = FITS[kind](*_world(6, 300))
+    assert Calibrator.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+@pytest.mark.parametrize(
+    ("at", "to", "below"),
+    [
+        ((0.0, 0.0), (0.0, 1.0), 1.0),
+        ((0.0, 1.0), (1.0, 1.0), 1.0),
+        ((0.0,), (0.0,), 0.0),
+        ((), (), 1.0),
+        ((0.0,), (np.nan,), 1.0),
+    ],
+)
+def test_a_map_that_is_not_rising_is_refused(at: tuple[float, ...], to: tuple[float, ...], below: float) -> None:
+    with pytest.raises(CalibrationError, match="not strictly increasing"):
+        Calibrator("platt", at, to, below, 1.0)
+
+
+def test_nothing_leaves_the_map_beyond_the_limit() -> None:
+    found = temperature(*_world(7, 300))
+    assert found([-1e9, 1e9]).tolist() == [-LIMIT, LIMIT]

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import log_loss as sklearn_log_loss
+
+from churn_pipeline.core import metrics
+from churn_pipeline.core.log_odds import probability
+
+PAIRS = st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=60).filter(
+    lambda rows: len({label for _, label in rows}) == 2
+)
+
+
+@given(PAIRS)
+def test_loss_brier_and_auc_are_those_of_scikit_learn(rows: list[tuple[int, bool]]) -> None:
+    p, y = np.array([(score + 1) / 11 for score, _ in rows]), np.array([label for _, label in rows])
+    assert metrics.auc(p, y) == pytest.approx(roc_auc_score(y, p), abs=1e-12)
+    assert metrics.log_loss(p, y) == pytest.approx(sklearn_log_loss(y, p), abs=1e-12)
+    assert metrics.brier(p, y) == pytest.approx(brier_score_loss(y, p), abs=1e-12)
+
+
+@given(PAIRS)
+def test_the_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[int, bool]]) -> None:
+    ones = [score for score, label in rows if label]
+    zeros = [score for score, label in rows if not label]
+    pairs = [1.0 if one > zero else 0.5 if one == zero else 0.0 for one in ones for zero in zeros]
+    found = metrics.auc([s for s, _ in rows], [label for _, label in rows])
+    assert found == pytest.approx(np.mean(pairs), abs=1e-12)
+
+
+def test_an_auc_of_one_class_is_refused() -> None:
+    with pytest.raises(metrics.MetricError, match="needs both labels"):
+        metrics.auc([0.1, 0.2], [1, 1])
+
+
+def test_a_certain_and_wrong_probability_costs_a_finite_loss() -> None:
+    assert metrics.losses([0.0, 1.0], [1, 0]).tolist() == pytest.approx([18, 18], abs=1e-6)
+
+
+def test_the_auc_interval_is_as_wide_as_the_spread_over_fresh_samples_of_clustered_trials() -> None:
+    rng = np.random.default_rng(7)
+    areas, widths, inside = [], [], 0
+    for _ in range(300):
+        intent = np.repeat(rng.normal(size=120), 4)
+        label = (np.repeat(rng.random(120), 4) < probability(intent)).astype(int)
+        score = intent + rng.normal(0, 0.5, 480)
+        found = metrics.auc_interval(score, label, groups=np.repeat(np.arange(120), 4), confidence=0.9)
+        areas.append(found.mid)
+        widths.append((found.high - found.low) / 2)
+        inside += found.low < 0.7128 < found.high
+    assert np.mean(widths) == pytest.approx(1.645 * np.std(areas), rel=0.12)
+    assert inside / 300 == pytest.approx(0.9, abs=0.05)
+
+
+def test_a_perfect_auc_still_has_an_interval_and_one_trial_has_none() -> None:
+    found = metrics.auc_interval([1, 2, 3, 4], [0, 0, 1, 1], groups=[1, 2, 3, 4])
+    assert (found.mid, found.low, found.high) == (1.0, 0.0, 1.0)
+    with pytest.raises(metrics.MetricError, match="two groups"):
+        metrics.auc_interval([1, 2], [0, 1], groups=[1, 1])
+
+
+def test_a_perfect_model_is_calibrated_and_a_boastful_one_is_not() -> None:
+    rng = np.random.default_rng(1)
+    p = rng.uniform(0.05, 0.95, 20_000)
+    y = rng.random(20_000) < p
+    assert metrics.ece(p, y) < 0.015
+    assert metrics.ece(np.clip(p + 0.1, 0, 1), y) == pytest.approx(0.1, abs=0.02)
+
+
+def test_bins_have_equal_mass_and_equal_scores_share_one() -> None:
+    found = metrics.reliability(np.linspace(0, 1, 100), np.zeros(100), bins=10)
+    assert found.rows.tolist() == [10] * 10
+    assert metrics.reliability(np.full(50, 0.3), np.zeros(50)).rows.tolist() == [50]
+    assert metrics.ece([0.3, 0.3, 0.3, 0.3], [0, 0, 0, 1]) == pytest.approx(0.05)
+
+
+def test_the_paired_bootstrap_counts_trials_and_covers_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(5)
+    covered = 0
+    for _ in range(200):
+        per_trial = rng.normal(0.01, 0.05, 150)
+        rows = np.repeat(per_trial, 3)
+        found = metrics.paired_bootstrap(
+            rows, np.zeros(450), groups=np.repeat(np.arange(150), 3), rng=rng, resamples=300, confidence=0.9
+        )
+        assert found.mid == pytest.approx(per_trial.mean())
+        covered += found.low < 0.01 < found.high
+    assert covered / 200 == pytest.approx(0.9, abs=0.07)
+
+
+def test_a_trial_with_many_rows_counts_once() -> None:
+    rng = np.random.default_rng(0)
+    found = metrics.paired_bootstrap([1.0, 1.0, 1.0, 0.0], np.zeros(4), groups=["a", "a", "a", "b"], rng=rng)
+    assert found.mid == 0.5
+
+
+def test_the_same_generator_gives_the_same_interval_and_no_rows_give_none() -> None:
+    loss = np.linspace(0, 1, 40)
+    first, second = (
+        metrics.paired_bootstrap(loss, loss[::-1], groups=np.arange(40), rng=np.random.default_rng(2)) for _ in range(2)
+    )
+    assert first == second
+    assert str(metrics.Interval(0.1, 0.0, 0.25)) == "0.1000 (0.0000..0.2500)"
+    with pytest.raises(metrics.MetricError, match="no rows"):
+        metrics.paired_bootstrap([], [], groups=[], rng=np.random.default_rng(2))
