@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     max_bad_share: float = Field(0.2, ge=0, le=1, description="Share of bad rows in one table above which the batch stops.")
     validation_sample_rows: int = Field(100_000, ge=1_000, description="Rows of each table on which the Great Expectations suite is run; the row rules always see all.")
 
+    suite_sample_rows: int = Field(100_000, ge=100, description="Most rows of a batch that Great Expectations looks at; the row rules look at all.")
+
     at_risk_below: float = Field(0.3, ge=0, le=1, description="Scores below it are `at_risk`.")
     hot_above: float = Field(0.7, ge=0, le=1, description="Scores above it are `hot`.")
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from churn_pipeline.adapters import bundle
 from churn_pipeline.adapters.bundle import Bundle
+from churn_pipeline.adapters.postgres import database_url
+from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,10 +73,20 @@ class ModelStore:
     """Where artifacts are kept."""
     business: str
 
+    @classmethod
+    def of(cls, settings: Settings) -> ModelStore:
+        """The models of the business that the settings name; the database is there when this returns."""
+        url = database_url(settings, schema="mlflow", driver="postgresql+psycopg2")
+        return cls(url, settings.home / "mlflow", settings.business)
+
     @property
     def name(self) -> str:
         """Name of the experiment and of the registered model."""
         return f"churn_{self.business}"
+
+    def prepare(self) -> None:
+        """Make MLflow's tables and this business's experiment, where they are not there yet."""
+        self._experiment(self._client())
 
     def find(self, fingerprint: str) -> ModelVersion | None:
         """The version made from the same data, settings and code; None if there is none yet."""

@@ -124,9 +124,9 @@ def _refuse_if_taken(connection: psycopg2.extensions.connection, comment: str | 
         return
     database = urlsplit(url).path.lstrip("/")
     do = "  do: make an empty database for this business and name it in CHURN_POSTGRES_URL"
-    prefix = _claim("").rstrip("`.")
-    if comment is not None and comment.startswith(prefix):
-        owner = comment.removeprefix(prefix).rstrip("`.")
+    before, after = _claim("|").split("|")
+    if comment is not None and comment.startswith(before):
+        owner = comment.removeprefix(before).removesuffix(after)
         raise DatabaseError(
             f"database {database} belongs to business `{owner}`; this is business `{business}`, and one database holds one business.\n{do},\n"
             f"      or set CHURN_BUSINESS={owner} if that is who you are"

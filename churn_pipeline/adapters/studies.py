@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from churn_pipeline.adapters.postgres import database_url
+from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import optuna
@@ -44,7 +47,12 @@ class Search:
 class Studies:
     """Where searches are kept. `url` is a SQLAlchemy URL (psycopg2) whose search path is Optuna's own schema."""
 
-    url: str
+    url: str = field(repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Studies:
+        """The searches of the business that the settings name; the database is there when this returns."""
+        return cls(database_url(settings, schema="optuna", driver="postgresql+psycopg2"))
 
     @contextmanager
     def search(self, name: str) -> Iterator[Search]:

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from churn_pipeline.adapters.postgres import connect, located
+from churn_pipeline.adapters.postgres import connect, database_url, located
 from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, ANALYTICS_VIEWS
 from churn_pipeline.contracts.derive import ddl
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.spec import Table, View
+from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import psycopg2.extensions
@@ -45,6 +46,11 @@ class Warehouse:
     schema: str = "analytics"
 
     # ---- declare
+
+    @classmethod
+    def of(cls, settings: Settings) -> Warehouse:
+        """The warehouse of the business that the settings name; the database is there when this returns."""
+        return cls(database_url(settings, schema="analytics"))
 
     def create(self, tables: Iterable[Table] = ANALYTICS_TABLES, views: Iterable[View] = ANALYTICS_VIEWS) -> None:
         """Bring the schema up to the declarations: tables, rules, comments, views. Nothing is touched that meets its own.

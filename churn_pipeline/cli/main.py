@@ -157,7 +157,7 @@ def dev(source: Source = None, mapping: Mapping = None, port: Annotated[int, typ
 def stop() -> None:
     """Stop the embedded database server."""
     settings = environment.prepare(source=None, mapping=None)
-    from churn_pipeline.adapters.embedded_postgres import stop as stop_server
+    from churn_pipeline.adapters.embedded_postgres import stop_server
 
     stop_server(settings.data_dir)
 

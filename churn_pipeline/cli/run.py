@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.summary import say_run, say_scored
 from churn_pipeline.core.clock import midnight, midnight_after
@@ -54,9 +55,12 @@ def chosen_day(settings: Settings, as_of: str | None) -> date:
     if settings.source is None:
         return settings.demo_until
     from churn_pipeline.adapters.sources import open_source
-    from churn_pipeline.capabilities.ingestion.survey import newest_known
+    from churn_pipeline.capabilities.ingestion.description import newest_known
 
-    newest = newest_known(open_source(settings.source, settings.mapping), now=datetime.now(UTC))
+    source = open_source(settings.source, settings.mapping)
+    newest = newest_known(Lake.of(settings), source, now=datetime.now(UTC))
+    if newest is None:
+        raise RunFailed(f"{settings.source} holds no record.\n  do: churn source check {settings.source}, or name a day with --as-of")
     return midnight_after(newest).date()
 
 

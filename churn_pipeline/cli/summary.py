@@ -75,17 +75,22 @@ def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:
-    champion = facts["champion"]
     return [
         "",
         f"read     {_read(facts['read'])}",
-        f"model    {f'champion is version {champion["model_version"]} since {champion["from_as_of"]}' if champion else 'no champion yet: the rules score'}"
-        + (f"; {facts['verdict']}" if facts["verdict"] else ""),
+        f"model    {_model(facts['champion'], facts['verdict'])}",
         f"scored   {_scored(facts['scored'])} (as of {facts['as_of']})",
         f"odd      {'; '.join(facts['odd']) or 'nothing'}",
         "look     churn table scores_latest     the scores with their reasons (schema analytics)",
         "         make dev                      Dagster at http://localhost:3000, MLflow at http://localhost:3001",
     ]
+
+
+def _model(champion: dict[str, Any] | None, verdict: str | None) -> str:
+    held = "no champion yet: the rules score"
+    if champion is not None:
+        held = f"champion is version {champion['model_version']} since {champion['from_as_of']}"
+    return "; ".join(part for part in (held, verdict) if part)
 
 
 def _read(read: list[dict[str, Any]]) -> str:

@@ -51,7 +51,9 @@ class ModelFeature:
         if self.kind == "number":
             return _numbers(frame, self.name)
         given = frame[self.name]
-        return np.where(given.isna(), None, given.astype(str).to_numpy(dtype=object))
+        texts = given.astype(str).to_numpy(dtype=object, copy=True)
+        texts[given.isna().to_numpy()] = None
+        return texts
 
 
 @dataclass(frozen=True, slots=True)

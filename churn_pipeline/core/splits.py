@@ -104,7 +104,9 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     trials = frame[["trial_id", "started_at"]].drop_duplicates().sort_values(["started_at", "trial_id"])
     twice = sorted(trials["trial_id"][trials["trial_id"].duplicated()])
     if twice:
-        raise ValueError(f"{len(twice)} trials have more than one started_at (first: {twice[0]}); a start never changes")
+        raise ValueError(
+            f"{len(twice)} trials have more than one started_at (first: {twice[0]}); a start never changes"
+        )
     return trials
 
 

@@ -18,7 +18,7 @@ def vocabulary_query(snapshots: str, least_share: float = 0.01) -> str:
         for counts in NAMED_COUNTS
     )
     return (
-        f"select family, named, count(distinct trial_id) as trials from ({families}) group by all "
+        f"select family, named, count(distinct trial_id) as trials from ({families}) group by family, named "
         f"having trials >= {least_share} * (select count(distinct trial_id) from ({snapshots})) "
         f"qualify row_number() over (partition by family order by trials desc, named) <= {LONGEST} "
         "order by family, trials desc, named"

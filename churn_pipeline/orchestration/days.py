@@ -4,6 +4,8 @@ The partition `2024-05-01` of an asset is that thing as of midnight UTC at which
 known strictly before it.
 """
 
+from datetime import datetime
+
 import dagster as dg
 
 from churn_pipeline.core.clock import midnight
@@ -15,6 +17,6 @@ FIRST_DAY = "1990-01-01"
 DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_offset=2)
 
 
-def as_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext):  # noqa: ANN201
+def as_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> datetime:
     """The instant this run looks from: midnight UTC at the start of its partition's day."""
     return midnight(DAYS.time_window_for_partition_key(context.partition_key).start.date())

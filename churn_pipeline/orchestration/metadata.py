@@ -24,10 +24,13 @@ def rows(headings: Sequence[str], lines: Iterable[Sequence[Any]]) -> dg.Metadata
     return dg.MetadataValue.md("\n".join([head, *(f"| {' | '.join(_cell(c) for c in line)} |" for line in lines)]))
 
 
-def finding(check: str, *, passed: bool, words: str, blocks: bool = True, **more: Any) -> dg.AssetCheckResult:
+def finding(
+    check: str, *, passed: bool, words: str, blocks: bool = True, asset: str | None = None, **more: Any
+) -> dg.AssetCheckResult:
     """The result of a check: its first line as the description, all of it in the metadata."""
     return dg.AssetCheckResult(
         check_name=check,
+        asset_key=asset,
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
         description=words.splitlines()[0] if words else None,

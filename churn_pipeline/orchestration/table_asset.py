@@ -38,10 +38,17 @@ def table_asset(
     return decorate
 
 
-def table_spec(table: Table, *, group: str, deps: Sequence[str] = (), **more: Any) -> dg.AssetSpec:
-    """The same for one of several tables that one step writes."""
+def raw_name(table: Table) -> str:
+    """Name of a raw table before it has been checked."""
+    return f"raw_{table.name}"
+
+
+def table_spec(
+    table: Table, *, group: str, deps: Sequence[str] = (), name: str | None = None, **more: Any
+) -> dg.AssetSpec:
+    """The same for one of several tables that one step writes; `name` where it is not the table's own."""
     return dg.AssetSpec(
-        table.name,
+        name or table.name,
         description=table.meaning,
         partitions_def=DAYS,
         deps=deps,

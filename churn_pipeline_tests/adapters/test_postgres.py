@@ -139,9 +139,9 @@ def test_on_the_embedded_server_every_business_has_a_database_however_many_ask_a
             text=True,
             env=environment,
         )
-        for business in ("acme", "acme", "postgres")
+        for business in ("acme", "acme", "beta")
     ]
     urls = [process.communicate(timeout=120)[0].strip() for process in asking]
     assert [process.returncode for process in asking] == [0, 0, 0]
-    assert [urlsplit(url).path for url in urls] == ["/churn_acme", "/churn_acme", "/churn_postgres"]
-    assert schemas(urls[2])["analytics"] == "Tables that people read, of business `postgres`."
+    assert [urlsplit(url).path for url in urls] == ["/churn_acme", "/churn_acme", "/churn_beta"]
+    assert schemas(urls[2])["analytics"] == "Tables that people read, of business `beta`."

@@ -42,6 +42,6 @@ def test_a_model_that_leans_on_how_long_trials_stay_does_not_win() -> None:
     right, leaning = np.full(len(y), y.mean()), np.full(len(y), 0.4)
 
     def loss(p: np.ndarray) -> np.ndarray:
-        return -np.where(y, np.log(p), np.log(1 - p))
+        return np.asarray(-np.where(y, np.log(p), np.log(1 - p)))
 
     assert gain(loss(leaning), loss(right), groups=trial, rng=rng, resamples=200, confidence=0.9).low > 0

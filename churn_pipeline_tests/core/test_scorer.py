@@ -11,9 +11,10 @@ import pytest
 from churn_pipeline.core import log_odds as logit
 from churn_pipeline.core import metrics
 from churn_pipeline.core.calibration import FITS, Kind
+from churn_pipeline.core.members.logistic import LogisticMember
 from churn_pipeline.core.reasons import TOLERANCE, reasons
 from churn_pipeline.core.scorer import Scorer, ScorerError
-from churn_pipeline_tests.scorers import fitted, trials
+from churn_pipeline_tests.scorers import fitted, lightgbm_member, trials, xgboost_member
 
 EVERY_KIND = pytest.mark.parametrize("kind", FITS)
 
@@ -62,11 +63,7 @@ def test_a_feature_that_no_member_uses_pushes_exactly_nothing() -> None:
     scorer = fitted()
     x = scorer.schema.encode(trials(1500, seed=1)[0])
     weekday = scorer.schema.names.index("started_weekday")
-    # what training saw of the weekday was one value: nothing to learn from it
-    from churn_pipeline.core.members.logistic import LogisticMember
-    from churn_pipeline_tests.scorers import lightgbm_member, xgboost_member
-
-    x[:, scorer.schema.owner == weekday] = 3.0
+    x[:, scorer.schema.owner == weekday] = 3.0  # training saw one weekday only: nothing to learn from it
     labels = trials(1500, seed=1)[1]
     members = (xgboost_member(x, labels), lightgbm_member(x, labels), LogisticMember.fit(x, labels, strength=1.0))
     blind = replace(scorer, members=members)

@@ -45,8 +45,12 @@ def test_every_row_is_in_one_cohort_and_all_rows_of_a_trial_in_the_same(frame: p
 def test_older_trials_teach_newer_ones_judge_whatever_the_order_of_rows(frame: pd.DataFrame, seed: int) -> None:
     shuffled = frame.sample(frac=1, random_state=seed).reset_index(drop=True)
     made = cut(shuffled)
-    keys = [Bound(row.started_at.to_pydatetime(), row.trial_id) for row in shuffled.itertuples()]
-    parts = [[k for k, inside in zip(keys, part, strict=True) if inside] for part in (made.refit, made.calibration, made.test)]
+    starts = shuffled["started_at"].dt.to_pydatetime()
+    keys = [Bound(start, trial) for start, trial in zip(starts, shuffled["trial_id"], strict=True)]
+    parts = [
+        [k for k, inside in zip(keys, part, strict=True) if inside]
+        for part in (made.refit, made.calibration, made.test)
+    ]
     assert max(parts[0]) == made.fitted_until < min(parts[1])
     assert max(parts[1]) == made.calibrated_until < min(parts[2])
     assert (after(shuffled, made.calibrated_until) == made.test).all()

@@ -1,0 +1,1 @@
+"""Promotion: whether a challenger takes over, and the ledger of who did."""

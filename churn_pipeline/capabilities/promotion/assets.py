@@ -43,7 +43,7 @@ def promotion_plan(
     return dg.MaterializeResult(metadata={"promote": planned.promote or "nobody", "verdict": planned.verdict})
 
 
-@dg.asset_check(asset=PROMOTION_PLAN.name, blocking=True, partitions_def=DAYS)
+@dg.asset_check(asset=PROMOTION_PLAN.name, blocking=True)
 def planned_model_is_whole(
     context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], models: dg.ResourceParam[ModelStore]
 ) -> dg.AssetCheckResult:
@@ -78,4 +78,6 @@ def champion(
         planned, warehouse, models, as_of=as_of(context), decided_at=clock.now(), run_id=context.run_id
     )
     words = champion_words(read_ledger(warehouse), as_of(context))
-    return dg.MaterializeResult(metadata={"champion": words, "change": str(receipt or "none"), "verdict": planned.verdict})
+    return dg.MaterializeResult(
+        metadata={"champion": words, "change": str(receipt or "none"), "verdict": planned.verdict}
+    )

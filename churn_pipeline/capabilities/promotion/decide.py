@@ -83,6 +83,23 @@ def write_verdict(evaluation: Evaluation, warehouse: Warehouse, *, as_of: dateti
     warehouse.replace(MODEL_VERDICTS, rows, where={name: row[name] for name in MODEL_VERDICTS.key})
 
 
+def figures(evaluation: Evaluation) -> dict[str, float | int]:
+    """The figures of the verdict for the UI; none where there is no verdict."""
+    verdict = evaluation.verdict
+    if verdict is None:
+        return {}
+    return {
+        "log_loss": verdict.log_loss,
+        "log_loss compared with": verdict.compared_log_loss,
+        "log_loss of the base rate": verdict.base_log_loss,
+        "log_loss of the logistic regression": verdict.floor_log_loss,
+        "gain": verdict.gain.mid,
+        "gain, low end": verdict.gain.low,
+        "gain, high end": verdict.gain.high,
+        "trials": verdict.trials,
+    }
+
+
 def plan(lake: Lake, warehouse: Warehouse, *, as_of: datetime) -> Plan:
     """What the verdict on the day's challenger asks for."""
     challenger = lake.read(CHALLENGER.name, as_of).to_pylist()[0]["model_version"]

@@ -6,14 +6,15 @@ or `align`, puts right. Doing the same twice adds nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from churn_pipeline.capabilities.promotion import ledger
-from churn_pipeline.capabilities.promotion.ledger import By, Promotion
 from churn_pipeline.contracts.analytics import MODEL_PROMOTIONS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
+from churn_pipeline.core import ledger
+from churn_pipeline.core.ledger import By, Promotion
 
 if TYPE_CHECKING:
     from churn_pipeline.adapters.model_store import ModelStore
@@ -99,6 +100,14 @@ def align(*, warehouse: Warehouse, models: ModelStore) -> None:
     champions = [entry for entry in read_ledger(warehouse) if entry.role == "champion"]
     if champions:
         models.set_role("champion", champions[-1].model_version)
+
+
+def champion_words(past: Sequence[Promotion], day: datetime) -> str:
+    """Who is champion on a day and since when, as a sentence."""
+    entry = ledger.in_force(past, day)
+    if entry is None:
+        return "nobody yet: the rules score"
+    return f"model {entry.model_version} since {entry.from_as_of:%Y-%m-%d}"
 
 
 def _append(entry: Promotion, warehouse: Warehouse) -> None:

@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from churn_pipeline.adapters.frames import snapshot_frame
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.capabilities.scoring.production import CHAMPIONS, NOT_LOADED, RULES, champion_on, in_production
+from churn_pipeline.capabilities.scoring.production import LEDGER, NOT_LOADED, RULES, in_production
 from churn_pipeline.capabilities.scoring.score import InProduction, Stamp, score, to_arrow
 from churn_pipeline.contracts.analytics import PREDICTION_ERRORS, SCORES
 from churn_pipeline.contracts.lake import LABELS, SNAPSHOTS
+from churn_pipeline.core import ledger
 from churn_pipeline.core.reasons import ReasonsError
 from churn_pipeline.core.rules import RulesScorer
 from churn_pipeline.core.schema import SchemaError
-from churn_pipeline.core.vocabulary import feature_columns
 from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-KEYS = "trial_id, account_id, as_of, trial_day, sector as segment"
 UNKNOWN_BASE_RATE = 0.5
 
 
@@ -66,14 +66,12 @@ def base_rate(lake: Lake, as_of: datetime) -> float:
 
 
 def _whoever(lake: Lake, warehouse: Warehouse, models: ModelStore, as_of: datetime) -> InProduction:
-    champion = champion_on(as_of, warehouse.read(CHAMPIONS).to_pylist())
-    return in_production(champion, models, base_rate=base_rate(lake, as_of))
+    chosen = ledger.scores_day(ledger.read(warehouse.read(LEDGER).to_pylist()), as_of)
+    return in_production(chosen, models, base_rate=base_rate(lake, as_of))
 
 
 def _frame(lake: Lake, as_of: datetime, by: InProduction) -> pd.DataFrame:
-    columns = feature_columns(f for f in by.scorer.schema.features if f.name not in {"trial_day"})
-    frame: pd.DataFrame = lake.read(SNAPSHOTS.name, as_of, select=f"{KEYS}, {columns}").to_pandas()
-    return frame
+    return snapshot_frame(lake, SNAPSHOTS.name, as_of, by.scorer.schema.features, also=("sector as segment",))
 
 
 def _errors(by: InProduction, as_of: datetime, stamp: Stamp) -> pa.Table:

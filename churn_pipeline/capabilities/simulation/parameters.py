@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
+from churn_pipeline.settings import Settings
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -42,12 +44,24 @@ class Parameters:
             *(f"{name}={getattr(self, name)}: at least 1" for name in ("trials", "days") if getattr(self, name) < 1),
             *(f"{name}={getattr(self, name)}: 0 to 1" for name in shares if not 0 <= getattr(self, name) <= 1),
             *(["seed: at least 0"] if self.seed < 0 else []),
-            *(["grace_days: at least 1"] if self.grace_days < 1 else []),
+            *(["grace_days: at least 0"] if self.grace_days < 0 else []),
             *([] if 0 < self.base_rate < 1 else [f"base_rate={self.base_rate}: between 0 and 1"]),
             *([] if self.until > self.first_day else [f"until={self.until}: later than first_day={self.first_day}"]),
         ]
         if offences:
             raise ValueError("the simulated business cannot have " + "; ".join(offences))
+
+    @classmethod
+    def of(cls, settings: Settings) -> Parameters:
+        """The world that the settings ask for."""
+        return cls(
+            trials=settings.demo_trials,
+            first_day=settings.demo_from,
+            days=settings.demo_days,
+            until=settings.demo_until,
+            seed=settings.seed,
+            grace_days=settings.grace_days,
+        )
 
     @property
     def end(self) -> datetime:

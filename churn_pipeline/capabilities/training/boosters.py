@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from churn_pipeline.capabilities.training.tuning import Parameter, watcher
@@ -54,15 +53,28 @@ class Stopped:
 class Booster(Protocol):
     """A boosting library as training sees it."""
 
-    name: str
-    first: Mapping[str, Parameter]
-    """Where the search begins: the parameters a careful person would take."""
+    @property
+    def name(self) -> str:
+        """Name of the library."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Seed of its search and its fits."""
+        ...
+
+    @property
+    def first(self) -> Mapping[str, Parameter]:
+        """Where the search begins: the parameters a careful person would take."""
+        ...
 
     def suggest(self, trial: optuna.Trial) -> dict[str, Parameter]:
         """The parameters of a tuning trial."""
         ...
 
-    def fit_stopped(self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None) -> Stopped:
+    def fit_stopped(
+        self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None
+    ) -> Stopped:
         """A fit that stops when validation does; `watch` is told the loss after every round."""
         ...
 
@@ -89,7 +101,7 @@ class XGBoost:
     seed: int
     name: str = "xgboost"
 
-    @cached_property
+    @property
     def first(self) -> Mapping[str, Parameter]:
         """Shallow trees, a little randomness."""
         return {
@@ -112,7 +124,9 @@ class XGBoost:
             "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 100.0, log=True),
         }
 
-    def fit_stopped(self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None) -> Stopped:
+    def fit_stopped(
+        self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None
+    ) -> Stopped:
         """A fit that stops when validation does; `watch` is told the loss after every round."""
         import xgboost
 
@@ -170,7 +184,7 @@ class LightGBM:
     seed: int
     name: str = "lightgbm"
 
-    @cached_property
+    @property
     def first(self) -> Mapping[str, Parameter]:
         """Small trees, a little randomness."""
         return {
@@ -193,7 +207,9 @@ class LightGBM:
             "lambda_l2": trial.suggest_float("lambda_l2", 0.1, 100.0, log=True),
         }
 
-    def fit_stopped(self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None) -> Stopped:
+    def fit_stopped(
+        self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None
+    ) -> Stopped:
         """A fit that stops when validation does; `watch` is told the loss after every round."""
         import lightgbm
 
@@ -204,7 +220,12 @@ class LightGBM:
         if watch:
             callbacks.insert(0, lambda env: watch(env.iteration + 1, float(env.evaluation_result_list[0][2])))
         booster = lightgbm.train(
-            self._all(parameters), rows, MOST_ROUNDS, valid_sets=[judged], valid_names=["validation"], callbacks=callbacks
+            self._all(parameters),
+            rows,
+            MOST_ROUNDS,
+            valid_sets=[judged],
+            valid_names=["validation"],
+            callbacks=callbacks,
         )
         loss = float(booster.best_score["validation"]["binary_logloss"])
         return Stopped(LightGBMMember.of(booster), int(booster.best_iteration), loss)
@@ -248,7 +269,7 @@ class LightGBM:
 def _told(watch: Watch) -> Any:
     import xgboost
 
-    class Told(xgboost.callback.TrainingCallback):  # type: ignore[misc] # xgboost has no types
+    class Told(xgboost.callback.TrainingCallback):
         """Tells the loss on validation after every round."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:

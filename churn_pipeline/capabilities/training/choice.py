@@ -63,7 +63,7 @@ def choose(
             confidence=CONFIDENCE,
         )
         chosen = richer if found.low > 0 else chosen
-    return Choice(chosen, tuple([floor, *others, *ladder[2:]]))
+    return Choice(chosen, (floor, *others, *ladder[2:]))
 
 
 def _single(name: str, margin: Numbers, labels: Numbers) -> Candidate:

@@ -79,9 +79,7 @@ def evaluate(test: pd.DataFrame, *, scorer: Scorer, floor: Scorer, base: BaseRat
     return Measured(days, labels, said["scorer"], said["floor"], figures(np.ones(len(test), dtype=bool)), by_day)
 
 
-def _figures(
-    said: dict[str, NDArray[np.float64]], labels: NDArray[np.bool_], trials: NDArray[np.object_]
-) -> Figures:
+def _figures(said: dict[str, NDArray[np.float64]], labels: NDArray[np.bool_], trials: NDArray[np.object_]) -> Figures:
     ranked = labels.any() and not labels.all() and len(np.unique(trials)) > 1
     return Figures(
         rows=len(labels),

@@ -104,7 +104,9 @@ def shortage(frame: pd.DataFrame, *, recipe: Recipe) -> str:
     """
     trials = frame.drop_duplicates("trial_id")
     if len(trials) < 4 * LEAST_TRIALS:
-        return f"{len(trials)} trials have matured; at least {4 * LEAST_TRIALS} are needed to learn, calibrate and judge"
+        return (
+            f"{len(trials)} trials have matured; at least {4 * LEAST_TRIALS} are needed to learn, calibrate and judge"
+        )
     learned = trials[_cut(trials, recipe).refit]
     ones = int(learned["converted"].sum())
     if min(ones, len(learned) - ones) < LEAST_TRIALS:
@@ -143,7 +145,9 @@ def fit(
     strength = _strength(rows, SHRUNKEN if few else STRENGTHS)
     tuned = {} if few else _tuned(rows, recipe, studies, f"{business} {mark}", progress)
     choice, rounds = _chosen(rows, tuned, strength, recipe)
-    progress(f"chosen: {choice.chosen.name}; fitting it on the {int(rows.cut.refit.sum()):,} rows of fit and validation")
+    progress(
+        f"chosen: {choice.chosen.name}; fitting it on the {int(rows.cut.refit.sum()):,} rows of fit and validation"
+    )
     members = _members(rows, sorted({*choice.chosen.weights, FLOOR}), tuned, rounds, strength, recipe)
     scorer, calibration_losses = _scorer(rows, members, choice.chosen.weights, choice.chosen.intercept)
     floor, _ = _scorer(rows, members, {FLOOR: 1.0}, 0.0)
@@ -228,9 +232,7 @@ def _sampled(rows: _Rows, recipe: Recipe) -> NDArray[np.bool_]:
     return fit & np.isin(rows.trials, names[drawn])
 
 
-def _chosen(
-    rows: _Rows, tuned: Mapping[str, Tuned], strength: float, recipe: Recipe
-) -> tuple[Choice, dict[str, int]]:
+def _chosen(rows: _Rows, tuned: Mapping[str, Tuned], strength: float, recipe: Recipe) -> tuple[Choice, dict[str, int]]:
     """The choice on validation among members fitted on all of the fit cohort, and the rounds each booster took."""
     fit, validation = rows.cut.fit, rows.cut.validation
     material = Material(rows.x[fit], rows.y[fit], rows.x[validation], rows.y[validation])
@@ -279,7 +281,11 @@ def _scorer(
 def _counts(rows: _Rows) -> dict[str, dict[str, int]]:
     parts = {name: getattr(rows.cut, name) for name in ("fit", "validation", "calibration", "test")}
     return {
-        name: {"rows": int(part.sum()), "trials": len(np.unique(rows.trials[part])), "conversions": rows.conversions(part)}
+        name: {
+            "rows": int(part.sum()),
+            "trials": len(np.unique(rows.trials[part])),
+            "conversions": rows.conversions(part),
+        }
         for name, part in parts.items()
     }
 
@@ -293,4 +299,5 @@ def _golden(test: pd.DataFrame, tested: Measured) -> pd.DataFrame:
     """Rows spread evenly from the lowest to the highest score."""
     order = np.argsort(tested.probability, kind="stable")
     places = np.unique(np.linspace(0, len(order) - 1, GOLDEN_ROWS).astype(int))
-    return test.iloc[order[places]]
+    chosen: pd.DataFrame = test.iloc[order[places]]
+    return chosen

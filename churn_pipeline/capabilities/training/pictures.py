@@ -27,7 +27,9 @@ def pictures(tested: Measured) -> dict[str, bytes]:
     return {name: _png(figure) for name, figure in sorted(drawn.items())}
 
 
-def roc(probability: NDArray[np.float64], converted: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def roc(
+    probability: NDArray[np.float64], converted: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The ROC curve: share of the others and of the converters that score at least each score, from (0, 0) to (1, 1)."""
     order = np.argsort(-probability, kind="stable")
     ranked, ones = probability[order], converted[order]

@@ -46,7 +46,9 @@ def fingerprint(frame: pd.DataFrame, *, catalogue: Sequence[ModelFeature], recip
     """
     used = ["trial_id", "as_of", "started_at", "trial_day", "converted", *sorted(f.name for f in catalogue)]
     ordered = frame.sort_values(["trial_id", "as_of"], kind="stable")
-    digest = hashlib.sha256(json.dumps([recipe.to_json(), code, [asdict(f) for f in catalogue]], sort_keys=True).encode())
+    digest = hashlib.sha256(
+        json.dumps([recipe.to_json(), code, [asdict(f) for f in catalogue]], sort_keys=True).encode()
+    )
     for name in dict.fromkeys(used):
         digest.update(f"\x1e{name}\x1e".encode())
         digest.update(_bytes(ordered[name]) if name in ordered else b"absent")
@@ -57,7 +59,7 @@ def _bytes(column: pd.Series) -> bytes:
     import pandas as pd
 
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
-        return column.dt.as_unit("us").astype("int64").to_numpy().tobytes()
+        return bytes(column.dt.as_unit("us").astype("int64").to_numpy().tobytes())
     if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(dtype=np.float64, na_value=np.nan).tobytes()
     known = column.where(column.notna(), None)

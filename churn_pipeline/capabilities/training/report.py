@@ -34,7 +34,13 @@ def describe(trained: Trained, models: ModelStore) -> dict[str, Any]:
         "by trial day": rows(
             ("day", "trials", "converted", "AUC", "log loss", "base rate's", "calibration error"),
             [
-                (day, f["trials"], f["conversions"], _auc(f), *(f"{f[n]:.4f}" for n in ("log_loss", "base_log_loss", "ece")))
+                (
+                    day,
+                    f["trials"],
+                    f["conversions"],
+                    _auc(f),
+                    *(f"{f[n]:.4f}" for n in ("log_loss", "base_log_loss", "ece")),
+                )
                 for day, f in facts["test"]["by_day"].items()
             ],
         ),

@@ -60,7 +60,9 @@ def train(
         business=settings.business,
         progress=progress,
     )
-    return Trained(models.log(logged(fitted)), f"trained on {fitted.facts['cohorts']['fit']['trials']:,} trials and more")
+    return Trained(
+        models.log(logged(fitted)), f"trained on {fitted.facts['cohorts']['fit']['trials']:,} trials and more"
+    )
 
 
 def code_version() -> str:
@@ -76,7 +78,9 @@ def code_version() -> str:
 def logged(fitted: Fitted) -> Logged:
     """What the registry keeps of a fitted model."""
     parameters = {
-        f"{member}.{name}": value for member, chosen in fitted.facts["parameters"].items() for name, value in chosen.items()
+        f"{member}.{name}": value
+        for member, chosen in fitted.facts["parameters"].items()
+        for name, value in chosen.items()
     }
     return Logged(
         fingerprint=fitted.fingerprint,

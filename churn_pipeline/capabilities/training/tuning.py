@@ -28,7 +28,9 @@ _UNHURRIED_ROUNDS = 30
 class Objective(Protocol):
     """Fits with the parameters a tuning trial suggests; gives the loss, and the rounds it took as user attribute."""
 
-    def __call__(self, trial: optuna.Trial) -> float: ...
+    def __call__(self, trial: optuna.Trial, /) -> float:
+        """The loss of one tuning trial."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

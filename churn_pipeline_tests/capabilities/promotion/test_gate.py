@@ -118,16 +118,12 @@ def test_the_row_is_a_row_of_the_contract_and_the_same_rng_gives_the_same() -> N
 @pytest.mark.slow
 def test_null_challengers_are_promoted_at_most_one_time_in_twenty() -> None:
     """Both models see the truth equally well. 600 worlds: a rate of 5 % stays below 7 % 99 times in 100."""
-    promoted = [
-        verdict(rows(500, challenger=1.0, champion=1.0, seed=seed), seed=seed).promote for seed in range(600)
-    ]
+    promoted = [verdict(rows(500, challenger=1.0, champion=1.0, seed=seed), seed=seed).promote for seed in range(600)]
     assert np.mean(promoted) <= 0.07
 
 
 @pytest.mark.slow
 def test_a_planted_better_model_is_found() -> None:
     """The challenger's noise is 0.6 against 1.0 (about 0.02 nats): with 2,000 trials nearly every world shows it."""
-    promoted = [
-        verdict(rows(2_000, challenger=0.6, champion=1.0, seed=seed), seed=seed).promote for seed in range(60)
-    ]
+    promoted = [verdict(rows(2_000, challenger=0.6, champion=1.0, seed=seed), seed=seed).promote for seed in range(60)]
     assert np.mean(promoted) >= 0.9

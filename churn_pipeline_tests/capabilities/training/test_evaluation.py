@@ -22,14 +22,14 @@ class Says:
         return frame[self.column].to_numpy()
 
 
-def tested(frame: pd.DataFrame) -> Measured:
+def measured(frame: pd.DataFrame) -> Measured:
     base = BaseRate.learn(frame["trial_day"], frame["converted"])
     said = frame.assign(good=np.where(frame["converted"], 0.8, 0.2), even=0.5)
     return evaluate(said, scorer=Says("good"), floor=Says("even"), base=base)  # type: ignore[arg-type] # a fake scorer
 
 
 def test_figures_are_over_all_rows_and_by_landmark() -> None:
-    found = tested(past(200))
+    found = measured(past(200))
     assert found.overall.rows == sum(figures.rows for figures in found.by_day.values())
     assert found.overall.trials == 200
     assert found.overall.log_loss == pytest.approx(-np.log(0.8))
@@ -41,7 +41,7 @@ def test_figures_are_over_all_rows_and_by_landmark() -> None:
 
 
 def test_where_only_one_outcome_occurs_there_is_no_auc_and_the_facts_stay_json() -> None:
-    found = tested(past(200).assign(converted=False))
+    found = measured(past(200).assign(converted=False))
     assert found.overall.auc is None
     assert "auc" not in found.metrics()
     assert json.loads(json.dumps(found.facts(), allow_nan=False))["overall"]["auc"] is None

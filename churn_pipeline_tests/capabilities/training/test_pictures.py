@@ -5,26 +5,26 @@ import pytest
 
 from churn_pipeline.capabilities.training.pictures import pictures, roc
 from churn_pipeline.core.metrics import auc
-from churn_pipeline_tests.capabilities.training.test_evaluation import tested
+from churn_pipeline_tests.capabilities.training.test_evaluation import measured
 from churn_pipeline_tests.past import past
 
 PNG = b"\x89PNG\r\n"
 
 
 def test_there_is_a_picture_of_each_question_and_it_is_the_same_every_time() -> None:
-    drawn = pictures(tested(past(200)))
+    drawn = pictures(measured(past(200)))
     assert sorted(drawn) == ["calibration.png", "landmarks.png", "roc.png", "scores.png"]
     assert all(content.startswith(PNG) for content in drawn.values())
-    assert drawn == pictures(tested(past(200)))
+    assert drawn == pictures(measured(past(200)))
 
 
 def test_where_only_one_outcome_occurs_what_can_be_drawn_is_drawn() -> None:
-    assert sorted(pictures(tested(past(60).assign(converted=True)))) == ["calibration.png", "scores.png"]
+    assert sorted(pictures(measured(past(60).assign(converted=True)))) == ["calibration.png", "scores.png"]
 
 
 def test_the_area_under_the_curve_is_the_auc_also_with_ties() -> None:
     rng = np.random.default_rng(0)
     converted = rng.random(500) < 0.3
-    probability = np.round(rng.random(500) * 0.5 + converted * 0.3, 1)
+    probability = np.asarray(np.round(rng.random(500) * 0.5 + converted * 0.3, 1), dtype=np.float64)
     others, hits = roc(probability, converted)
     assert np.trapezoid(hits, others) == pytest.approx(auc(probability, converted))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_pipeline.capabilities.promotion.ledger import (
+from churn_pipeline.core.ledger import (
     By,
     LedgerError,
     Promotion,

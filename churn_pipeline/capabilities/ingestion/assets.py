@@ -1,0 +1,41 @@
+"""Assets: the raw tables as read from the source, typed and judged row by row; nothing has landed yet."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.sources import open_source
+from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table
+from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.orchestration.clock import Clock
+from churn_pipeline.orchestration.days import as_of
+from churn_pipeline.orchestration.table_asset import raw_name, table_spec
+from churn_pipeline.settings import Settings
+
+
+@dg.multi_asset(
+    name="raw_tables",
+    specs=[table_spec(table, name=raw_name(table), group="ingestion", deps=("demo_source",)) for table in RAW_TABLES],
+    description="Every raw table of the source, read into the lake as it is.",
+)
+def raw_tables(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    settings: dg.ResourceParam[Settings],
+    clock: dg.ResourceParam[Clock],
+) -> Iterator[dg.MaterializeResult]:
+    """Read the tables one after the other, `trials` first: the others belong to it."""
+    source, read_at = open_source(settings.source_folder, settings.mapping), clock.now()
+    for table in RAW_TABLES:
+        staged = stage_table(lake, source, table, as_of=as_of(context), read_at=read_at)
+        yield dg.MaterializeResult(asset_key=raw_name(table), metadata=_described(staged))
+
+
+def _described(staged: Staged) -> dict[str, object]:
+    return {
+        "dagster/row_count": staged.rows,
+        "files": ", ".join(file.file for file in staged.files) or "none",
+        "columns missing": ", ".join(staged.missing) or "none",
+        "columns left out": ", ".join(staged.absent) or "none",
+    }

@@ -1,0 +1,76 @@
+"""Assets: the records that passed, after blocking checks of each batch; what did not pass, with its reason."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.validation.acceptance import accept
+from churn_pipeline.capabilities.validation.batch import check_batch
+from churn_pipeline.capabilities.validation.show import describe_accepted, describe_batch
+from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
+from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.orchestration.clock import Clock
+from churn_pipeline.orchestration.days import as_of
+from churn_pipeline.orchestration.metadata import finding
+from churn_pipeline.orchestration.table_asset import raw_name, table_spec
+from churn_pipeline.settings import Settings
+
+GROUP = "validation"
+FIT = "fit_to_be_used"
+
+
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(
+            FIT,
+            asset=raw_name(table),
+            blocking=True,
+            description="Complete, and no more bad rows than the settings allow; by Great Expectations and row rules.",
+        )
+        for table in RAW_TABLES
+    ],
+)
+def raw_tables_fit(
+    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
+) -> Iterator[dg.AssetCheckResult]:
+    """Judge each table's batch as a whole, before anything of it is used."""
+    for table in RAW_TABLES:
+        verdict = check_batch(
+            lake,
+            table,
+            as_of=as_of(context),
+            max_bad_share=settings.max_bad_share,
+            sample_rows=settings.suite_sample_rows,
+        )
+        yield finding(FIT, passed=verdict.passed, words=str(verdict), asset=raw_name(table), **describe_batch(verdict))
+
+
+@dg.multi_asset(
+    name="checked_tables",
+    specs=[
+        *(table_spec(table, group=GROUP, deps=(raw_name(table), raw_name(RAW_TABLES[0]))) for table in RAW_TABLES),
+        *(
+            table_spec(table, group=GROUP, deps=[raw_name(raw) for raw in RAW_TABLES])
+            for table in (DATA_QUALITY_ISSUES, INGESTION_COUNTS)
+        ),
+    ],
+    description="Good rows land in the lake, the others in quarantine; no row is lost.",
+)
+def checked_tables(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
+) -> Iterator[dg.MaterializeResult]:
+    """Rows read = rows kept + rows quarantined + exact duplicates, for each table."""
+    stamp = {"as_of": as_of(context), "read_at": clock.now(), "run_id": context.run_id}
+    issues = rows = 0
+    for table in RAW_TABLES:
+        accepted = accept(lake, table, **stamp)
+        issues += warehouse.append(DATA_QUALITY_ISSUES, accepted.issues)
+        rows += warehouse.append(INGESTION_COUNTS, accepted.counts)
+        yield dg.MaterializeResult(asset_key=table.name, metadata=describe_accepted(accepted))
+    yield dg.MaterializeResult(asset_key=DATA_QUALITY_ISSUES.name, metadata={"new issues": issues})
+    yield dg.MaterializeResult(asset_key=INGESTION_COUNTS.name, metadata={"dagster/row_count": rows})

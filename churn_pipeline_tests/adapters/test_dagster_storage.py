@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import yaml
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter, job, op
+
+from churn_pipeline.adapters.dagster_storage import dagster_folder
+from churn_pipeline.adapters.postgres import connect
+from churn_pipeline.settings import PROJECT
+
+pytestmark = pytest.mark.flow
+
+
+@pytest.fixture
+def instance(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
+    """The instance of the project's own dagster.yaml, on an empty database and an empty data directory."""
+    for name in [name for name in os.environ if name.startswith("CHURN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CHURN_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("CHURN_POSTGRES_URL", database)
+    with DagsterInstance.from_config(str(PROJECT)) as instance:
+        yield instance
+
+
+@op
+def greet() -> None:
+    print("hello from a step")  # noqa: T201
+
+
+@job(tags={"churn/writes": "scores"})
+def greeting() -> None:
+    greet()
+
+
+def test_runs_are_kept_in_schema_dagster_and_files_in_the_data_directory(
+    instance: DagsterInstance, database: str, tmp_path: Path
+) -> None:
+    before = set(PROJECT.iterdir())
+    result = greeting.execute_in_process(instance=instance)
+    assert result.success
+    (kept,) = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.SUCCESS]))
+    assert kept.run_id == result.run_id
+    assert instance.all_logs(result.run_id)
+    with closing(connect(database)) as connection, connection.cursor() as cursor:
+        cursor.execute("select count(*) from dagster.runs")
+        assert cursor.fetchall() == [(1,)]
+        cursor.execute("select count(*) from pg_tables where schemaname in ('public', 'analytics', 'mlflow')")
+        assert cursor.fetchall() == [(0,)]
+    printed = "".join(path.read_text() for path in dagster_folder().rglob("*.out"))
+    assert "hello from a step" in printed
+    assert dagster_folder() == tmp_path / "data" / "dagster"
+    assert instance.storage_directory().startswith(str(dagster_folder()))
+    assert set(PROJECT.iterdir()) == before
+
+
+def test_a_second_process_gets_the_same_instance_by_reference(instance: DagsterInstance) -> None:
+    with DagsterInstance.from_ref(instance.get_ref()) as other:
+        instance.add_dynamic_partitions("days", ["2024-05-01"])
+        assert other.get_dynamic_partitions("days") == ["2024-05-01"]
+
+
+def test_of_all_runs_that_write_tables_one_runs_at_a_time(instance: DagsterInstance) -> None:
+    queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    assert list(queue.tag_concurrency_limits) == [{"key": "churn/writes", "limit": 1}]
+    assert instance.run_monitoring_enabled
+    assert instance.run_monitoring_max_runtime_seconds > 0
+    assert instance.run_retries_enabled
+    assert instance.run_retries_max_retries == 0
+
+
+def test_nothing_is_reported_to_anybody(instance: DagsterInstance) -> None:
+    assert not instance.telemetry_enabled
+    assert not instance.nux_enabled
+
+
+def test_the_workspace_is_the_definitions_under_one_name() -> None:
+    workspace = yaml.safe_load((PROJECT / "workspace.yaml").read_text())
+    assert workspace == {
+        "load_from": [
+            {"python_module": {"module_name": "churn_pipeline.definitions", "location_name": "churn_pipeline"}}
+        ]
+    }

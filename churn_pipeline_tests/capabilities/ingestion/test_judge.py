@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from churn_pipeline.adapters.sources import Source
+from churn_pipeline.capabilities.ingestion.judge import judged_columns
+from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
+from churn_pipeline.contracts.spec import Table
+from churn_pipeline_tests.batches import clean_source, empty_lake, stage, staged_rows, trial, write_csv
+
+BEGIN = datetime(2024, 5, 1, tzinfo=UTC)
+TABLES = (TRIALS, EVENTS, SUBSCRIPTIONS)
+moments = st.integers(0, 12).map(lambda step: (BEGIN + timedelta(hours=12 * step)).isoformat())
+maybe = st.one_of(st.just(""), moments)
+trials = st.fixed_dictionaries(
+    {
+        "trial_id": st.sampled_from(["t1", "t2", "t3"]),
+        "account_id": st.sampled_from(["a", "a", "b"]),
+        "started_at": moments,
+        "trial_days": st.sampled_from([14, 14, 400]),
+        "updated_at": maybe,
+    }
+)
+events = st.fixed_dictionaries(
+    {
+        "event_id": st.sampled_from([f"e{n}" for n in range(6)]),
+        "trial_id": st.sampled_from(["t1", "t2", "t3", "t4"]),
+        "occurred_at": moments,
+        "received_at": maybe,
+        "event_name": st.sampled_from(["login", "login", ""]),
+    }
+)
+subscriptions = st.fixed_dictionaries(
+    {
+        "subscription_id": st.sampled_from(["s1", "s2"]),
+        "trial_id": st.sampled_from(["t1", "t2"]),
+        "started_at": moments,
+        "mrr": st.sampled_from(["10", "20", "-1"]),
+        "updated_at": maybe,
+    }
+)
+worlds = st.fixed_dictionaries(
+    {
+        "trials": st.lists(trials, max_size=6),
+        "events": st.lists(events, max_size=12),
+        "subscriptions": st.lists(subscriptions, max_size=5),
+    }
+)
+Content = tuple[Any, ...]
+
+
+def kept(world: dict[str, list[dict[str, Any]]]) -> dict[str, list[tuple[datetime, Content]]]:
+    """The good rows of each table, with the moment at which they became known."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Source(Path(folder))
+        for name, rows in world.items():
+            write_csv(source.folder / f"{name}.csv", rows, _columns(name))
+        lake = empty_lake(source.folder)
+        stage(lake, source, TABLES)
+        return {t.name: sorted(_good(t, staged_rows(lake, t)), key=repr) for t in TABLES}
+
+
+def _columns(name: str) -> list[str]:
+    given: dict[str, list[str]] = {
+        "trials": ["trial_id", "account_id", "started_at", "trial_days", "updated_at"],
+        "events": ["event_id", "trial_id", "occurred_at", "received_at", "event_name"],
+        "subscriptions": ["subscription_id", "trial_id", "started_at", "mrr", "updated_at"],
+    }
+    return given[name]
+
+
+def _good(table: Table, rows: list[dict[str, Any]]) -> list[tuple[datetime, Content]]:
+    return [
+        (max(row[c] for c in table.known_at if row[c] is not None), tuple(row[c] for c in table.names))
+        for row in rows
+        if row["_broken"] is None and not row["_copy"]
+    ]
+
+
+def known_before(table: str, row: dict[str, Any], day: datetime) -> bool:
+    """Whether a row of a file was known before an instant, by the contract."""
+    columns = {"trials": ["started_at"], "events": ["occurred_at", "received_at"], "subscriptions": ["started_at"]}
+    return max(datetime.fromisoformat(row[c]) for c in columns[table] if row[c]) < day
+
+
+@settings(max_examples=25, deadline=None)
+@given(world=worlds, step=st.integers(0, 13))
+def test_what_is_kept_of_the_past_does_not_depend_on_what_becomes_known_later(
+    world: dict[str, list[dict[str, Any]]], step: int
+) -> None:
+    day = BEGIN + timedelta(hours=12 * step)
+    cut = {name: [row for row in rows if known_before(name, row, day)] for name, rows in world.items()}
+    whole = kept(world)
+    assert kept(cut) == {name: [good for good in rows if good[0] < day] for name, rows in whole.items()}
+
+
+@settings(max_examples=15, deadline=None)
+@given(world=worlds, order=st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_changes_nothing_that_is_kept(
+    world: dict[str, list[dict[str, Any]]], order: Any
+) -> None:
+    shuffled = {name: order.sample(rows, len(rows)) for name, rows in world.items()}
+    assert kept(shuffled) == kept(world)
+
+
+def test_of_two_contents_of_one_key_the_first_known_is_kept() -> None:
+    early = {"event_id": "e1", "trial_id": "t1", "occurred_at": "2024-05-03", "received_at": "", "event_name": "early"}
+    late = early | {"received_at": "2024-05-04", "event_name": "late"}
+    start = {"trial_id": "t1", "account_id": "a", "started_at": "2024-05-01", "trial_days": 14, "updated_at": ""}
+    for rows in ([early, late], [late, early]):
+        ((_, row),) = kept({"trials": [start], "events": rows, "subscriptions": []})["events"]
+        assert row[EVENTS.names.index("event_name")] == "early"
+
+
+def test_every_rule_that_a_row_breaks_is_listed_and_the_first_counts(tmp_path: Path) -> None:
+    source = clean_source(tmp_path / "source")
+    write_csv(source.folder / "trials.csv", [trial(1, account_id="", trial_days=0, country="Germany")])
+    lake = empty_lake(tmp_path)
+    stage(lake, source, [TRIALS])
+    (row,) = staged_rows(lake, TRIALS)
+    assert row["_broken"] == ["null_account_id", "out_of_bounds_trial_days", "out_of_bounds_country"]
+
+
+def test_a_judged_row_carries_where_it_was_read() -> None:
+    assert judged_columns(TRIALS).startswith("_row, _file, _line, _raw, _wrong, _misread, _broken, _copy")

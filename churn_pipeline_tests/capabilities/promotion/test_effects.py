@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from churn_pipeline.capabilities.promotion.ledger import LedgerError, production_on
+
+from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
+from churn_pipeline.adapters.postgres import database_url
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.promotion import effects
+from churn_pipeline.capabilities.promotion.effects import Receipt, read_ledger
+from churn_pipeline.settings import Settings
+from churn_pipeline_tests.adapters.test_model_store import model
+
+DAY = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture
+def models(settings: Settings, tmp_path: Path) -> ModelStore:
+    store = ModelStore(database_url(settings, schema="mlflow", driver="postgresql+psycopg2"), tmp_path / "m", "demo")
+    store.log(model("f1"))
+    store.log(model("f2"))
+    return store
+
+
+def promote(version: str, warehouse: Warehouse, models: ModelStore, *, day: int = 0) -> Receipt:
+    return effects.promote(
+        version,
+        warehouse=warehouse,
+        models=models,
+        from_as_of=DAY + timedelta(days=day),
+        by="gate",
+        verdict="log loss better",
+        decided_at=DAY + timedelta(days=day, hours=2),
+        run_id="run",
+    )
+
+
+def rollback(warehouse: Warehouse, models: ModelStore, *, day: int) -> Receipt:
+    return effects.rollback(
+        warehouse=warehouse,
+        models=models,
+        from_as_of=DAY + timedelta(days=day),
+        why="too many false alarms",
+        decided_at=DAY + timedelta(days=day, hours=3),
+        run_id="run",
+    )
+
+
+def champion(models: ModelStore) -> str | None:
+    holder = models.champion()
+    return holder.version if holder else None
+
+
+def test_promotions_and_rollbacks_are_written_once_and_the_alias_follows(
+    warehouse: Warehouse, models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One test, since MLflow takes seconds to make its tables."""
+    first = promote("1", warehouse, models)
+    assert (str(first), champion(models)) == ("model 1 is champion now, in place of the rules", "1")
+    with pytest.raises(LedgerError, match="model 1 is the first champion"):
+        rollback(warehouse, models, day=1)
+
+    again = promote("1", warehouse, models, day=3)
+    assert str(again) == "model 1 is the champion already"
+    assert len(read_ledger(warehouse)) == 1
+
+    assert promote("2", warehouse, models, day=10).replaced == "1"
+    assert [production_on(read_ledger(warehouse), DAY + timedelta(days=n)) for n in (9, 10)] == ["1", "2"]
+
+    with pytest.raises(ModelStoreError, match="has no version 7"):
+        promote("7", warehouse, models, day=11)
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelStore, "set_role", killed)
+        with pytest.raises(Killed):
+            rollback(warehouse, models, day=12)
+    assert champion(models) == "2"
+    assert rollback(warehouse, models, day=12).model_version == "1"
+    assert champion(models) == "1"
+    back = read_ledger(warehouse)[-1]
+    assert (back.by, back.verdict) == ("rollback", "model 2 rolled back to model 1: too many false alarms")
+    assert len(read_ledger(warehouse)) == 3
