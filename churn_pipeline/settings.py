@@ -25,9 +25,12 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(PROJECT / "data", description="Folder for all that is written to disk.")
     postgres_url: SecretStr | None = Field(
-        None, description="A PostgreSQL database to use instead of the embedded server: postgresql://user:password@host:port/database."
+        None,
+        description="A PostgreSQL database to use instead of the embedded server: postgresql://user:password@host:port/database.",
     )
-    source: Path | None = Field(None, description="Folder of raw files; the demo business is simulated where none is named.")
+    source: Path | None = Field(
+        None, description="Folder of raw files; the demo business is simulated where none is named."
+    )
     mapping: Path | None = Field(None, description="Mapping file that says how the files become the raw tables.")
     business: str = Field(
         "demo",
@@ -35,49 +38,94 @@ class Settings(BaseSettings):
         description="Name of the business: its database and its folder in the data directory.",
     )
 
-    grace_days: int = Field(7, ge=0, le=365, description="Days after the planned end in which a subscription still counts as converted.")
+    grace_days: int = Field(
+        7, ge=0, le=365, description="Days after the planned end in which a subscription still counts as converted."
+    )
     landmarks: tuple[int, ...] = Field(
         (1, 3, 7, 10, 14, 21, 30, 60, 90), description="Trial days at which past trials are looked at for training."
     )
-    max_bad_share: float = Field(0.2, ge=0, le=1, description="Share of bad rows in one table above which the batch stops.")
-    validation_sample_rows: int = Field(100_000, ge=1_000, description="Rows of each table on which the Great Expectations suite is run; the row rules always see all.")
+    max_bad_share: float = Field(
+        0.2, ge=0, le=1, description="Share of bad rows in one table above which the batch stops."
+    )
 
-    suite_sample_rows: int = Field(100_000, ge=100, description="Most rows of a batch that Great Expectations looks at; the row rules look at all.")
+    suite_sample_rows: int = Field(
+        100_000, ge=100, description="Most rows of a batch that Great Expectations looks at; the row rules look at all."
+    )
 
     at_risk_below: float = Field(0.3, ge=0, le=1, description="Scores below it are `at_risk`.")
     hot_above: float = Field(0.7, ge=0, le=1, description="Scores above it are `hot`.")
 
-    test_share: float = Field(0.25, gt=0, lt=1, description="Newest share of the matured trials that judges models and fits none.")
+    test_share: float = Field(
+        0.25, gt=0, lt=1, description="Newest share of the matured trials that judges models and fits none."
+    )
     calibration_share: float = Field(0.1, gt=0, lt=1, description="Share before it on which scores are calibrated.")
-    validation_share: float = Field(0.15, gt=0, lt=1, description="Share before that on which models are tuned and blended.")
+    validation_share: float = Field(
+        0.15, gt=0, lt=1, description="Share before that on which models are tuned and blended."
+    )
     tuning_trials: int = Field(12, ge=1, description="Tuning trials for each boosting library.")
-    tuning_rows: int = Field(20_000, ge=100, description="Most rows (whole trials, drawn by seed) on which a tuning trial fits; the models themselves are fitted on all.")
-    few_conversions: int = Field(120, ge=0, description="Below as many fitted conversions only the shrunken logistic regression is used, and every score says so.")
+    tuning_rows: int = Field(
+        20_000,
+        ge=100,
+        description="Most rows (whole trials, drawn by seed) on which a tuning trial fits; the models themselves are fitted on all.",
+    )
+    few_conversions: int = Field(
+        120,
+        ge=0,
+        description="Below as many fitted conversions only the shrunken logistic regression is used, and every score says so.",
+    )
     seed: int = Field(20_240_501, ge=0, description="Seed of everything random.")
 
-    gate_confidence: float = Field(0.9, gt=0.5, lt=1, description="Two-sided confidence of the gate's interval; its lower end has to be above gate_min_gain.")
-    gate_min_gain: float = Field(0.0, ge=0, description="Least gain in log loss (nats) for which a champion is replaced.")
-    gate_min_conversions: int = Field(20, ge=1, description="Least trials that converted, and that did not, on which the gate judges.")
+    gate_confidence: float = Field(
+        0.9,
+        gt=0.5,
+        lt=1,
+        description="Two-sided confidence of the gate's interval; its lower end has to be above gate_min_gain.",
+    )
+    gate_min_gain: float = Field(
+        0.001, ge=0, description="Least gain in log loss (nats) for which a champion is replaced."
+    )
+    gate_min_conversions: int = Field(
+        20, ge=1, description="Least trials that converted, and that did not, on which the gate judges."
+    )
     gate_resamples: int = Field(2_000, ge=100, description="Bootstrap resamples of the gate.")
 
     performance_window_days: int = Field(28, ge=1, description="Matured trials of as many days are judged together.")
-    performance_min_auc: float = Field(0.65, ge=0.5, le=1, description="Below it (the whole interval) performance counts as degraded.")
+    performance_min_auc: float = Field(
+        0.65, ge=0.5, le=1, description="Below it (the whole interval) performance counts as degraded."
+    )
     drift_window_days: int = Field(7, ge=1, description="Days of scores compared with the champion's training data.")
-    drift_false_alarm: float = Field(0.01, gt=0, lt=1, description="Chance that a day without any drift flags any feature.")
-    drift_min_distance: float = Field(0.02, ge=0, description="Distance (PSI) below which a feature never counts as drifted, however certain: 0.02 is a shift by about a seventh of a standard deviation.")
-    drift_share: float = Field(0.3, gt=0, le=1, description="Share of drifted features at which a retrain is asked for.")
+    drift_false_alarm: float = Field(
+        0.01, gt=0, lt=1, description="Chance that a day without any drift flags any feature."
+    )
+    drift_min_distance: float = Field(
+        0.02,
+        ge=0,
+        description="Distance (PSI) below which a feature never counts as drifted, however certain: 0.02 is a shift by about a seventh of a standard deviation.",
+    )
+    drift_share: float = Field(
+        0.3, gt=0, le=1, description="Share of drifted features at which a retrain is asked for."
+    )
     retrain_cooldown_days: int = Field(7, ge=0, description="Days after a retrain in which no sensor asks for another.")
 
-    demo_trials: int = Field(16_000, ge=1, description="Trials of the simulated business.")
-    demo_from: date = Field(date(2025, 9, 27), description="First day on which a trial of the simulated business starts.")
+    demo_trials: int = Field(24_000, ge=1, description="Trials of the simulated business.")
+    demo_from: date = Field(
+        date(2025, 9, 27), description="First day on which a trial of the simulated business starts."
+    )
     demo_days: int = Field(400, ge=1, description="Days over which the trials of the simulated business start.")
-    demo_until: date = Field(date(2026, 11, 1), description="Nothing that became known at or after its midnight (UTC) exists in the simulated business.")
+    demo_until: date = Field(
+        date(2026, 11, 1),
+        description="Nothing that became known at or after its midnight (UTC) exists in the simulated business.",
+    )
     mlflow_address: str = Field("http://localhost:3001", description="Where MLflow's UI is, for links.")
     reports_address: str = Field("http://localhost:3002", description="Where the reports are, for links.")
 
-    duckdb_memory: str = Field("4GB", pattern=r"\d+(MB|GB)", description="Memory limit of the query engine; beyond it spills to disk.")
+    duckdb_memory: str = Field(
+        "4GB", pattern=r"\d+(MB|GB)", description="Memory limit of the query engine; beyond it spills to disk."
+    )
     threads: int = Field(2, ge=1, description="Threads of the query engine.")
-    lake_buckets: int = Field(1, ge=1, le=1024, description="Buckets of trials the lake is cut into; work goes bucket by bucket.")
+    lake_buckets: int = Field(
+        1, ge=1, le=1024, description="Buckets of trials the lake is cut into; work goes bucket by bucket."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -16,7 +16,13 @@ from churn_pipeline.capabilities.simulation.world import World, simulate
 
 def parameters(**changed: Any) -> Parameters:
     """Half a year of trials, all of them over; `changed` says what is otherwise."""
-    usual = {"trials": 8_000, "first_day": date(2026, 1, 5), "days": 180, "until": date(2026, 9, 1), "seed": 5}
+    usual: dict[str, Any] = {
+        "trials": 8_000,
+        "first_day": date(2026, 1, 5),
+        "days": 180,
+        "until": date(2026, 9, 1),
+        "seed": 5,
+    }
     return Parameters(**(usual | changed))
 
 

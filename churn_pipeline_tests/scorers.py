@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from churn_pipeline.core.calibration import FITS, Kind
+from churn_pipeline.core.calibration import FITS, Calibrator, Kind
 from churn_pipeline.core.log_odds import probability
 from churn_pipeline.core.members import Member
 from churn_pipeline.core.members.lightgbm import LightGBMMember
@@ -91,6 +92,5 @@ def fitted(kind: Kind = "centred isotonic") -> Scorer:
         LogisticMember.fit(x, labels, strength=1.0),
     )
     frame, labels = trials(1500, seed=2)
-    x, weights, intercept = schema.encode(frame), (0.3, 0.4, 0.5), 0.1
-    margin = intercept + sum(weight * member.margin(x) for weight, member in zip(weights, members, strict=True))
-    return Scorer(schema, members, weights, intercept, FITS[kind](margin, labels))
+    raw = Scorer(schema, members, (0.3, 0.4, 0.5), 0.1, Calibrator("temperature", (0.0,), (0.0,), 1.0, 1.0))
+    return replace(raw, calibrator=FITS[kind](raw.margin(schema.encode(frame)), labels))

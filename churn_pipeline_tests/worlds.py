@@ -51,7 +51,8 @@ class SmallWorld:
 
 def known(table: Table, row: Row) -> datetime:
     """When a row became known: the latest of its moments that are not null, its version included."""
-    return max(row[c] for c in moments(table) if row.get(c) is not None)
+    seen: list[datetime] = [row[c] for c in moments(table) if row.get(c) is not None]
+    return max(seen)
 
 
 def arrow(table: Table, rows: Sequence[Row]) -> pa.Table:
@@ -112,7 +113,7 @@ def _minutes(low: int, high: int) -> st.SearchStrategy[timedelta]:
 @st.composite
 def worlds(draw: st.DrawFn) -> SmallWorld:
     """A few trials within four weeks, with events (some late), touches, arms and conversions."""
-    trials = [
+    trials: list[Row] = [
         {
             "trial_id": f"t{i}",
             "account_id": f"a{i}",
@@ -125,7 +126,10 @@ def worlds(draw: st.DrawFn) -> SmallWorld:
         for i in range(draw(st.integers(1, 4)))
     ]
     ids = st.sampled_from(trials)
-    events, touches, assignments, subscriptions = [], [], [], []
+    events: list[Row] = []
+    touches: list[Row] = []
+    assignments: list[Row] = []
+    subscriptions: list[Row] = []
     for i in range(draw(st.integers(0, 25))):
         trial = draw(ids)
         at = trial["started_at"] + draw(_minutes(0, 60 * 24 * 16))
@@ -155,7 +159,7 @@ def worlds(draw: st.DrawFn) -> SmallWorld:
             subscriptions.append(
                 {"subscription_id": f"s-{trial['trial_id']}", "trial_id": trial["trial_id"], "started_at": at}
             )
-    return SmallWorld(*(tuple(rows) for rows in (trials, events, subscriptions, touches, assignments)))
+    return SmallWorld(tuple(trials), tuple(events), tuple(subscriptions), tuple(touches), tuple(assignments))
 
 
 def days() -> st.SearchStrategy[datetime]:

@@ -3,13 +3,12 @@
     <root>/raw/<table>/day=<known>/bucket=<n>/part.parquet   every version of every good record, by the day it became known
     <root>/<dataset>/<day>.parquet                           what was computed for a day
 
-A file is replaced as a whole by `os.replace`, so a reader sees the old or the new one and a killed writer leaves only a
+A file is replaced as a whole by a rename, so a reader sees the old or the new one and a killed writer leaves only a
 `.new` file that the next write of the same place overwrites.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -72,12 +71,12 @@ class Lake:
             f"{self._bucket(table)} as bucket from {good} as new "
             f"where not exists (select 1 from _old as old where {matching})"
         )
-        (total,) = _one(connection, f"select count(*) from {good}")
-        (new,) = _one(connection, "select count(*) from _new")
+        total = _count(connection, f"select count(*) from {good}")
+        new = _count(connection, "select count(*) from _new")
         if new:
             self._replace_partitions(connection, table)
         connection.execute("drop view _old; drop table _new")
-        return Landed(new=int(new), known=int(total) - int(new))
+        return Landed(new=new, known=total - new)
 
     def _replace_partitions(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         order = ", ".join(name(c) for c in (*table.known_at, *table.key))
@@ -98,7 +97,7 @@ class Lake:
     def _swap_in(written: Path, place: Path) -> None:
         place.mkdir(parents=True, exist_ok=True)
         (part,) = written.iterdir()
-        os.replace(part, place / "part.parquet")
+        part.replace(place / "part.parquet")
 
     def history(self, connection: duckdb.DuckDBPyConnection, table: Table, *, view: str) -> None:
         """Create `view`: every version of every record, with `day` (date known) and `bucket`; empty if none landed."""
@@ -134,9 +133,9 @@ class Lake:
         place = self._place(dataset, as_of)
         self._made(place.parent)
         new = place.with_suffix(".new")
-        (rows,) = _one(connection, f"copy ({query}) to {quoted(new)} (format parquet, compression zstd)")
-        os.replace(new, place)
-        return int(rows)
+        rows = _count(connection, f"copy ({query}) to {quoted(new)} (format parquet, compression zstd)")
+        new.replace(place)
+        return rows
 
     def write_buckets(
         self, connection: duckdb.DuckDBPyConnection, dataset: str, as_of: datetime, query: Callable[[int], str]
@@ -236,7 +235,8 @@ def _columns(table: Table) -> str:
     return ", ".join(name(c) for c in table.names)
 
 
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[object, ...]:
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The one number that a query answers with."""
     row = connection.execute(query).fetchone()
     assert row is not None, query
-    return row
+    return int(row[0])

@@ -108,7 +108,8 @@ class Mapping(_Strict):
     def _in_the_contract(self) -> Mapping:
         declared = {table.name: table for table in RAW_TABLES}
         problems = [
-            f"tables.{name}: no such raw table; allowed: {', '.join(declared)}" for name in self.tables.keys() - declared
+            f"tables.{name}: no such raw table; allowed: {', '.join(declared)}"
+            for name in self.tables.keys() - declared
         ]
         for name in self.tables.keys() & declared:
             problems += _unknown_columns(declared[name], self.tables[name])

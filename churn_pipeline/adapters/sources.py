@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from churn_pipeline.adapters.delimited import Dialect, read_rows
 from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.mapping import Files, Mapped, Mapping, Taken, load_mapping
-from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Table
 
 if TYPE_CHECKING:
@@ -98,7 +97,9 @@ class Source:
 
     def matching(self, spec: Files) -> tuple[Path, ...]:
         """The files that match the patterns of a mapping."""
-        return tuple(dict.fromkeys(p for pattern in spec.patterns for p in sorted(self.folder.glob(pattern)) if p.is_file()))
+        return tuple(
+            dict.fromkeys(p for pattern in spec.patterns for p in sorted(self.folder.glob(pattern)) if p.is_file())
+        )
 
     def _mapped(self, table: Table) -> Mapped | None:
         return self.mapping.tables.get(table.name) if self.mapping else None
@@ -181,7 +182,8 @@ class _TableReader:
         self._check_names(rows.fact, taken)
         given = self._given(rows.fact, taken)
         texts = [
-            f"{_text(taken.get(c, Taken(column=c))) if c in given else 'null::varchar'} as {name(c)}" for c in self.table.names
+            f"{_text(taken.get(c, Taken(column=c))) if c in given else 'null::varchar'} as {name(c)}"
+            for c in self.table.names
         ]
         kept = f"where _wrong is not null or ({where})" if where else ""
         query = f"select {', '.join(INSIDE)}, {', '.join(texts)} from {rows.view} {kept}"
@@ -192,7 +194,9 @@ class _TableReader:
         own = {column.lower() for column in fact.columns}
         lost = [(c, t.column) for c, t in taken.items() if t.column is not None and t.column.lower() not in own]
         if lost:
-            listed = "\n".join(f"  tables.{self.table.name}.columns.{c}: {fact.file} has no column {n}" for c, n in lost)
+            listed = "\n".join(
+                f"  tables.{self.table.name}.columns.{c}: {fact.file} has no column {n}" for c, n in lost
+            )
             raise SourceError(
                 f"{self.source.mapping_file}:\n{listed}\n  {fact.file} has: {', '.join(fact.columns)}\n"
                 "  do: fix the names in the mapping, or the file"
@@ -210,7 +214,9 @@ class _TableReader:
             good = [f"select * from {rows.view} where _wrong is null" for rows in read if not rows.fact.problem]
             unreadable += [f"select * from {r.view} where _wrong is not null" for r in read if not r.fact.problem]
             if good:
-                self.connection.execute(f"create or replace temp view {name(key)} as {' union all by name '.join(good)}")
+                self.connection.execute(
+                    f"create or replace temp view {name(key)} as {' union all by name '.join(good)}"
+                )
         if any(fact.problem for fact in facts):
             return self._over(facts, [], ())
         return self._selected(mapped.select or "", facts, unreadable)
@@ -222,7 +228,11 @@ class _TableReader:
         given = tuple(c for c in self.table.names if c in own)
         texts = [f"{_as_text(c, own[c][1]) if c in own else 'null::varchar'} as {name(c)}" for c in self.table.names]
         traced = {"_file", "_line"} <= own.keys()
-        place = "_file, _line" if traced else f"{quoted(f'the SELECT of {self.table.name}')} as _file, null::bigint as _line"
+        place = (
+            "_file, _line"
+            if traced
+            else f"{quoted(f'the SELECT of {self.table.name}')} as _file, null::bigint as _line"
+        )
         packed = ", ".join(f"{name(row[0])} := {name(row[0])}" for key, row in own.items() if key not in INSIDE)
         raw = f"to_json(struct_pack({packed}))::varchar as _raw, null::varchar as _wrong"
         queries = [f"select {place}, {raw}, {', '.join(texts)} from {selected}"]

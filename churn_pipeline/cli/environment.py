@@ -8,6 +8,7 @@ from pathlib import Path
 from churn_pipeline.settings import PROJECT, Settings, load_settings
 
 QUIET = {
+    "DAGSTER_DISABLE_TELEMETRY": "yes",
     "DO_NOT_TRACK": "true",  # MLflow and Evidently; the literal word
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GX_ANALYTICS_ENABLED": "False",
@@ -22,11 +23,11 @@ def prepare(*, source: Path | None, mapping: Path | None) -> Settings:
     Raises:
         pydantic.ValidationError: a setting is out of its bounds.
     """
-    for name, value in (("CHURN_SOURCE", source), ("CHURN_MAPPING", mapping)):
-        if value is not None:
-            os.environ[name] = str(value.resolve())
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    for name, path in (("CHURN_SOURCE", source), ("CHURN_MAPPING", mapping)):
+        if path is not None:
+            os.environ[name] = str(path.resolve())
+    for name, word in QUIET.items():
+        os.environ.setdefault(name, word)
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT))
     settings = load_settings()
     os.environ.setdefault("CHURN_DATA_DIR", str(settings.data_dir.resolve()))

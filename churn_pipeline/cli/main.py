@@ -145,7 +145,11 @@ def table(
 
 
 @app.command()
-def dev(source: Source = None, mapping: Mapping = None, port: Annotated[int, typer.Option(help="Port of Dagster's UI; MLflow's is one above.")] = 3000) -> None:
+def dev(
+    source: Source = None,
+    mapping: Mapping = None,
+    port: Annotated[int, typer.Option(help="Port of Dagster's UI; MLflow's is one above.")] = 3000,
+) -> None:
     """Start Dagster's UI, its daemon and MLflow's UI; Ctrl-C ends all of them."""
     settings = environment.prepare(source=source, mapping=mapping)
     from churn_pipeline.cli.dev import serve
@@ -163,7 +167,11 @@ def stop() -> None:
 
 
 @app.command()
-def docs(check: Annotated[bool, typer.Option("--check", help="Only say whether the generated pages are up to date.")] = False) -> None:
+def docs(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether the generated pages are up to date.")
+    ] = False,
+) -> None:
     """Generate the data dictionary, the settings and the command reference in docs/."""
     from churn_pipeline.cli.docs import generate
 

@@ -12,6 +12,7 @@ from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion.effects import Receipt, promote, rollback
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.clock import midnight
+from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
 
 BY_HAND = "by hand"
@@ -41,7 +42,7 @@ def promote_model(settings: Settings, version: str, *, because: str, as_of: str 
     """Make a model champion from a day on (today, where none is named)."""
     warehouse, models = Warehouse.of(settings), ModelStore.of(settings)
     now = datetime.now(UTC)
-    with warehouse.lock("writers"):
+    with warehouse.lock(LOCK):
         receipt = promote(
             version,
             warehouse=warehouse,
@@ -59,7 +60,7 @@ def roll_back(settings: Settings, *, because: str, as_of: str | None) -> None:
     """Go back to the champion before, from a day on (today, where none is named)."""
     warehouse, models = Warehouse.of(settings), ModelStore.of(settings)
     now = datetime.now(UTC)
-    with warehouse.lock("writers"):
+    with warehouse.lock(LOCK):
         receipt = rollback(
             warehouse=warehouse,
             models=models,

@@ -19,9 +19,6 @@ from churn_pipeline.settings import Settings
 if TYPE_CHECKING:
     import dagster as dg
 
-WRITERS = "writers"
-"""Name of the lock that whoever writes the tables holds."""
-
 
 class RunFailed(Exception):  # noqa: N818 - what a command ends with, not a fault of the program
     """A run ended red; says which step or check, and what it said."""
@@ -60,7 +57,9 @@ def chosen_day(settings: Settings, as_of: str | None) -> date:
     source = open_source(settings.source, settings.mapping)
     newest = newest_known(Lake.of(settings), source, now=datetime.now(UTC))
     if newest is None:
-        raise RunFailed(f"{settings.source} holds no record.\n  do: churn source check {settings.source}, or name a day with --as-of")
+        raise RunFailed(
+            f"{settings.source} holds no record.\n  do: churn source check {settings.source}, or name a day with --as-of"
+        )
     return midnight_after(newest).date()
 
 
@@ -73,14 +72,16 @@ def execute(settings: Settings, job: str, days: list[date]) -> None:
     """
     from dagster import DagsterInstance
 
-    from churn_pipeline.definitions import defs
+    from churn_pipeline.definitions import build
+    from churn_pipeline.orchestration.writers import only_writer
 
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     warehouse = Warehouse.of(settings)
     warehouse.create()
-    with warehouse.lock(WRITERS), DagsterInstance.get() as instance:
-        bury_the_dead(instance)
+    # this process holds the lock itself, so the run gets the warehouse without asking for it again
+    defs = build(settings, warehouse=warehouse)
+    with DagsterInstance.get() as instance, only_writer(warehouse, instance, run_id=None):
         for day in days:
             began = monotonic()
             sys.stderr.write(f"{job} as of {day} ({settings.business})\n")
@@ -94,19 +95,6 @@ def execute(settings: Settings, job: str, days: list[date]) -> None:
             if not result.success:
                 raise RunFailed(f"{job} as of {day} is red.\n{told(result)}")
             sys.stderr.write(f"{job} as of {day}: green in {monotonic() - began:.0f} s\n")
-
-
-def bury_the_dead(instance: dg.DagsterInstance) -> None:
-    """Mark runs started by hand that are still under way as failed.
-
-    Whoever holds the writers' lock is the only one alive: the processes behind such runs were killed, and nothing else
-    would ever say so.
-    """
-    from dagster import DagsterRunStatus, RunsFilter
-
-    started = RunsFilter(tags={"churn/started_by": "hand"}, statuses=[DagsterRunStatus.STARTED])
-    for run in instance.get_runs(started):
-        instance.report_run_failed(run, "The process of this run was killed.")
 
 
 def told(result: dg.ExecuteInProcessResult) -> str:

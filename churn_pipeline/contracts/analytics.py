@@ -181,7 +181,9 @@ DATA_QUALITY_ISSUES = Table(
     "Every rejected record with its reason and the raw row. May hold personal data.",
     key=("issue_id",),
     columns=(
-        Column("issue_id", LABEL, "Fingerprint of table, file, line, rule and row: the same record twice is one issue."),
+        Column(
+            "issue_id", LABEL, "Fingerprint of table, file, line, rule and row: the same record twice is one issue."
+        ),
         Column("table_name", LABEL, "The raw table."),
         Column("record_key", SENTENCE, "Key of the record as read.", null=True, absent="the key could not be read"),
         Column("rule", LABEL, "The rule it broke."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,13 +34,14 @@ def gain(
     if not len(better):
         raise MetricError("no rows to compare two models on")
     _, code, rows = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
-    drawn = _means(np.bincount(code, better), rows.astype(np.float64), rng, resamples)
+    sums = np.asarray(np.bincount(code, better), dtype=np.float64)
+    drawn = _means(sums, rows, rng, resamples)
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(float(better.mean()), float(low), float(high))
 
 
 def _means(
-    sums: NDArray[np.float64], rows: NDArray[np.float64], rng: np.random.Generator, resamples: int
+    sums: NDArray[np.float64], rows: NDArray[np.integer[Any]], rng: np.random.Generator, resamples: int
 ) -> NDArray[np.float64]:
     """The mean over rows of so many draws of whole groups."""
     step = max(1, BLOCK // len(sums))

@@ -86,11 +86,8 @@ def cohorts(frame: pd.DataFrame, *, validation: float, calibration: float, test:
     place = frame["trial_id"].map(dict(zip(trials["trial_id"], range(len(trials)), strict=True))).to_numpy()
     group = np.searchsorted(ends, place, side="right")
     last = [_bound(trials, end - 1) for end in ends]
-    return Cohorts(
-        *(np.asarray(group == number) for number in range(4)),
-        fitted_until=last[1],
-        calibrated_until=last[2],
-    )
+    fit, validation_rows, calibration_rows, test_rows = (np.asarray(group == number) for number in range(4))
+    return Cohorts(fit, validation_rows, calibration_rows, test_rows, fitted_until=last[1], calibrated_until=last[2])
 
 
 def after(frame: pd.DataFrame, bound: Bound) -> Rows:

@@ -1,0 +1,1 @@
+"""The Dagster glue that capabilities share."""

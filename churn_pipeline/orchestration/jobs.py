@@ -2,7 +2,9 @@
 
 import dagster as dg
 
-WRITES = {"churn/writes": "day"}
+from churn_pipeline.orchestration.writers import TAG
+
+WRITES = {TAG: "day"}
 """Runs with this tag go one at a time (dagster.yaml): two runs cannot write one day."""
 
 RECORDS = dg.AssetSelection.groups("simulation", "ingestion", "validation")

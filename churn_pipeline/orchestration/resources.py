@@ -9,6 +9,7 @@ from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.studies import Studies
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.orchestration.clock import Clock
+from churn_pipeline.orchestration.writers import writing_warehouse
 from churn_pipeline.settings import Settings
 
 
@@ -18,7 +19,8 @@ def resources(settings: Settings, clock: Clock | None = None) -> dict[str, Any]:
         "settings": settings,
         "clock": clock or Clock(),
         "lake": Lake.of(settings),
-        "warehouse": dg.ResourceDefinition(lambda _: Warehouse.of(settings), description="The tables that people read."),
+        "tables": dg.ResourceDefinition(lambda _: Warehouse.of(settings), description="The tables that people read."),
+        "warehouse": writing_warehouse,
         "studies": dg.ResourceDefinition(lambda _: Studies.of(settings), description="Searches for parameters."),
         "models": dg.ResourceDefinition(lambda _: ModelStore.of(settings), description="The model registry."),
     }

@@ -38,14 +38,14 @@ select model_version from model_promotions where role = 'champion' order by from
 )
 def degradation(
     context: dg.SensorEvaluationContext,
-    warehouse: dg.ResourceParam[Warehouse],
+    tables: dg.ResourceParam[Warehouse],
     settings: dg.ResourceParam[Settings],
     clock: dg.ResourceParam[Clock],
 ) -> dg.RunRequest | dg.SkipReason:
     """Read what the tables say of the champion on their newest day, and decide."""
     if context.instance.get_runs(dg.RunsFilter(job_name=retrain.name, statuses=UNDER_WAY), limit=1):
         return dg.SkipReason("a retrain is under way")
-    signs = read_signs(warehouse)
+    signs = read_signs(tables)
     asked = ask_retrain(
         signs,
         now=clock.now(),

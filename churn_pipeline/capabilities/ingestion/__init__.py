@@ -1,0 +1,1 @@
+"""Ingestion: a source is read, typed and judged row by row, and nothing of it is lost."""

@@ -1,6 +1,7 @@
 """Assets: the raw tables as read from the source, typed and judged row by row; nothing has landed yet."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -32,7 +33,7 @@ def raw_tables(
         yield dg.MaterializeResult(asset_key=raw_name(table), metadata=_described(staged))
 
 
-def _described(staged: Staged) -> dict[str, object]:
+def _described(staged: Staged) -> dict[str, Any]:
     return {
         "dagster/row_count": staged.rows,
         "files": ", ".join(file.file for file in staged.files) or "none",

@@ -11,7 +11,7 @@ from churn_pipeline.adapters.sources import Reading, Source, SourceFile
 from churn_pipeline.capabilities.ingestion.staging import judge_reading, type_rows
 from churn_pipeline.contracts.derive.rules import row_rules
 from churn_pipeline.contracts.raw import RAW_TABLES, TRIALS
-from churn_pipeline.contracts.spec import Presence, Table
+from churn_pipeline.contracts.spec import Presence
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,7 +48,9 @@ class TableDescription:
         damaged = [f"{f.file}: {f.problem}" for f in self.files if f.problem]
         lost = [f"{self.table}: column {c} is missing, and may not be" for c in self.missing] if not damaged else []
         bad = [f"{self.table}: {n:,} of {self.rows:,} rows break {rule}" for rule, n in self.broken.items()]
-        none = [f"{self.table}: no rows"] if not self.rows and not damaged and self.presence is Presence.REQUIRED else []
+        none = (
+            [f"{self.table}: no rows"] if not self.rows and not damaged and self.presence is Presence.REQUIRED else []
+        )
         return (*damaged, *lost, *none, *(bad if not lost else []))
 
 
@@ -93,7 +95,9 @@ def _describe(connection: duckdb.DuckDBPyConnection, reading: Reading, judged: s
         f"max({moments}) filter ({good}) from {judged}"
     ).fetchone()
     rows, kept, copies, first, last = found or (0, 0, 0, None, None)
-    broken = connection.execute(f"select _broken[1], count(*) from {judged} where _broken is not null group by 1 order by 2 desc, 1")
+    broken = connection.execute(
+        f"select _broken[1], count(*) from {judged} where _broken is not null group by 1 order by 2 desc, 1"
+    )
     return TableDescription(
         table=table.name,
         presence=table.presence,
@@ -125,5 +129,3 @@ def newest_known(lake: Lake, source: Source, *, now: datetime) -> datetime | Non
             found = connection.execute(f"select max({known_at(table)}) from {rows} where not ({bad})").fetchone()
             newest += [found[0]] if found and found[0] else []
     return max(newest, default=None)
-
-

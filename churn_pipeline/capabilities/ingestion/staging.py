@@ -17,6 +17,7 @@ from churn_pipeline.contracts.spec import Column, Table
 if TYPE_CHECKING:
     import duckdb
 
+
 @dataclass(frozen=True, slots=True)
 class Staged:
     """One raw table as staged for a day. `missing` may not be left out, `absent` may."""
@@ -46,7 +47,13 @@ def stage_table(lake: Lake, source: Source, table: Table, *, as_of: datetime, re
 
 
 def judge_reading(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, source: Source, reading: Reading, *, trials: str, read_at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    source: Source,
+    reading: Reading,
+    *,
+    trials: str,
+    read_at: datetime,
 ) -> str:
     """Name of a temp table of the judged rows of a reading; `trials` is a query that gives the judged trials, or empty."""
     rows = _judged(connection, lake, source, reading, trials=trials, read_at=read_at)
@@ -55,13 +62,21 @@ def judge_reading(
 
 
 def _judged(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, source: Source, reading: Reading, *, trials: str, read_at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    source: Source,
+    reading: Reading,
+    *,
+    trials: str,
+    read_at: datetime,
 ) -> str:
     table = reading.table
     typed = type_rows(connection, source, reading)
     lake.history(connection, table, view=f"known_{table.name}")
     lake.history(connection, TRIALS, view="known_trials")
-    staged = f"union all select trial_id, started_at from ({trials}) where _broken is null and not _copy" if trials else ""
+    staged = (
+        f"union all select trial_id, started_at from ({trials}) where _broken is null and not _copy" if trials else ""
+    )
     every_trial = f"select trial_id, started_at from known_trials {staged}"
     return judge(connection, table, typed, trials=every_trial, known=f"known_{table.name}", read_at=read_at)
 

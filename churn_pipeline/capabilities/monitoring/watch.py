@@ -125,9 +125,7 @@ def _fitted(training: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     return training[~after(training, Bound.from_json(bundle.facts["fitted_until"]))]
 
 
-def _recent_rows(
-    lake: Lake, warehouse: Warehouse, bundle: Bundle, *, since: datetime, as_of: datetime
-) -> pd.DataFrame:
+def _recent_rows(lake: Lake, warehouse: Warehouse, bundle: Bundle, *, since: datetime, as_of: datetime) -> pd.DataFrame:
     import pandas as pd
 
     days = warehouse.read(SCORED_DAYS, [since, as_of])["as_of"].to_pylist()

@@ -25,7 +25,9 @@ FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24), warn_win
 BY_MODEL = dg.AssetCheckSpec("scored_by_a_model", asset=SCORES.name, description="A model scored, not the rules.")
 
 
-@table_asset(SCORES, group=GROUP, deps=("snapshots", "labels", "champion"), freshness_policy=FRESH, check_specs=[BY_MODEL])
+@table_asset(
+    SCORES, group=GROUP, deps=("snapshots", "labels", "champion"), freshness_policy=FRESH, check_specs=[BY_MODEL]
+)
 def scores(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
@@ -38,7 +40,9 @@ def scores(
     stamp = Stamp(context.run_id, clock.now(), features_version())
     day = score_day(lake, warehouse, models, as_of=as_of(context), settings=settings, stamp=stamp)
     write_day(day, warehouse, as_of=as_of(context))
-    by_model = finding(BY_MODEL.name, passed=day.by.scored_by != RULES, words=who_scored(day), blocks=bool(day.by.error))
+    by_model = finding(
+        BY_MODEL.name, passed=day.by.scored_by != RULES, words=who_scored(day), blocks=bool(day.by.error)
+    )
     return dg.MaterializeResult(metadata=describe_day(day, settings), check_results=[by_model])
 
 

@@ -88,5 +88,3 @@ def _errors(by: InProduction, as_of: datetime, stamp: Stamp) -> pa.Table:
         }
     )
     return to_arrow(PREDICTION_ERRORS, rows if by.error else rows.iloc[:0])
-
-

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from churn_pipeline.contracts.analytics import SCORES
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.spec import Table
-from churn_pipeline.contracts.analytics import SCORES
 from churn_pipeline.core import log_odds as logit
 from churn_pipeline.core.reasons import Explanation, reasons
 from churn_pipeline.core.schema import FeatureSchema

@@ -29,8 +29,9 @@ from churn_pipeline.capabilities.training.evaluation import Measured, evaluate
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
 from churn_pipeline.capabilities.training.tuning import Tuned, tune
 from churn_pipeline.core.base_rate import BaseRate
+from churn_pipeline.core.calibration import Calibrator
 from churn_pipeline.core.calibration import choose as choose_calibration
-from churn_pipeline.core.log_odds import losses
+from churn_pipeline.core.log_odds import losses, probability
 from churn_pipeline.core.members.logistic import LogisticMember
 from churn_pipeline.core.schema import FeatureSchema, ModelFeature
 from churn_pipeline.core.scorer import Scorer
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 FLOOR = LogisticMember.name
-STRENGTHS = (1.0, 10.0, 100.0, 1_000.0)
+STRENGTHS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 SHRUNKEN = (30.0, 100.0, 300.0, 1_000.0)
 """Ridge penalties of the floor; from 30 up while conversions are few."""
 LEAST_TRIALS = 10
@@ -268,14 +269,26 @@ def _members(
 def _scorer(
     rows: _Rows, members: Mapping[str, Member], weights: Mapping[str, float], intercept: float
 ) -> tuple[Scorer, Mapping[Any, float]]:
-    """The weighted members, calibrated on the calibration cohort, and what each way to calibrate lost there."""
+    """The weighted members, calibrated on the calibration cohort, and what each way to calibrate lost there.
+
+    First the shape, then the level: how many convert moves with the seasons, and not every way to calibrate shifts.
+    """
     calibration = rows.cut.calibration
     margin = np.full(int(calibration.sum()), intercept)
     for name, weight in weights.items():
         margin += weight * members[name].margin(rows.x[calibration])
     found = choose_calibration(margin, rows.y[calibration], rows.trials[calibration])
+    intercept += level(margin, rows.y[calibration], calibrator=found.calibrator)
     parts = tuple(members[name] for name in weights)
     return Scorer(rows.schema, parts, tuple(weights.values()), intercept, found.calibrator), found.losses
+
+
+def level(margin: Matrix, labels: Matrix, *, calibrator: Calibrator) -> float:
+    """What has to be added to margins so that as many are predicted as converted (softened: never all, never none)."""
+    from scipy.optimize import brentq
+
+    wanted = (labels.sum() + 0.5) / (len(labels) + 1)
+    return float(brentq(lambda shift: probability(calibrator(margin + shift)).mean() - wanted, -1e4, 1e4))
 
 
 def _counts(rows: _Rows) -> dict[str, dict[str, int]]:

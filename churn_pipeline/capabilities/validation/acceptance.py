@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class RowLawBroken(Exception):
+class RowLawError(Exception):
     """Rows were lost or doubled between reading and landing: a fault of the pipeline, never of the data."""
 
 
@@ -43,7 +43,7 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
     Doing it twice changes nothing but run_id and moments.
 
     Raises:
-        RowLawBroken: the rows do not add up.
+        RowLawError: the rows do not add up.
     """
     staged = lake.rows(f"staged_{table.name}", as_of)
     with lake.engine.connection() as connection:
@@ -56,7 +56,7 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
     read, duplicate = counted or (0, 0)
     kept = landed.new + landed.known
     if read != kept + quarantined + duplicate:
-        raise RowLawBroken(
+        raise RowLawError(
             f"{table.name}: {read} rows read, but {kept} kept + {quarantined} quarantined + {duplicate} duplicates"
         )
     return Accepted(
@@ -83,9 +83,7 @@ def _issues(table: Table, *, read_at: datetime, run_id: str) -> str:
     rule = "_broken[1]"
     key = " || '/' || ".join(f"coalesce({name(c)}::varchar, _misread[{quoted(c)}])" for c in table.key)
     identity = f"concat_ws('|', {quoted(table.name)}, _file, coalesce(_line, 0), {rule}, _raw)"
-    cases = " ".join(
-        f"when {quoted(r.name)} then {because(r)}" for r in all_rules(table, read_at=read_at)
-    )
+    cases = " ".join(f"when {quoted(r.name)} then {because(r)}" for r in all_rules(table, read_at=read_at))
     columns = {
         "issue_id": f"md5({identity})",
         "table_name": quoted(table.name),
@@ -105,7 +103,9 @@ def _issues(table: Table, *, read_at: datetime, run_id: str) -> str:
 def because(rule: Rule) -> str:
     """SQL: what was wrong with a row, what is allowed and what to do. Personal values are not repeated."""
     shown = f"coalesce({rule.shows}, 'null')::varchar" if rule.shows else ""
-    what = quoted(rule.column or "the row") if rule.name != "missing_key" else quoted(f"key column {rule.column} is null")
+    what = (
+        quoted(rule.column or "the row") if rule.name != "missing_key" else quoted(f"key column {rule.column} is null")
+    )
     start = f"{what} || ': ' || {shown}" if shown else what
     return f"{start} || {quoted(f'; allowed: {rule.allowed}; do: {rule.do}')}"
 

@@ -36,6 +36,7 @@ class BatchVerdict:
     """Expectations that were evaluated on it."""
 
     def __str__(self) -> str:
+        """The verdict for people: one line, or every problem."""
         if self.passed:
             return f"{self.table}: {self.rows:,} rows read, {self.bad_rows:,} to be quarantined"
         return f"{self.table}: the batch is refused\n" + "\n".join(self.problems)
@@ -52,14 +53,16 @@ def check_batch(lake: Lake, table: Table, *, as_of: datetime, max_bad_share: flo
     """Judge `staged_<table>` of a day: what must be there, the share of bad rows (exact), and the suite on a sample.
 
     Raises:
-        ValidationFault: Great Expectations itself failed.
+        ValidationFaultError: Great Expectations itself failed.
     """
     with lake.engine.connection() as connection:
         connection.execute(f"create temp view staged as {lake.rows(f'staged_{table.name}', as_of)}")
         connection.execute(f"create temp view files as {lake.rows(f'staged_{table.name}_files', as_of)}")
         files = _files(connection)
         rows, bad = connection.execute("select count(*), count(_broken) from staged").fetchone() or (0, 0)
-        counted = connection.execute("select _broken[1], count(*) from staged where _broken is not null group by 1 order by 2 desc, 1")
+        counted = connection.execute(
+            "select _broken[1], count(*) from staged where _broken is not null group by 1 order by 2 desc, 1"
+        )
         broken = {str(rule): int(count) for rule, count in counted.fetchall()}
         missing = tuple(c.name for c in table.columns if not c.null and c.name not in files.given)
         problems = [*_structure(table, files, rows, missing)]
@@ -69,10 +72,10 @@ def check_batch(lake: Lake, table: Table, *, as_of: datetime, max_bad_share: flo
         if rows and not _structure(table, files, rows, missing):
             frame = sample(connection, table, "staged", given=files.given, rows=sample_rows)
             looked = run_suite(table, frame, max_bad_share=max_bad_share)
-            problems += [_unmet(table, files, u) for u in looked.unmet if not any(f"rule {u.rule}:" in p for p in problems)]
-    return BatchVerdict(
-        table.name, not problems, tuple(problems), rows, bad, broken, looked.rows, looked.expectations
-    )
+            problems += [
+                _unmet(table, files, u) for u in looked.unmet if not any(f"rule {u.rule}:" in p for p in problems)
+            ]
+    return BatchVerdict(table.name, not problems, tuple(problems), rows, bad, broken, looked.rows, looked.expectations)
 
 
 def _files(connection: duckdb.DuckDBPyConnection) -> _Files:
@@ -125,9 +128,7 @@ def _no_column(table: Table, listed: str, column: str) -> str:
 
 def _too_bad(connection: duckdb.DuckDBPyConnection, table: Table, as_of: datetime, most: float) -> list[str]:
     """One sentence for each rule of the table, or else of each file, of which too many rows are bad."""
-    over = connection.execute(
-        f"select count(_broken) > {most} * count(*) from staged having count(*) > 0"
-    ).fetchone()
+    over = connection.execute(f"select count(_broken) > {most} * count(*) from staged having count(*) > 0").fetchone()
     if over and over[0]:
         return _by_rule(connection, table, as_of, most, "true")
     files = connection.execute(
@@ -136,7 +137,9 @@ def _too_bad(connection: duckdb.DuckDBPyConnection, table: Table, as_of: datetim
     return [line for (file,) in files for line in _by_rule(connection, table, as_of, most, f"_file = {quoted(file)}")]
 
 
-def _by_rule(connection: duckdb.DuckDBPyConnection, table: Table, as_of: datetime, most: float, where: str) -> list[str]:
+def _by_rule(
+    connection: duckdb.DuckDBPyConnection, table: Table, as_of: datetime, most: float, where: str
+) -> list[str]:
     rules = {rule.name: rule for rule in all_rules(table, read_at=as_of)}
     (total,) = connection.execute(f"select count(*) from staged where {where}").fetchone() or (0,)
     found = connection.execute(

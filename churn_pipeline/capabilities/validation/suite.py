@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ValidationFault(Exception):
+class ValidationFaultError(Exception):
     """Great Expectations itself failed: an error of the machinery, which says nothing about the data."""
 
 
@@ -36,6 +37,15 @@ class Outcome:
     rows: int
     expectations: int
     unmet: tuple[Unmet, ...]
+
+
+def _library() -> tuple[Any, Any]:
+    """Great Expectations and its expectations; what it imports is deprecated in Python's own library, which is not our news."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import great_expectations as gx
+        import great_expectations.expectations as gxe
+    return gx, gxe
 
 
 def sample(
@@ -67,16 +77,14 @@ def suite(table: Table, *, max_bad_share: float, filled: Mapping[str, float] | N
     `max_bad_share` of all rows may break each; `filled` is the share of non-null values per column (default 1), since
     Great Expectations leaves nulls out of its shares.
     """
-    import great_expectations as gx
-
-    return gx.ExpectationSuite(
-        name=table.name, expectations=list(_expectations(table, max_bad_share=max_bad_share, filled=filled or {}))
-    )
+    library, _ = _library()
+    expectations = list(_expectations(table, max_bad_share=max_bad_share, filled=filled or {}))
+    declared: gx.ExpectationSuite = library.ExpectationSuite(name=table.name, expectations=expectations)
+    return declared
 
 
 def _expectations(table: Table, *, max_bad_share: float, filled: Mapping[str, float]) -> Iterator[Any]:
-    import great_expectations.expectations as gxe
-
+    _, gxe = _library()
     for column in table.columns:
         mostly = _mostly(max_bad_share, filled.get(column.name, 1.0))
         if not column.null:
@@ -93,7 +101,10 @@ def _expectations(table: Table, *, max_bad_share: float, filled: Mapping[str, fl
             meta=_meta(f"wrong_type_{column.name}", column.name),
         )
         yield from _bounds(column, mostly)
-    identity = [*table.key, *([table.versioned_by] if table.versioned_by and table.versioned_by not in table.key else [])]
+    identity = [
+        *table.key,
+        *([table.versioned_by] if table.versioned_by and table.versioned_by not in table.key else []),
+    ]
     # of a pair with one key both rows are counted as unexpected, one of them is bad
     twice = max(0.0, 1 - 2 * max_bad_share)
     meta = _meta("duplicate_key", ", ".join(identity))
@@ -115,8 +126,7 @@ def _expectations(table: Table, *, max_bad_share: float, filled: Mapping[str, fl
 
 
 def _bounds(column: Column, mostly: float) -> Iterator[Any]:
-    import great_expectations.expectations as gxe
-
+    _, gxe = _library()
     common: dict[str, Any] = {
         "column": column.name,
         "mostly": mostly,
@@ -147,18 +157,17 @@ def run_suite(table: Table, frame: pd.DataFrame, *, max_bad_share: float) -> Out
     """Run the suite of a table on a frame from `sample`. Expectations on columns that are not there are left out.
 
     Raises:
-        ValidationFault: an expectation could not be evaluated.
+        ValidationFaultError: an expectation could not be evaluated.
     """
-    import great_expectations as gx
-
+    library, _ = _library()
     filled = {str(c): float(frame[c].notna().mean()) for c in frame.columns} if len(frame) else {}
     declared = suite(table, max_bad_share=max_bad_share, filled=filled)
     applicable = [e for e in declared.expectations if _columns_of(e) <= {*map(str, frame.columns)} or _exists(e)]
-    context = gx.get_context(mode="ephemeral")
+    context = library.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset(table.name)
     batch = asset.add_batch_definition_whole_dataframe("sample").get_batch({"dataframe": frame})
-    result = batch.validate(gx.ExpectationSuite(name=table.name, expectations=applicable), result_format="SUMMARY")
+    result = batch.validate(library.ExpectationSuite(name=table.name, expectations=applicable), result_format="SUMMARY")
     return outcome(result.results, rows=len(frame))
 
 
@@ -166,11 +175,11 @@ def outcome(results: list[Any], *, rows: int) -> Outcome:
     """What a list of Great Expectations' results says.
 
     Raises:
-        ValidationFault: one of them is an exception, which Great Expectations reports as if the data were bad.
+        ValidationFaultError: one of them is an exception, which Great Expectations reports as if the data were bad.
     """
     faults = [fault for result in results for fault in _faults(result)]
     if faults:
-        raise ValidationFault(
+        raise ValidationFaultError(
             "Great Expectations failed on its own; the data was not judged:\n"
             + "\n".join(f"  {fault}" for fault in faults)
             + "\n  do: run again; if it stays, this is a fault of the installation or of the suite"

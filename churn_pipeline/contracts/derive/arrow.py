@@ -36,9 +36,6 @@ def arrow_schema(table: Table) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema(
-        [
-            pa.field(c.name, arrow_type(c.type), nullable=c.null, metadata={"meaning": c.meaning})
-            for c in table.columns
-        ],
+        [pa.field(c.name, arrow_type(c.type), nullable=c.null, metadata={"meaning": c.meaning}) for c in table.columns],
         metadata={"table": table.name, "meaning": table.meaning},
     )

@@ -22,10 +22,22 @@ from churn_pipeline.contracts.spec import (
     Type,
 )
 
+PLAIN: dict[type, str] = {
+    Integer: "integer",
+    Real: "double",
+    Money: "decimal",
+    Instant: "timestamp",
+    Flag: "boolean",
+    Json: "JSON text",
+    Counts: "map of counts",
+}
 CHAPTERS = {
     Door.RAW: ("Door 1: raw tables", "What a company brings, as files or through a mapping."),
     Door.LAKE: ("Between the doors", "Parquet in the lake, one file a day."),
-    Door.ANALYTICS: ("Door 2: tables to read", "PostgreSQL, schema `analytics`. The same words stand in the database itself."),
+    Door.ANALYTICS: (
+        "Door 2: tables to read",
+        "PostgreSQL, schema `analytics`. The same words stand in the database itself.",
+    ),
 }
 
 
@@ -91,25 +103,17 @@ def _row(column: Column) -> str:
 def type_text(type_: Type) -> str:
     """A declared type with its bounds, in words."""
     match type_:
-        case Integer(low, high):
-            return "integer" + _bounds(low, high)
-        case Real(low, high):
-            return "double" + _bounds(low, high)
+        case Integer(low, high) | Real(low, high):
+            return PLAIN[type(type_)] + _bounds(low, high)
         case Money(low):
-            return "decimal" + _bounds(low, None)
-        case Instant():
-            return "timestamp"
-        case Flag():
-            return "boolean"
+            return PLAIN[Money] + _bounds(low, None)
         case OneOf(words):
             return " or ".join(f"`{word}`" for word in words)
-        case Json():
-            return "JSON text"
-        case Counts():
-            return "map of counts"
         case Text(high, low, pattern):
             shape = f" like `{pattern}`" if pattern else ""
             return "text" + shape + (f" of {low}..{high} characters" if high and not pattern else "")
+        case _:
+            return PLAIN[type(type_)]
 
 
 def _bounds(low: float | None, high: float | None) -> str:

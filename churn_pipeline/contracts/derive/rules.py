@@ -101,7 +101,7 @@ def _null(table: Table, column: Column) -> Rule:
     return Rule(
         "missing_key" if column.name in table.key else f"null_{column.name}",
         column.name,
-        f'"{column.name}" is null and _misread[\'{column.name}\'] is null',
+        f"\"{column.name}\" is null and _misread['{column.name}'] is null",
         "a value",
         "fill it in, or leave the row out",
     )

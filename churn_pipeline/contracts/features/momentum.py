@@ -4,9 +4,7 @@ from churn_pipeline.contracts.features.feature import Feature
 
 
 def _between(far: int, near: int) -> str:
-    return (
-        f"count(*) filter (occurred_at >= as_of - interval {far} day and occurred_at < as_of - interval {near} day)"
-    )
+    return f"count(*) filter (occurred_at >= as_of - interval {far} day and occurred_at < as_of - interval {near} day)"
 
 
 def _last(days: int) -> str:

@@ -11,7 +11,9 @@ def _events(days: int) -> Feature:
         family="volume",
         meaning=f"Events in the {days} days before the snapshot." if days > 1 else "Events in the last 24 hours.",
         sql=f"count(*) filter (occurred_at >= as_of - interval {days} day)",
-        says=f"{{value:.0f}} actions in the last {days} days" if days > 1 else "{value:.0f} actions in the last 24 hours",
+        says=f"{{value:.0f}} actions in the last {days} days"
+        if days > 1
+        else "{value:.0f} actions in the last 24 hours",
         unit="events",
         window=f"{days} d",
     )

@@ -75,6 +75,8 @@ def test_an_empty_source_knows_nothing(tmp_path: Path) -> None:
     [("trial_workforce_saas", 966, 2_813, 206), ("cdnow", 23_570, 69_659, 4_549)],
 )
 def test_the_real_sets_are_read_whole(name: str, trials: int, events: int, conversions: int, tmp_path: Path) -> None:
-    accepted = take_in(empty_lake(tmp_path), real(name), [TRIALS, EVENTS, SUBSCRIPTIONS], read_at=datetime(2026, 1, 1, tzinfo=UTC))
+    accepted = take_in(
+        empty_lake(tmp_path), real(name), [TRIALS, EVENTS, SUBSCRIPTIONS], read_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
     assert [accepted[t].kept for t in ("trials", "events", "subscriptions")] == [trials, events, conversions]
     assert all(a.quarantined == 0 == a.duplicate for a in accepted.values())

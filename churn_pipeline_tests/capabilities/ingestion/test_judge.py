@@ -20,7 +20,7 @@ moments = st.integers(0, 12).map(lambda step: (BEGIN + timedelta(hours=12 * step
 maybe = st.one_of(st.just(""), moments)
 trials = st.fixed_dictionaries(
     {
-        "trial_id": st.sampled_from(["t1", "t2", "t3"]),
+        "trial_id": st.sampled_from(["t1", "t2"]),
         "account_id": st.sampled_from(["a", "a", "b"]),
         "started_at": moments,
         "trial_days": st.sampled_from([14, 14, 400]),
@@ -29,8 +29,8 @@ trials = st.fixed_dictionaries(
 )
 events = st.fixed_dictionaries(
     {
-        "event_id": st.sampled_from([f"e{n}" for n in range(6)]),
-        "trial_id": st.sampled_from(["t1", "t2", "t3", "t4"]),
+        "event_id": st.sampled_from(["e1", "e2", "e3"]),
+        "trial_id": st.sampled_from(["t1", "t1", "t2", "t3"]),
         "occurred_at": moments,
         "received_at": maybe,
         "event_name": st.sampled_from(["login", "login", ""]),
@@ -45,17 +45,33 @@ subscriptions = st.fixed_dictionaries(
         "updated_at": maybe,
     }
 )
-worlds = st.fixed_dictionaries(
+small = st.fixed_dictionaries(
     {
-        "trials": st.lists(trials, max_size=6),
-        "events": st.lists(events, max_size=12),
-        "subscriptions": st.lists(subscriptions, max_size=5),
+        "trials": st.lists(trials, max_size=4),
+        "events": st.lists(events, max_size=8),
+        "subscriptions": st.lists(subscriptions, max_size=4),
     }
 )
+World = dict[str, list[dict[str, Any]]]
+
+
+def side_by_side(smalls: list[World]) -> World:
+    """Several worlds that share no id, so that one pass through the files judges many cases."""
+    return {
+        name: [
+            {c: f"{place}-{v}" if c.endswith("_id") else v for c, v in row.items()}
+            for place, world in enumerate(smalls)
+            for row in world[name]
+        ]
+        for name in ("trials", "events", "subscriptions")
+    }
+
+
+worlds = st.lists(small, min_size=12, max_size=12).map(side_by_side)
 Content = tuple[Any, ...]
 
 
-def kept(world: dict[str, list[dict[str, Any]]]) -> dict[str, list[tuple[datetime, Content]]]:
+def kept(world: World) -> dict[str, list[tuple[datetime, Content]]]:
     """The good rows of each table, with the moment at which they became known."""
     with tempfile.TemporaryDirectory() as folder:
         source = Source(Path(folder))
@@ -89,22 +105,18 @@ def known_before(table: str, row: dict[str, Any], day: datetime) -> bool:
     return max(datetime.fromisoformat(row[c]) for c in columns[table] if row[c]) < day
 
 
-@settings(max_examples=25, deadline=None)
-@given(world=worlds, step=st.integers(0, 13))
-def test_what_is_kept_of_the_past_does_not_depend_on_what_becomes_known_later(
-    world: dict[str, list[dict[str, Any]]], step: int
-) -> None:
+@settings(max_examples=12, deadline=None)
+@given(world=worlds, step=st.integers(3, 11))
+def test_what_is_kept_of_the_past_does_not_depend_on_what_becomes_known_later(world: World, step: int) -> None:
     day = BEGIN + timedelta(hours=12 * step)
     cut = {name: [row for row in rows if known_before(name, row, day)] for name, rows in world.items()}
     whole = kept(world)
     assert kept(cut) == {name: [good for good in rows if good[0] < day] for name, rows in whole.items()}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(world=worlds, order=st.randoms(use_true_random=False))
-def test_the_order_of_the_rows_changes_nothing_that_is_kept(
-    world: dict[str, list[dict[str, Any]]], order: Any
-) -> None:
+def test_the_order_of_the_rows_changes_nothing_that_is_kept(world: World, order: Any) -> None:
     shuffled = {name: order.sample(rows, len(rows)) for name, rows in world.items()}
     assert kept(shuffled) == kept(world)
 

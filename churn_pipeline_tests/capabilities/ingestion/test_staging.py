@@ -16,7 +16,17 @@ from churn_pipeline.capabilities.ingestion.staging import stage_table
 from churn_pipeline.contracts.derive.duckdb import duckdb_type
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.contracts.spec import Table
-from churn_pipeline_tests.batches import AS_OF, READ_AT, clean_source, empty_lake, stage, staged_rows, take_in, trial, write_csv
+from churn_pipeline_tests.batches import (
+    AS_OF,
+    READ_AT,
+    clean_source,
+    empty_lake,
+    stage,
+    staged_rows,
+    take_in,
+    trial,
+    write_csv,
+)
 
 
 def typed(source: Source, table: Table, folder: Path) -> list[tuple[Any, ...]]:
@@ -82,12 +92,20 @@ def test_sql_of_a_mapping_that_fails_on_a_value_names_mapping_and_table(tmp_path
     write_csv(source.folder / "trials.csv", [trial(1, company_size="many")])
     mapping = tmp_path / "acme.yaml"
     mapping.write_text('tables: {trials: {from: trials.csv, columns: {company_size: {sql: "company_size::int + 1"}}}}')
-    with pytest.raises(SourceError, match=r"acme\.yaml, table trials: a value stops the reading(.|\n)*do: use try_cast"):
+    with pytest.raises(
+        SourceError, match=r"acme\.yaml, table trials: a value stops the reading(.|\n)*do: use try_cast"
+    ):
         stage(empty_lake(tmp_path), open_source(source.folder, mapping), [TRIALS])
 
 
-@settings(max_examples=40, deadline=None)
-@given(noise=st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([b'"', b",", b"\n", b'",', b"e1,t1,2024-05-02,login", b"\r\n"]))))
+@settings(max_examples=20, deadline=None)
+@given(
+    noise=st.lists(
+        st.one_of(
+            st.binary(max_size=40), st.sampled_from([b'"', b",", b"\n", b'",', b"e1,t1,2024-05-02,login", b"\r\n"])
+        )
+    )
+)
 def test_whatever_the_bytes_are_rows_read_are_kept_quarantined_or_copies(noise: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

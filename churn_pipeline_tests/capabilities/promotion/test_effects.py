@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from churn_pipeline.capabilities.promotion.ledger import LedgerError, production_on
 
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion import effects
 from churn_pipeline.capabilities.promotion.effects import Receipt, read_ledger
+from churn_pipeline.core.ledger import LedgerError, production_on
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.adapters.test_model_store import model
 

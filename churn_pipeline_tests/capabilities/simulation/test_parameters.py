@@ -4,6 +4,8 @@ from datetime import date
 
 import pytest
 
+from churn_pipeline.capabilities.simulation import outcome, population, usage
+from churn_pipeline.capabilities.simulation import parameters as parameters_module
 from churn_pipeline.capabilities.simulation.parameters import (
     ACTS,
     CHANNELS,
@@ -14,7 +16,7 @@ from churn_pipeline.capabilities.simulation.parameters import (
     Parameters,
     Sector,
 )
-from churn_pipeline.settings import Settings
+from churn_pipeline.settings import PROJECT, Settings
 from churn_pipeline_tests.businesses import parameters
 
 
@@ -33,6 +35,30 @@ def test_the_settings_choose_the_world() -> None:
 @pytest.mark.parametrize("kinds", [SECTORS, CHANNELS, COUNTRIES], ids=["sectors", "channels", "countries"])
 def test_shares_add_up(kinds: tuple[Sector | Channel | Country, ...]) -> None:
     assert sum(kind.share for kind in kinds) == pytest.approx(1)
+
+
+def test_the_document_names_every_feature_event_and_attribute() -> None:
+    text = (PROJECT / "docs" / "simulator.md").read_text()
+    kinds = [
+        *(act.name for act in ACTS),
+        *(s.name for s in SECTORS),
+        *(c.name for c in CHANNELS),
+        *(c.code for c in COUNTRIES),
+    ]
+    assert [name for name in (*kinds, *Parameters.__slots__) if f"`{name}`" not in text] == []
+
+
+def test_the_document_names_every_number_of_the_causal_graph() -> None:
+    text = (PROJECT / "docs" / "simulator.md").read_text()
+    places_and_units = {"INVITE_SENT", "LOGIN", "ACCEPTED", "NEVER", "NOBODY", "DAY", "SECOND"}
+    numbers = {
+        name: value
+        for module in (parameters_module, population, outcome, usage)
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, float | int) and name not in places_and_units
+    }
+    assert len(numbers) > 20
+    assert [f"{name} = {value}" for name, value in numbers.items() if f"`{name}` {value} " not in text] == []
 
 
 def test_every_sector_likes_a_feature_that_exists() -> None:

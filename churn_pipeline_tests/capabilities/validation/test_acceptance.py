@@ -8,10 +8,10 @@ import pytest
 
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.sources import Source
-from churn_pipeline.capabilities.validation import acceptance
-from churn_pipeline.capabilities.validation.acceptance import RowLawBroken, accept
+from churn_pipeline.capabilities.validation.acceptance import RowLawError, accept, because
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
+from churn_pipeline.contracts.derive.rules import all_rules
 from churn_pipeline.contracts.raw import CONTACTS, EVENTS, RAW_TABLES, SUBSCRIPTIONS, TRIALS
 from churn_pipeline_tests.batches import (
     AS_OF,
@@ -39,7 +39,12 @@ DIRT: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("a trial of tomorrow", "trials", trial(108, started_at="2024-06-09T00:00:00Z"), "in_the_future"),
     ("a second trial of a known id", "trials", trial(3, account_id="somebody else"), "duplicate_key"),
     ("an event without a name", "events", event(1, event_id="d1", event_name=""), "null_event_name"),
-    ("an event name of 201 characters", "events", event(1, event_id="d2", event_name="x" * 201), "out_of_bounds_event_name"),
+    (
+        "an event name of 201 characters",
+        "events",
+        event(1, event_id="d2", event_name="x" * 201),
+        "out_of_bounds_event_name",
+    ),
     ("an event without a time", "events", event(1, event_id="d3", occurred_at=""), "null_occurred_at"),
     ("a value that is no number", "events", event(1, event_id="d4", value="many"), "wrong_type_value"),
     ("a value that is infinite", "events", event(1, event_id="d5", value="inf"), "wrong_type_value"),
@@ -53,7 +58,12 @@ DIRT: tuple[tuple[str, str, dict[str, Any], str], ...] = (
         event(1, event_id="d10", received_at="2024-05-02T09:59:00Z"),
         "occurred_at_after_received_at",
     ),
-    ("another event under a used id", "events", event(7, event_name="other", received_at="2024-05-09"), "duplicate_key"),
+    (
+        "another event under a used id",
+        "events",
+        event(7, event_name="other", received_at="2024-05-09"),
+        "duplicate_key",
+    ),
     ("an amount that is no number", "subscriptions", subscription(1, mrr="a lot"), "wrong_type_mrr"),
     ("a negative amount", "subscriptions", subscription(2, mrr="-1"), "out_of_bounds_mrr"),
     ("a currency in small letters", "subscriptions", subscription(3, currency="eur"), "out_of_bounds_currency"),
@@ -193,11 +203,13 @@ def test_rows_that_do_not_add_up_are_a_fault_of_the_pipeline(tmp_path: Path) -> 
     file = lake.file("staged_trials", AS_OF)
     with lake.engine.connection() as connection:
         connection.execute(f"create table staged as select * from read_parquet({quoted(file)})")
-        lake.write(connection, "staged_trials", AS_OF, "select * replace (['lost'] as _broken, true as _copy) from staged")
-    with pytest.raises(RowLawBroken, match="40 rows read"):
+        lake.write(
+            connection, "staged_trials", AS_OF, "select * replace (['lost'] as _broken, true as _copy) from staged"
+        )
+    with pytest.raises(RowLawError, match="40 rows read"):
         accept(lake, TRIALS, as_of=AS_OF, read_at=READ_AT, run_id="r")
 
 
 def test_a_reason_without_a_value_to_show_names_the_column() -> None:
-    (rule,) = [r for r in acceptance.all_rules(CONTACTS, read_at=READ_AT) if r.name == "out_of_bounds_name"]
-    assert acceptance.because(rule).startswith("'name'")
+    (rule,) = [r for r in all_rules(CONTACTS, read_at=READ_AT) if r.name == "out_of_bounds_name"]
+    assert because(rule).startswith("'name'")

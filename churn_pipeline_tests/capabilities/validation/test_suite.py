@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from churn_pipeline.capabilities.validation.suite import ValidationFault, outcome, run_suite, sample, suite
+from churn_pipeline.capabilities.validation.suite import ValidationFaultError, outcome, run_suite, sample, suite
 from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, RAW_TABLES, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.contracts.spec import Column, Integer, Table, Text
 from churn_pipeline_tests.batches import AS_OF, clean_source, empty_lake, stage, trial, write_csv
@@ -51,8 +51,13 @@ def test_every_raw_table_has_a_suite(table: Table) -> None:
 
 
 def test_versioned_and_two_column_keys_are_unique_together() -> None:
-    for table, columns in ((SUBSCRIPTIONS, ["subscription_id", "updated_at"]), (ASSIGNMENTS, ["experiment_id", "trial_id"])):
-        assert [e.column_list for e in suite(table, max_bad_share=0.2).expectations if hasattr(e, "column_list")] == [columns]
+    for table, columns in (
+        (SUBSCRIPTIONS, ["subscription_id", "updated_at"]),
+        (ASSIGNMENTS, ["experiment_id", "trial_id"]),
+    ):
+        assert [e.column_list for e in suite(table, max_bad_share=0.2).expectations if hasattr(e, "column_list")] == [
+            columns
+        ]
     assert any(getattr(e, "column_A", "") == "received_at" for e in suite(EVENTS, max_bad_share=0.2).expectations)
 
 
@@ -81,5 +86,5 @@ def test_a_fault_inside_great_expectations_is_no_verdict_on_the_data() -> None:
     flat = {"raised_exception": True, "exception_message": "no disk"}
     for information in (flat, {"metric": flat}):
         broken = SimpleNamespace(success=False, exception_info=information, expectation_config=config, result={})
-        with pytest.raises(ValidationFault, match="no disk"):
+        with pytest.raises(ValidationFaultError, match="no disk"):
             outcome([broken], rows=1)
