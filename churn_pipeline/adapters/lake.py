@@ -214,7 +214,9 @@ def _day(table: Table) -> str:
 
 def _known(table: Table, before: datetime) -> str:
     moment = f"timestamptz {quoted(before.isoformat())}"
-    rows = f"from {name(table.name + '_history')} where day < cast({moment} as date) + 1 and {known_at(table)} < {moment}"
+    rows = (
+        f"from {name(table.name + '_history')} where day < cast({moment} as date) + 1 and {known_at(table)} < {moment}"
+    )
     if table.versioned_by is None:
         return f"select {_columns(table)}, {known_at(table)} as known_at, bucket {rows}"
     version = name(table.versioned_by)

@@ -75,7 +75,7 @@ def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
 
 def _option(parameter: Any) -> str:
     names = ", ".join(f"`{name}`" for name in parameter.opts) if parameter.param_type_name == "option" else None
-    return f"- {names or f'`{parameter.human_readable_name}`'}: {parameter.help or ''}"
+    return f"- {names or f'`{parameter.name.upper()}`'}: {parameter.help or ''}"
 
 
 def _default(value: Any) -> str:
