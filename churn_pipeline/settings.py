@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     seed: int = Field(20_240_501, ge=0, description="Seed of everything random.")
 
     gate_confidence: float = Field(
-        0.9,
+        0.95,
         gt=0.5,
         lt=1,
         description="Two-sided confidence of the gate's interval; its lower end has to be above gate_min_gain.",

@@ -12,6 +12,7 @@ QUIET = {
     "DO_NOT_TRACK": "true",  # MLflow and Evidently; the literal word
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GX_ANALYTICS_ENABLED": "False",
+    "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",  # several threads of several libraries on few cores spin more than they work
     "MPLBACKEND": "Agg",
 }

@@ -146,38 +146,6 @@ def ece(probability: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> float:
     return float(np.abs(found.predicted - found.observed) @ found.rows / found.rows.sum())
 
 
-def paired_bootstrap(
-    loss_a: ArrayLike,
-    loss_b: ArrayLike,
-    *,
-    groups: ArrayLike,
-    rng: np.random.Generator,
-    resamples: int = 2_000,
-    confidence: float = 0.95,
-) -> Interval:
-    """Mean of `loss_a - loss_b` over groups (trials), each counting once by the mean of its rows: positive = b is better.
-
-    The interval holds the middle `confidence` of the means of `resamples` draws of whole groups (Efron 1979).
-
-    Raises:
-        MetricError: there are no rows.
-    """
-    gain = np.asarray(loss_a, dtype=np.float64) - np.asarray(loss_b, dtype=np.float64)
-    if not len(gain):
-        raise MetricError("no rows to compare two models on")
-    _, code, count = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
-    per_group = np.bincount(code, gain) / count
-    low, high = np.quantile(_means(per_group, resamples, rng), [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(per_group.mean()), float(low), float(high))
-
-
-def _means(values: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    size = len(values)
-    step = max(1, BLOCK // size)
-    sizes = [min(step, resamples - start) for start in range(0, resamples, step)]
-    return np.concatenate([values[rng.integers(size, size=(draws, size))].mean(axis=1) for draws in sizes])
-
-
 def _positive(labels: ArrayLike) -> NDArray[np.bool_]:
     positive = np.asarray(labels).astype(bool)
     if positive.all() or not positive.any():

@@ -78,32 +78,5 @@ def test_bins_have_equal_mass_and_equal_scores_share_one() -> None:
     assert metrics.ece([0.3, 0.3, 0.3, 0.3], [0, 0, 0, 1]) == pytest.approx(0.05)
 
 
-def test_the_paired_bootstrap_counts_trials_and_covers_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(5)
-    covered = 0
-    for _ in range(200):
-        per_trial = rng.normal(0.01, 0.05, 150)
-        rows = np.repeat(per_trial, 3)
-        found = metrics.paired_bootstrap(
-            rows, np.zeros(450), groups=np.repeat(np.arange(150), 3), rng=rng, resamples=300, confidence=0.9
-        )
-        assert found.mid == pytest.approx(per_trial.mean())
-        covered += found.low < 0.01 < found.high
-    assert covered / 200 == pytest.approx(0.9, abs=0.07)
-
-
-def test_a_trial_with_many_rows_counts_once() -> None:
-    rng = np.random.default_rng(0)
-    found = metrics.paired_bootstrap([1.0, 1.0, 1.0, 0.0], np.zeros(4), groups=["a", "a", "a", "b"], rng=rng)
-    assert found.mid == 0.5
-
-
-def test_the_same_generator_gives_the_same_interval_and_no_rows_give_none() -> None:
-    loss = np.linspace(0, 1, 40)
-    first, second = (
-        metrics.paired_bootstrap(loss, loss[::-1], groups=np.arange(40), rng=np.random.default_rng(2)) for _ in range(2)
-    )
-    assert first == second
+def test_an_interval_reads_as_its_middle_and_its_ends() -> None:
     assert str(metrics.Interval(0.1, 0.0, 0.25)) == "0.1000 (0.0000..0.2500)"
-    with pytest.raises(metrics.MetricError, match="no rows"):
-        metrics.paired_bootstrap([], [], groups=[], rng=np.random.default_rng(2))

@@ -45,7 +45,7 @@ subscriptions = st.fixed_dictionaries(
         "updated_at": maybe,
     }
 )
-small = st.fixed_dictionaries(
+small: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {
         "trials": st.lists(trials, max_size=4),
         "events": st.lists(events, max_size=8),

@@ -10,7 +10,7 @@ from churn_pipeline.capabilities.promotion.gate import BASE_RATE, GateError, Jud
 from churn_pipeline.contracts.analytics import MODEL_VERDICTS
 from churn_pipeline.core.log_odds import probability
 
-RULE = Rule(confidence=0.9, min_gain=0.0, min_conversions=20, resamples=400)
+RULE = Rule(confidence=0.95, min_gain=0.0, min_conversions=20, resamples=400)
 DAY = datetime(2024, 5, 1, tzinfo=UTC)
 
 
@@ -117,9 +117,9 @@ def test_the_row_is_a_row_of_the_contract_and_the_same_rng_gives_the_same() -> N
 
 @pytest.mark.slow
 def test_null_challengers_are_promoted_at_most_one_time_in_twenty() -> None:
-    """Both models see the truth equally well. 600 worlds: a rate of 5 % stays below 7 % 99 times in 100."""
+    """Both models see the truth equally well. The interval's lower end is above 0 in 2.5 % of 600 worlds, give or take 1.3."""
     promoted = [verdict(rows(500, challenger=1.0, champion=1.0, seed=seed), seed=seed).promote for seed in range(600)]
-    assert np.mean(promoted) <= 0.07
+    assert np.mean(promoted) <= 0.05
 
 
 @pytest.mark.slow
