@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
 RESERVED = frozenset({"dagster", "mappings", "postgres"})
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; names each with its reason, never with its value."""
 
 
 class Settings(BaseSettings):
@@ -133,7 +137,7 @@ class Settings(BaseSettings):
         """Fill what neither the environment nor the caller set from the mapping file and the source's name."""
         named = {"business": _business_of(Path(given["source"]))} if given.get("source") else {}
         if given.get("mapping"):
-            document = yaml.safe_load(Path(given["mapping"]).read_text()) or {}
+            document = _document(Path(given["mapping"]))
             named |= {"business": document["business"]} if "business" in document else {}
             named |= document.get("settings", {})
         return {**named, **given}
@@ -161,16 +165,55 @@ class Settings(BaseSettings):
         return self.home / "truth" / "truth.parquet"
 
 
+def _document(mapping: Path) -> dict[str, Any]:
+    """The mapping file, as far as the settings need it; what else it says is checked where the source is opened."""
+    try:
+        document = yaml.safe_load(mapping.read_text())
+    except OSError as error:
+        raise ValueError(f"the mapping file {mapping} cannot be read: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"the mapping file {mapping} is no YAML: {error}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("settings", {}), dict):
+        raise ValueError(f"the mapping file {mapping} holds no mapping; allowed: keys business, settings, tables")
+    return document
+
+
 def _business_of(folder: Path) -> str:
     """A name for the business whose files lie in a folder: the folder's own, in small letters."""
     word = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_")
     return word if word[:1].isalpha() else f"source_{word}".rstrip("_")
 
 
+def _mapping_document(file: Path) -> dict[str, Any]:
+    """The mapping file; what is wrong inside its tables is for `adapters.mapping` to say."""
+    try:
+        document = yaml.safe_load(file.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ValueError(f"mapping file {file} cannot be read: {error}") from None
+    if not isinstance(document or {}, dict):
+        raise ValueError(f"mapping file {file} holds no mapping of names to values, but {type(document).__name__}")
+    return document or {}
+
+
 def load_settings(**overrides: Any) -> Settings:
     """The settings of this process: environment, mapping file, defaults.
 
     Raises:
-        pydantic.ValidationError: a setting is out of its bounds or unknown; all offences at once.
+        SettingsError: a setting is out of its bounds or unknown; all offences at once, values left out.
     """
-    return Settings(**overrides)
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [f"  {_variable(offence['loc'])}: {_reason(offence['msg'])}" for offence in error.errors()]
+        # what was given may hold a password: it must not be shown, nor be found in the chain of errors
+        raise SettingsError(
+            "\n".join(["some settings cannot be used:", *lines, "  do: see docs/settings.md for what is allowed"])
+        ) from None
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    return f"CHURN_{str(place[0]).upper()}" if place else "mapping"
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +18,9 @@ from churn_pipeline.adapters.embedded_postgres import running_server, stop_serve
 from churn_pipeline.adapters.postgres import connect, database_url
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from churn_pipeline_tests.shops import Shop
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +61,15 @@ def warehouse(settings: Settings) -> Warehouse:
     warehouse = Warehouse(database_url(settings))
     warehouse.create()
     return warehouse
+
+
+@pytest.fixture(scope="session")
+def shop(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A small business with two trained models, for tests that only read it (they bring their own `warehouse`)."""
+    from churn_pipeline_tests.shops import open_shop
+
+    with fresh_database(postgres) as url:
+        yield open_shop(tmp_path_factory.mktemp("shop"), url)
 
 
 @pytest.fixture

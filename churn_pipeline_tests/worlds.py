@@ -143,7 +143,7 @@ def worlds(draw: st.DrawFn) -> SmallWorld:
                 "received_at": draw(st.one_of(st.none(), _minutes(0, 60 * 48).map(at.__add__))),
                 "event_name": draw(st.sampled_from(["login", "feature_used", "invite_sent"])),
                 "feature": draw(st.sampled_from([None, "reports", "it's {odd}"])),
-                "value": draw(st.sampled_from([None, 1.5, -2.0])),
+                "value": draw(st.sampled_from([None, 0.1, 0.2, 0.7, -2.3, 1e9])),
             }
         )
     for i in range(draw(st.integers(0, 3))):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ALWAYS = "timestamptz '1970-01-01 00:00:00+00'"
+LANDING = "landing-"
+"""How the folders begin in which partitions are written before they are swapped in."""
 
 
 class LakeError(Exception):
@@ -80,7 +82,8 @@ class Lake:
 
     def _replace_partitions(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         order = ", ".join(name(c) for c in (*table.known_at, *table.key))
-        beside = Path(tempfile.mkdtemp(prefix="landing-", dir=self._made(self.root)))
+        self._sweep()
+        beside = Path(tempfile.mkdtemp(prefix=LANDING, dir=self._made(self.root)))
         try:
             connection.execute(
                 f"copy (select * from (select {_columns(table)}, day, bucket from _new union all "
@@ -92,6 +95,11 @@ class Lake:
                 self._swap_in(written, self._raw(table) / written.relative_to(beside))
         finally:
             shutil.rmtree(beside, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Remove what a killed landing left; there is one writer, so nobody is landing now."""
+        for left in self.root.glob(f"{LANDING}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     @staticmethod
     def _swap_in(written: Path, place: Path) -> None:

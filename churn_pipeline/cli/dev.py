@@ -5,21 +5,38 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 
 from churn_pipeline.adapters.model_store import ModelStore
-from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.adapters.warehouse import Busy, Warehouse
 from churn_pipeline.settings import PROJECT, Settings
 
 GRACE_SECONDS = 15
 
 
+class PortsTaken(Exception):  # noqa: N818 - a state of the machine, not a fault of the program
+    """Somebody else listens where we would; says on which ports, and what to do."""
+
+
 def serve(settings: Settings, *, port: int) -> None:
-    """Start Dagster's UI and daemon, MLflow's UI and the reports, and wait; whoever ends first ends all."""
-    Warehouse.of(settings).create()
+    """Start Dagster's UI and daemon, MLflow's UI and the reports, and wait; whoever ends first ends all.
+
+    Raises:
+        PortsTaken: another program listens on a port that is needed; nothing has been started.
+    """
+    require_free({"Dagster's UI": port, "MLflow's UI": port + 1, "the reports": port + 2})
+    signal.signal(signal.SIGTERM, _interrupt)
+    os.environ.setdefault("CHURN_MLFLOW_ADDRESS", f"http://localhost:{port + 1}")
+    os.environ.setdefault("CHURN_REPORTS_ADDRESS", f"http://localhost:{port + 2}")
+    warehouse = Warehouse.of(settings)
+    warehouse.create()
+    _bury_the_dead(warehouse)
     models = ModelStore.of(settings)
     models.prepare()
     reports = settings.home / "reports"
@@ -33,17 +50,53 @@ def serve(settings: Settings, *, port: int) -> None:
         ),
         "the reports": [sys.executable, "-m", "http.server", str(port + 2), "--bind", "127.0.0.1", "-d", str(reports)],
     }  # fmt: skip
-    children = {name: _start(command) for name, command in commands.items()}
-    sys.stderr.write(
-        f"\nDagster  http://localhost:{port}\nMLflow   http://localhost:{port + 1}\n"
-        f"reports  http://localhost:{port + 2}\nCtrl-C ends all of them.\n\n"
-    )
+    children: dict[str, subprocess.Popen[bytes]] = {}
     try:
+        for name, command in commands.items():
+            children[name] = _start(command)
+        sys.stderr.write(
+            f"\nDagster  http://localhost:{port}\nMLflow   http://localhost:{port + 1}\n"
+            f"reports  http://localhost:{port + 2}\nCtrl-C ends all of them.\n\n"
+        )
         _wait(children)
     except KeyboardInterrupt:
         sys.stderr.write("ending ...\n")
     finally:
         _end(children)
+
+
+def require_free(ports: Mapping[str, int]) -> None:
+    """Return if nobody listens on any of the ports.
+
+    Raises:
+        PortsTaken: somebody does; all of them at once.
+    """
+    taken = [f"{port} (wanted for {name})" for name, port in ports.items() if _listens(port)]
+    if taken:
+        raise PortsTaken(
+            f"another program listens on port {', '.join(taken)} of this machine.\n"
+            "  do: end it (another `make dev`?), or choose other ports: churn dev --port 4000"
+        )
+
+
+def _listens(port: int) -> bool:
+    with closing(socket.socket()) as knock:
+        knock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            knock.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
+
+
+def _bury_the_dead(warehouse: Warehouse) -> None:
+    """A run that was killed, with the machine perhaps, must not keep the place of the only writer in the queue."""
+    from dagster import DagsterInstance
+
+    from churn_pipeline.orchestration.writers import only_writer
+
+    with suppress(Busy), DagsterInstance.get() as instance, only_writer(warehouse, instance, run_id=None):
+        pass
 
 
 def _tool(name: str, *arguments: str) -> list[str]:
@@ -60,7 +113,6 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
 
 
 def _wait(children: dict[str, subprocess.Popen[bytes]]) -> None:
-    signal.signal(signal.SIGTERM, _interrupt)
     while True:
         for name, child in children.items():
             if child.poll() is not None:
@@ -79,7 +131,8 @@ def _end(children: dict[str, subprocess.Popen[bytes]]) -> None:
             os.killpg(child.pid, signal.SIGTERM)
     until = time.monotonic() + GRACE_SECONDS
     for child in children.values():
-        try:
+        with suppress(subprocess.TimeoutExpired):
             child.wait(timeout=max(0.1, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        # whoever of the child's own children is left; usually nobody
+        with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)

@@ -22,7 +22,7 @@ def prepare(*, source: Path | None, mapping: Path | None) -> Settings:
     """The settings of a command; its options become environment variables, so that child processes see the same.
 
     Raises:
-        pydantic.ValidationError: a setting is out of its bounds.
+        SettingsError: a setting is out of its bounds.
     """
     for name, path in (("CHURN_SOURCE", source), ("CHURN_MAPPING", mapping)):
         if path is not None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 def foreseen() -> tuple[type[Exception], ...]:
     """Every error whose message says what was wrong and what to do."""
-    from pydantic import ValidationError
-
     from churn_pipeline.adapters.bundle import BundleError
     from churn_pipeline.adapters.embedded_postgres import EmbeddedPostgresError
     from churn_pipeline.adapters.lake import LakeError
@@ -15,7 +13,10 @@ def foreseen() -> tuple[type[Exception], ...]:
     from churn_pipeline.adapters.postgres import DatabaseError
     from churn_pipeline.adapters.sources import SourceError
     from churn_pipeline.adapters.warehouse import Busy, WarehouseError
+    from churn_pipeline.cli.dev import PortsTaken
     from churn_pipeline.cli.run import RunFailed
+    from churn_pipeline.core.ledger import LedgerError
+    from churn_pipeline.settings import SettingsError
 
     return (
         BundleError,
@@ -23,10 +24,12 @@ def foreseen() -> tuple[type[Exception], ...]:
         DatabaseError,
         EmbeddedPostgresError,
         LakeError,
+        LedgerError,
         MappingError,
         ModelStoreError,
+        PortsTaken,
         RunFailed,
+        SettingsError,
         SourceError,
-        ValidationError,
         WarehouseError,
     )

@@ -148,7 +148,9 @@ def table(
 def dev(
     source: Source = None,
     mapping: Mapping = None,
-    port: Annotated[int, typer.Option(help="Port of Dagster's UI; MLflow's is one above.")] = 3000,
+    port: Annotated[
+        int, typer.Option(min=1, max=65533, help="Port of Dagster's UI; MLflow's and the reports' follow.")
+    ] = 3000,
 ) -> None:
     """Start Dagster's UI, its daemon and MLflow's UI; Ctrl-C ends all of them."""
     settings = environment.prepare(source=source, mapping=mapping)

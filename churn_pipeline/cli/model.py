@@ -10,6 +10,7 @@ from typing import Any
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion.effects import Receipt, promote, rollback
+from churn_pipeline.cli.run import parsed_day
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.clock import midnight
 from churn_pipeline.orchestration.writers import LOCK
@@ -93,4 +94,4 @@ def _say(receipt: Receipt) -> None:
 
 
 def _day(text: str | None, now: datetime) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else midnight(now.date())
+    return midnight(parsed_day(text) if text else now.date())

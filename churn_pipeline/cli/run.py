@@ -40,7 +40,7 @@ def retrain_model(settings: Settings, *, as_of: str | None, as_json: bool) -> No
 
 def score_days(settings: Settings, *, first: str, last: str, as_json: bool) -> None:
     """Score days as they were known then, the oldest first, then how many trials on each."""
-    days = list(_days(_day(first), _day(last)))
+    days = list(_days(parsed_day(first), parsed_day(last)))
     execute(settings, "rescore", days)
     say_scored(settings, [midnight(day) for day in days], as_json=as_json)
 
@@ -48,7 +48,7 @@ def score_days(settings: Settings, *, first: str, last: str, as_json: bool) -> N
 def chosen_day(settings: Settings, as_of: str | None) -> date:
     """The day asked for; else the one that begins at the midnight after the newest known record."""
     if as_of is not None:
-        return _day(as_of)
+        return parsed_day(as_of)
     if settings.source is None:
         return settings.demo_until
     from churn_pipeline.adapters.sources import open_source
@@ -73,7 +73,7 @@ def execute(settings: Settings, job: str, days: list[date]) -> None:
     from dagster import DagsterInstance
 
     from churn_pipeline.definitions import build
-    from churn_pipeline.orchestration.writers import only_writer
+    from churn_pipeline.orchestration.writers import BY_HAND, only_writer
 
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -90,7 +90,7 @@ def execute(settings: Settings, job: str, days: list[date]) -> None:
                 instance=instance,
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {}}}},
-                tags={"churn/started_by": "hand"},
+                tags=BY_HAND,
             )
             if not result.success:
                 raise RunFailed(f"{job} as of {day} is red.\n{told(result)}")
@@ -125,7 +125,12 @@ def _days(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=offset)
 
 
-def _day(text: str) -> date:
+def parsed_day(text: str) -> date:
+    """A day as written on the command line.
+
+    Raises:
+        RunFailed: the text is no day.
+    """
     try:
         return date.fromisoformat(text)
     except ValueError:

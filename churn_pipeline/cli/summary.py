@@ -18,7 +18,7 @@ order by table_name
 """
 CHAMPION = """
 select model_version, from_as_of, verdict from model_promotions
-where role = 'champion' and from_as_of <= $1 order by decided_at desc limit 1
+where role = 'champion' and from_as_of <= $1 order by from_as_of desc, decided_at desc limit 1
 """
 VERDICT = "select verdict from model_verdicts where as_of = $1 order by length(model_version) desc, model_version desc limit 1"
 BUCKETS = """

@@ -6,7 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.adapters.warehouse import Warehouse, WarehouseError
+from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, ANALYTICS_VIEWS
 from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,9 +15,22 @@ if TYPE_CHECKING:
 
 
 def show(settings: Settings, query: str, *, limit: int, as_json: bool) -> None:
-    """Print the rows of a table, or the answer to a SELECT; the first `limit` of them."""
+    """Print the rows of a table, or the answer to a SELECT; the first `limit` of them.
+
+    Raises:
+        WarehouseError: the server does not understand the query, or there is no such table yet.
+    """
+    import adbc_driver_manager
+
     select = query if " " in query.strip() else f"select * from {query}"
-    found = Warehouse.of(settings).read(f"select * from ({select.rstrip('; ')}) as asked limit {limit}")
+    try:
+        found = Warehouse.of(settings).read(f"select * from ({select.strip().rstrip(';')}) as asked limit {limit}")
+    except adbc_driver_manager.Error as error:
+        tables = ", ".join(item.name for item in (*ANALYTICS_TABLES, *ANALYTICS_VIEWS))
+        raise WarehouseError(
+            f"{query!r} cannot be answered: {str(error).strip()}\n  allowed: a SELECT, or one of {tables}\n"
+            "  do: churn run makes the tables, if that has not been done yet"
+        ) from None
     if as_json:
         for row in found.to_pylist():
             sys.stdout.write(json.dumps(row, default=str) + "\n")

@@ -18,6 +18,16 @@ def link(address: str) -> dg.MetadataValue:
     return dg.MetadataValue.url(address)
 
 
+def model_page(address: str, model: str, version: str) -> dg.MetadataValue:
+    """The page of a registered model's version in MLflow's UI at `address`."""
+    return link(f"{address}/#/models/{model}/versions/{version}")
+
+
+def run_page(address: str, run_id: str) -> dg.MetadataValue:
+    """The page of a training run in MLflow's UI at `address`."""
+    return link(f"{address}/#/runs/{run_id}")
+
+
 def rows(headings: Sequence[str], lines: Iterable[Sequence[Any]]) -> dg.MetadataValue:
     """A small table."""
     head = f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}"
@@ -27,13 +37,13 @@ def rows(headings: Sequence[str], lines: Iterable[Sequence[Any]]) -> dg.Metadata
 def finding(
     check: str, *, passed: bool, words: str, blocks: bool = True, asset: str | None = None, **more: Any
 ) -> dg.AssetCheckResult:
-    """The result of a check: its first line as the description, all of it in the metadata."""
+    """The result of a check: what it found as the description, and once more, for machines, in the metadata."""
     return dg.AssetCheckResult(
         check_name=check,
         asset_key=asset,
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
-        description=words.splitlines()[0] if words else None,
+        description=words.replace("\n", "  \n") or None,  # shown as Markdown: two spaces keep a line's end
         metadata={"because": dg.MetadataValue.md(f"```\n{words}\n```"), **more},
     )
 

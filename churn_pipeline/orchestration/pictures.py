@@ -76,8 +76,9 @@ def roc(labels: ArrayLike, scores: ArrayLike, *, compared: Mapping[str, ArrayLik
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
         for (name, values), colour in zip((compared or {}).items(), (AMBER, GREEN, RED, QUIET), strict=False):
-            axes.plot(*_roc(labels, values), color=colour, linewidth=1.5, label=f"{name}: {auc(values, labels):.3f}")
-        false, true = _roc(labels, scores)
+            curve = roc_curve(labels, values)
+            axes.plot(*curve, color=colour, linewidth=1.5, label=f"{name}: {auc(values, labels):.3f}")
+        false, true = roc_curve(labels, scores)
         axes.plot(false, true, color=BLUE, label=f"these scores: {area:.3f}")
         axes.fill_between(false, true, color=BLUE, alpha=0.08, linewidth=0)
         axes.set(
@@ -86,7 +87,7 @@ def roc(labels: ArrayLike, scores: ArrayLike, *, compared: Mapping[str, ArrayLik
             aspect="equal",
             title=f"Area under the ROC curve {area:.3f}",
         )
-        axes.set(xlabel="share of the lost trials above the cut", ylabel="share of the converted above it")
+        axes.set(xlabel="share of the lost trials that score above", ylabel="share of the converted that score above")
         if compared:
             axes.legend(loc="lower right")
 
@@ -94,7 +95,7 @@ def roc(labels: ArrayLike, scores: ArrayLike, *, compared: Mapping[str, ArrayLik
 
 
 def calibration(labels: ArrayLike, scores: ArrayLike, *, bins: int = 10) -> bytes:
-    """What was said against what came true, in bins of equal mass with 95 % intervals (Wilson 1927) and their counts."""
+    """What was predicted against what came true, in bins of equal mass, with 95 % intervals (Wilson 1927)."""
     found = reliability(scores, labels, bins=bins)
     low, high = wilson(found.observed, found.rows)
 
@@ -114,18 +115,9 @@ def calibration(labels: ArrayLike, scores: ArrayLike, *, bins: int = 10) -> byte
         )
         above.set(ylim=(-0.02, 1.02), ylabel="share that converted")
         above.set_title(f"Calibration: off by {ece(scores, labels, bins=bins):.3f} on average (ECE)")
-        for said, top, rows in zip(found.predicted, high, found.rows, strict=True):
-            above.annotate(
-                f"{rows:,}",
-                (said, min(top, 0.98)),
-                (0, 4),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7,
-                color=QUIET,
-            )
         below.hist(np.asarray(scores, dtype=np.float64), bins=np.linspace(0, 1, 41).tolist(), color=BLUE, alpha=0.5)
-        below.set(xlim=(-0.01, 1.01), xlabel=f"score, {int(found.rows.sum()):,} of them", ylabel="scores")
+        below.set(xlim=(-0.01, 1.01), ylabel="snapshots")
+        below.set_xlabel(f"predicted probability, {int(found.rows.sum()):,} snapshots in {_bins(found.rows)}")
         below.grid(axis="x", visible=False)
 
     return _png(draw, height=5.4)
@@ -161,25 +153,43 @@ def score_histogram(scores: ArrayLike, thresholds: tuple[float, float]) -> bytes
     return _png(draw)
 
 
-def auc_by_landmark(areas: Mapping[int, Interval], *, truth: Mapping[int, float] | None = None) -> bytes:
-    """The AUC at each trial day with its interval; `truth` is the best possible one, where a simulator knows it."""
+def scores_by_outcome(labels: ArrayLike, scores: ArrayLike) -> bytes:
+    """How the scores of those who converted lie among those of the others."""
+    values, converted = np.asarray(scores, dtype=np.float64), np.asarray(labels).astype(bool)
+    split = (("did not convert", ~converted, QUIET), ("converted", converted, GREEN))
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.hist(
+            [values[rows] for _, rows, _ in split],
+            bins=np.linspace(0, 1, 41).tolist(),
+            stacked=True,
+            color=[colour for _, _, colour in split],
+            label=[f"{name}: {int(rows.sum()):,} ({_percent(rows)})" for name, rows, _ in split],
+            rwidth=0.92,
+        )
+        axes.set(xlim=(0, 1), xlabel="predicted probability that the trial converts", ylabel="snapshots")
+        axes.set_title("What was predicted of those who converted, and of the others")
+        axes.grid(axis="x", visible=False)
+        axes.legend(loc="upper right")
+
+    return _png(draw)
+
+
+def auc_by_landmark(
+    areas: Mapping[int, Interval], *, compared: Mapping[str, Mapping[int, float]] | None = None
+) -> bytes:
+    """The AUC at each trial day with its interval, beside that of others by name."""
     days = sorted(areas)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         _band(axes, days, [areas[day] for day in days], BLUE, "these scores")
-        if truth:
-            known = sorted(truth)
-            axes.plot(
-                known,
-                [truth[day] for day in known],
-                color=AMBER,
-                linewidth=1.5,
-                linestyle=(0, (4, 3)),
-                marker="o",
-                markersize=3.5,
-                label="the best possible",
-            )
+        for (name, others), colour in zip((compared or {}).items(), (AMBER, GREEN, RED, QUIET), strict=False):
+            known = sorted(others)
+            values = [others[day] for day in known]
+            axes.plot(known, values, color=colour, linewidth=1.5, marker="o", markersize=3.5, label=name)
+        if compared:
             axes.legend(loc="upper left")
         axes.axhline(0.5, color=QUIET, linewidth=1)
         axes.set(xticks=days, xlabel="trial day", ylabel="AUC", title="How early the outcome can be told")
@@ -246,6 +256,15 @@ def wilson(share: NDArray[np.float64], rows: NDArray[np.int64]) -> tuple[NDArray
     return centre - half, centre + half
 
 
+def roc_curve(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of the others and of the converted at or above each score, from (0, 0) to (1, 1); equal scores are one step."""
+    values, positive = np.asarray(scores, dtype=np.float64), np.asarray(labels).astype(bool)
+    _, code = np.unique(-values, return_inverse=True)
+    true = np.cumsum(np.bincount(code, positive))
+    false = np.cumsum(np.bincount(code, ~positive))
+    return np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1])
+
+
 def _png(draw: Callable[[Figure], None], *, height: float = 4.2) -> bytes:
     """Draw on a figure of its own, without pyplot's list of open figures: nothing is left behind."""
     import matplotlib as mpl
@@ -266,13 +285,14 @@ def _band(axes: Axes, x: Sequence[Any], areas: Sequence[Interval], colour: str, 
     axes.plot(x, [a.mid for a in areas], color=colour, marker="o", markersize=4.5, label=label)
 
 
-def _roc(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """False and true positive rates from the highest cut to the lowest; equal scores are one step."""
-    values, positive = np.asarray(scores, dtype=np.float64), np.asarray(labels).astype(bool)
-    _, code = np.unique(-values, return_inverse=True)
-    true = np.cumsum(np.bincount(code, positive))
-    false = np.cumsum(np.bincount(code, ~positive))
-    return np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1])
+def _bins(rows: NDArray[np.int64]) -> str:
+    """How many bins, and of how many rows.
+
+    >>> _bins(np.array([10, 11, 10])), _bins(np.array([7]))
+    ('3 bins of 10 to 11', '1 bin of 7')
+    """
+    least, most = int(rows.min()), int(rows.max())
+    return f"{len(rows)} bin{'s' if len(rows) > 1 else ''} of {least:,}" + (f" to {most:,}" if most > least else "")
 
 
 def _percent(rows: NDArray[np.bool_]) -> str:

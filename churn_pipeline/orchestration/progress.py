@@ -25,9 +25,12 @@ class StepLines(logging.Handler):
             sys.stderr.flush()
 
     def _line(self, record: logging.LogRecord) -> str | None:
-        event = getattr(record, "dagster_meta", {}).get("dagster_event")
+        told = getattr(record, "dagster_meta", {})
+        event = told.get("dagster_event")
         if event is None:
-            return f"          {record.getMessage()}" if record.levelno >= logging.WARNING else None
+            # without the ids of job and run that Dagster puts before each message
+            message = told.get("orig_message") or record.getMessage()
+            return f"            {message}" if record.levelno >= logging.WARNING else None
         state = SHOWN.get(event.event_type)
         if state is None or state == "...":
             return None

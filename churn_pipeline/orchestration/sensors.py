@@ -33,6 +33,7 @@ select model_version from model_promotions where role = 'champion' order by from
 
 @dg.sensor(
     job=retrain,
+    default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=60,
     description="Asks for a retrain when the champion's matured scores were degraded or too many features drifted.",
 )

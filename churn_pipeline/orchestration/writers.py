@@ -10,6 +10,11 @@ from churn_pipeline.adapters.warehouse import Busy, Warehouse
 
 LOCK = "writers"
 TAG = "churn/writes"
+BY_HAND = {"churn/started_by": "hand"}
+"""Tag of the runs that the command line starts in its own process."""
+STARTED = dg.DagsterRunStatus.STARTED
+BEGUN_BY_HAND = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, STARTED]
+SECOND_LOOK_SECONDS = 3
 PATIENCE_SECONDS = 3600
 """How long a run that a schedule or sensor launched waits for one that was started by hand."""
 
@@ -20,14 +25,16 @@ def only_writer(
 ) -> Iterator[None]:
     """Hold the writers' lock while the block runs; it falls with the process, however that ends.
 
-    Runs that are still said to be under way then are dead, for only the holder lives: they are marked as failed, except
-    `run_id`, the holder's own.
+    Runs that are said to be under way and whose process was killed are marked as failed then. `run_id` is the run this
+    process works for, if it was launched for one: it counts as alive from now on, also while it waits.
 
     Raises:
         Busy: another process writes, and did for as long as `patience_seconds`; says which.
     """
     until = monotonic() + patience_seconds
     with ExitStack() as held:
+        if run_id is not None:
+            held.enter_context(warehouse.lock(alive(run_id)))
         while True:
             try:
                 held.enter_context(warehouse.lock(LOCK))
@@ -36,15 +43,42 @@ def only_writer(
                 if monotonic() >= until:
                     raise
                 sleep(1)
-        bury_the_dead(instance, except_run=run_id)
+        bury_the_dead(warehouse, instance)
         yield
 
 
-def bury_the_dead(instance: dg.DagsterInstance, *, except_run: str | None) -> None:
-    """Mark every writing run that is said to be under way as failed: the process behind it was killed."""
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        if run.run_id != except_run and TAG in run.tags:
+def alive(run_id: str) -> str:
+    """Name of the lock that the process of a launched run holds as long as it lives."""
+    return f"run {run_id}"
+
+
+def bury_the_dead(warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
+    """Mark the writing runs whose process was killed as failed. To be called by whoever holds the writers' lock.
+
+    A run started by hand is made while its process holds that lock, so none of them lives. A launched one lives if the
+    lock of its name is held; it takes that lock moments after it is said to have started, so there is a second look.
+    """
+    by_hand = [run for run in _under_way(instance, BEGUN_BY_HAND) if BY_HAND.items() <= run.tags.items()]
+    launched = [run for run in _under_way(instance, [STARTED]) if not BY_HAND.items() <= run.tags.items()]
+    silent = [run for run in launched if not _lives(warehouse, run)]
+    if silent:
+        sleep(SECOND_LOOK_SECONDS)
+    for run in [*by_hand, *(run for run in silent if not _lives(warehouse, run))]:
+        now = instance.get_run_by_id(run.run_id)
+        if now is not None and not now.is_finished:
             instance.report_run_failed(run, "The process of this run was killed.")
+
+
+def _under_way(instance: dg.DagsterInstance, statuses: list[dg.DagsterRunStatus]) -> list[dg.DagsterRun]:
+    return [run for run in instance.get_runs(dg.RunsFilter(statuses=statuses)) if TAG in run.tags]
+
+
+def _lives(warehouse: Warehouse, run: dg.DagsterRun) -> bool:
+    try:
+        with warehouse.lock(alive(run.run_id)):
+            return False
+    except Busy:
+        return True
 
 
 @dg.resource(
@@ -54,5 +88,5 @@ def writing_warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
     """The warehouse of a run that nobody started by hand, under the writers' lock from its first step to its last."""
     warehouse: Warehouse = context.resources.tables
     assert context.instance is not None
-    with only_writer(warehouse, context.instance, run_id=context.run_id, patience_seconds=PATIENCE_SECONDS):
+    with only_writer(warehouse, context.instance, run_id=context.run.run_id if context.run else None, patience_seconds=PATIENCE_SECONDS):
         yield warehouse

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from churn_pipeline.core.metrics import Interval, MetricError
+from churn_pipeline.core.metrics import Interval, MetricError, auc
 from churn_pipeline.orchestration import pictures
 
 RNG = np.random.default_rng(0)
@@ -25,7 +25,9 @@ DRAWN = {
     "calibration of one score": lambda: pictures.calibration([True, False, True], [0.5, 0.5, 0.5]),
     "histogram": lambda: pictures.score_histogram(SCORES, (0.3, 0.7)),
     "histogram of nobody": lambda: pictures.score_histogram([], (0.3, 0.7)),
-    "landmarks": lambda: pictures.auc_by_landmark({1: AREA, 14: AREA}, truth={1: 0.75, 14: 0.8}),
+    "scores by outcome": lambda: pictures.scores_by_outcome(LABELS, SCORES),
+    "scores of one outcome": lambda: pictures.scores_by_outcome([True, True], [0.2, 0.9]),
+    "landmarks": lambda: pictures.auc_by_landmark({1: AREA, 14: AREA}, compared={"the truth": {1: 0.75, 14: 0.8}}),
     "one landmark": lambda: pictures.auc_by_landmark({30: AREA}),
     "performance": lambda: pictures.performance_over_time(DAYS, [AREA] * 10, bound=0.65),
     "first day of performance": lambda: pictures.performance_over_time(DAYS[:1], [AREA], bound=0.65),
@@ -60,6 +62,12 @@ def test_a_picture_travels_inside_markdown() -> None:
 def test_a_roc_curve_of_one_outcome_is_refused() -> None:
     with pytest.raises(MetricError, match="needs both labels"):
         pictures.roc([True, True], [0.1, 0.2])
+
+
+def test_the_area_under_the_curve_is_the_auc_also_with_ties() -> None:
+    coarse = np.round(SCORES, 1)
+    others, hits = pictures.roc_curve(LABELS, coarse)
+    assert np.trapezoid(hits, others) == pytest.approx(auc(coarse, LABELS))
 
 
 def test_the_interval_of_a_share_is_wilsons() -> None:

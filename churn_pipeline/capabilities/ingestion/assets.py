@@ -37,6 +37,6 @@ def _described(staged: Staged) -> dict[str, Any]:
     return {
         "dagster/row_count": staged.rows,
         "files": ", ".join(file.file for file in staged.files) or "none",
-        "columns missing": ", ".join(staged.missing) or "none",
-        "columns left out": ", ".join(staged.absent) or "none",
+        "required columns missing": ", ".join(staged.missing) or "none",
+        "optional columns not there": ", ".join(staged.absent) or "none",
     }

@@ -29,7 +29,7 @@ def model_performance(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], settings: dg.ResourceParam[Settings]
 ) -> dg.MaterializeResult:
     """With intervals: a model counts as degraded only where the whole interval lies below the bound."""
-    judged = watch.write_performance(warehouse, as_of=as_of(context), settings=settings, run_id=context.run_id)
+    judged = watch.write_performance(warehouse, as_of=as_of(context), settings=settings, run_id=context.run.run_id)
     return dg.MaterializeResult(metadata=describe_performance(judged, warehouse, settings))
 
 
@@ -43,5 +43,5 @@ def drift(
 ) -> dg.MaterializeResult:
     """Thresholds know the sample size: on data that did not move, a day flags anything as rarely as the settings say."""
     watched = watch.watch_drift(lake, warehouse, models, as_of=as_of(context), settings=settings)
-    watch.write_drift(watched, warehouse, as_of=as_of(context), run_id=context.run_id)
+    watch.write_drift(watched, warehouse, as_of=as_of(context), run_id=context.run.run_id)
     return dg.MaterializeResult(metadata=describe_drift(watched, settings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.monitoring.drift import Drift
 from churn_pipeline.capabilities.monitoring.performance import Performance
 from churn_pipeline.capabilities.monitoring.watch import Watched
 from churn_pipeline.core.metrics import Interval
@@ -16,6 +17,9 @@ PAST = """
 select as_of, auc, auc_low, auc_high from model_performance
 where scored_by = 'champion' and auc is not null order by as_of desc limit 120
 """
+
+
+FARTHEST = 10
 
 
 def describe_performance(judged: tuple[Performance, ...], warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
@@ -37,10 +41,23 @@ def describe_drift(watched: Watched, settings: Settings) -> dict[str, Any]:
     """The finding as a sentence, the distances as a picture, and the report to open."""
     if watched.drift is None:
         return {"finding": "no model scored this day, so there is nothing to compare with"}
-    shown: dict[str, Any] = {"finding": str(watched.drift), "champion": watched.model_version}
+    shown: dict[str, Any] = {
+        "finding": str(watched.drift),
+        "compared with": f"the training data of model {watched.model_version}",
+    }
     if watched.report is not None:
         shifts = watched.drift.shifts
         bars = drift_bars([s.feature for s in shifts], [s.distance for s in shifts], [s.threshold for s in shifts])
-        shown["distances"] = picture(bars, "How far each column moved, and how far it may by chance")
         shown["report"] = link(f"{settings.reports_address}/{watched.report.name}")
+        shown["share of features that drifted"] = round(watched.drift.share, 3)
+        shown["distances"] = picture(bars, "How far each column moved, and how far it may by chance")
+        shown["farthest"] = _farthest(watched.drift)
     return shown
+
+
+def _farthest(drift: Drift) -> Any:
+    ranked = sorted(drift.shifts, key=lambda s: s.threshold - s.distance)[:FARTHEST]
+    return rows(
+        ("column", "distance (PSI)", "threshold", "drifted"),
+        [(s.feature, f"{s.distance:.4f}", f"{s.threshold:.4f}", "yes" if s.drifted else "no") for s in ranked],
+    )

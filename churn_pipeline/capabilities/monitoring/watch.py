@@ -31,15 +31,17 @@ if TYPE_CHECKING:
 
     from churn_pipeline.adapters.bundle import Bundle
 
+# all in order: a database gives rows as they happen to lie, and sums of doubles differ with it in their last bits
 WITHOUT_OUTCOME = """
 select trial_id, as_of, trial_day, conversion_probability, scored_by, model_version from scores s
 where as_of <= $1 and not exists (select from score_outcomes o where o.as_of = s.as_of and o.trial_id = s.trial_id)
+order by as_of, trial_id
 """
-LATELY_MATURED = "select * from score_outcomes where matured_at > $1 and matured_at <= $2"
+LATELY_MATURED = "select * from score_outcomes where matured_at > $1 and matured_at <= $2 order by as_of, trial_id"
 SCORED_DAYS = "select distinct as_of from scores where as_of > $1 and as_of <= $2 order by as_of"
 SCORES_OF = """
 select trial_id, as_of, trial_day, conversion_probability from scores
-where as_of > $1 and as_of <= $2 and model_version = $3
+where as_of > $1 and as_of <= $2 and model_version = $3 order by as_of, trial_id
 """
 
 

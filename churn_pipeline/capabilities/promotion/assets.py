@@ -7,7 +7,8 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion import decide
-from churn_pipeline.capabilities.promotion.effects import champion_words, read_ledger
+from churn_pipeline.capabilities.promotion.effects import read_ledger
+from churn_pipeline.capabilities.promotion.show import describe_champion
 from churn_pipeline.contracts.analytics import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.contracts.lake import PROMOTION_PLAN
 from churn_pipeline.orchestration.clock import Clock
@@ -29,7 +30,7 @@ def model_verdicts(
 ) -> dg.MaterializeResult:
     """Log loss first, by paired bootstrap over the newest matured trials that neither model was fitted on."""
     evaluation = decide.evaluate(lake, warehouse, models, as_of=as_of(context), settings=settings)
-    decide.write_verdict(evaluation, warehouse, as_of=as_of(context), run_id=context.run_id)
+    decide.write_verdict(evaluation, warehouse, as_of=as_of(context), run_id=context.run.run_id)
     return dg.MaterializeResult(metadata={"verdict": evaluation.because, **decide.figures(evaluation)})
 
 
@@ -70,14 +71,15 @@ def champion(
     lake: dg.ResourceParam[Lake],
     warehouse: dg.ResourceParam[Warehouse],
     models: dg.ResourceParam[ModelStore],
+    settings: dg.ResourceParam[Settings],
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult:
     """The model in production. A change of it is an entry in the ledger `model_promotions`, then an alias in MLflow."""
     planned = decide.read_plan(lake, as_of=as_of(context))
     receipt = decide.carry_out(
-        planned, warehouse, models, as_of=as_of(context), decided_at=clock.now(), run_id=context.run_id
+        planned, warehouse, models, as_of=as_of(context), decided_at=clock.now(), run_id=context.run.run_id
     )
-    words = champion_words(read_ledger(warehouse), as_of(context))
+    past = read_ledger(warehouse)
     return dg.MaterializeResult(
-        metadata={"champion": words, "change": str(receipt or "none"), "verdict": planned.verdict}
+        metadata=describe_champion(past, as_of(context), planned, receipt, model=models.name, settings=settings)
     )

@@ -16,7 +16,7 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion.comparison import compare, unseen
-from churn_pipeline.capabilities.promotion.effects import Receipt, promote, read_ledger
+from churn_pipeline.capabilities.promotion.effects import Receipt, align, promote, read_ledger
 from churn_pipeline.capabilities.promotion.gate import Rule, Verdict, judge
 from churn_pipeline.contracts.analytics import MODEL_VERDICTS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
@@ -89,13 +89,13 @@ def figures(evaluation: Evaluation) -> dict[str, float | int]:
     if verdict is None:
         return {}
     return {
-        "log_loss": verdict.log_loss,
-        "log_loss compared with": verdict.compared_log_loss,
-        "log_loss of the base rate": verdict.base_log_loss,
-        "log_loss of the logistic regression": verdict.floor_log_loss,
-        "gain": verdict.gain.mid,
-        "gain, low end": verdict.gain.low,
-        "gain, high end": verdict.gain.high,
+        "gain in log loss": round(verdict.gain.mid, 4),
+        "gain, low end": round(verdict.gain.low, 4),
+        "gain, high end": round(verdict.gain.high, 4),
+        "log loss": round(verdict.log_loss, 4),
+        "log loss of what it was compared with": round(verdict.compared_log_loss, 4),
+        "log loss of the base rate": round(verdict.base_log_loss, 4),
+        "log loss of the logistic regression": round(verdict.floor_log_loss, 4),
         "trials": verdict.trials,
     }
 
@@ -149,8 +149,12 @@ def check_plan(planned: Plan, models: ModelStore) -> Bundle | None:
 def carry_out(
     planned: Plan, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, decided_at: datetime, run_id: str
 ) -> Receipt | None:
-    """Make the planned model the champion from the day on; nothing where nothing is planned."""
+    """Make the planned model the champion from the day on; where nothing is planned only an alias left behind is set right.
+
+    A run killed between the ledger and the alias has made the model champion already: the next one plans nothing.
+    """
     if planned.promote is None:
+        align(warehouse=warehouse, models=models)
         return None
     return promote(
         planned.promote,

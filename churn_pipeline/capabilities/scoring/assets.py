@@ -37,7 +37,7 @@ def scores(
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult:
     """Every running trial of the day, scored and explained by whoever is champion that day."""
-    stamp = Stamp(context.run_id, clock.now(), features_version())
+    stamp = Stamp(context.run.run_id, clock.now(), features_version())
     day = score_day(lake, warehouse, models, as_of=as_of(context), settings=settings, stamp=stamp)
     write_day(day, warehouse, as_of=as_of(context))
     by_model = finding(

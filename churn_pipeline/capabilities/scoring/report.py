@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from churn_pipeline.capabilities.scoring.day import Day
+from churn_pipeline.capabilities.scoring.production import RULES
 from churn_pipeline.orchestration.metadata import counts, picture, rows
 from churn_pipeline.orchestration.pictures import score_histogram
 from churn_pipeline.settings import Settings
@@ -13,22 +14,27 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHOWN_ROWS = 10
+BUCKETS = {"at_risk": "at risk", "middle": "in the middle", "hot": "hot"}
 
 
 def describe_day(day: Day, settings: Settings) -> dict[str, Any]:
-    """Row counts, buckets, who scored, the histogram and the first rows."""
+    """Row counts, who scored, buckets, the histogram, and the trials at either end."""
+    counted = _counted(day.scores, "score_bucket")
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": day.scores.num_rows,
-        "scored_by": day.by.scored_by,
-        "model_version": day.by.model_version,
-        "note": day.by.note or "none",
-        **{f"trials {bucket}": n for bucket, n in _counted(day.scores, "score_bucket").items()},
+        "scored by": "the rules"
+        if day.by.scored_by == RULES
+        else f"model {day.by.model_version}, the {day.by.scored_by}",
+        **({"note": day.by.note} if day.by.note else {}),
+        **{f"trials {words}": counted.get(bucket, 0) for bucket, words in BUCKETS.items()},
     }
     if day.scores.num_rows:
         probabilities = day.scores["conversion_probability"].to_numpy()
         histogram = score_histogram(probabilities, thresholds=(settings.at_risk_below, settings.hot_above))
+        metadata["mean probability"] = round(float(probabilities.mean()), 3)
         metadata["score distribution"] = picture(histogram, f"Histogram of {day.scores.num_rows:,} scores")
-        metadata["highest scores"] = _first_rows(day.scores)
+        metadata["highest scores"] = _first_rows(day.scores, "descending")
+        metadata["lowest scores"] = _first_rows(day.scores, "ascending")
     return metadata
 
 
@@ -46,8 +52,10 @@ def _counted(table: pa.Table, column: str) -> dict[str, int]:
     return counts({row["values"]: row["counts"] for row in table[column].value_counts().to_pylist()})
 
 
-def _first_rows(scores: pa.Table) -> Any:
-    shown = scores.sort_by([("conversion_probability", "descending")]).slice(0, SHOWN_ROWS).to_pylist()
+def _first_rows(scores: pa.Table, order: Literal["ascending", "descending"]) -> Any:
+    shown = (
+        scores.sort_by([("conversion_probability", order), ("trial_id", "ascending")]).slice(0, SHOWN_ROWS).to_pylist()
+    )
     return rows(
         ("trial", "day", "probability", "bucket", "first reason", "second reason"),
         [

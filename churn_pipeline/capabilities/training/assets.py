@@ -24,4 +24,4 @@ def challenger(
     """Tuned, chosen, calibrated and tested on cohorts in order of time; kept in MLflow with all that it stands on."""
     trained = train(lake, models, studies, as_of=as_of(context), settings=settings, progress=context.log.info)
     write_challenger(lake, as_of(context), trained)
-    return dg.MaterializeResult(metadata=describe(trained, models))
+    return dg.MaterializeResult(metadata=describe(trained, models, settings))

@@ -2,57 +2,90 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.capabilities.training.train import Trained
-from churn_pipeline.orchestration.metadata import picture, rows
+from churn_pipeline.orchestration.metadata import model_page, picture, rows, run_page
+from churn_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 PICTURES = {
-    "roc.png": "ROC curve on the newest matured trials",
-    "calibration.png": "Predicted against actual conversion",
-    "landmarks.png": "AUC by day of the trial",
-    "scores.png": "Distribution of the scores",
+    "calibration.png": "calibration",
+    "roc.png": "ROC curve",
+    "landmarks.png": "AUC by trial day",
+    "scores.png": "scores by outcome",
 }
+"""All of the newest matured trials, which nothing was fitted on."""
+COHORTS = ("fit", "validation", "calibration", "test")
 
 
-def describe(trained: Trained, models: ModelStore) -> dict[str, Any]:
-    """How it came about, how good it is by trial day, what it is made of, and its pictures."""
+def describe(trained: Trained, models: ModelStore, settings: Settings) -> dict[str, Any]:
+    """How it came about, where it is kept, how good it is, its pictures, and what it is made of."""
     if trained.version is None:
         return {"because": trained.because}
-    facts = models.load(trained.version.version).facts
+    version = trained.version.version
+    facts = models.load(version).facts
     overall = facts["test"]["overall"]
-    shown: dict[str, Any] = {
+    drawn = models.pictures(version)
+    return {
+        "model version": version,
         "because": trained.because,
-        "model_version": trained.version.version,
-        "chosen": facts["chosen"],
-        "auc": _auc(overall),
-        "log_loss": round(overall["log_loss"], 4),
-        "log_loss of the base rate": round(overall["base_log_loss"], 4),
-        "log_loss of the logistic regression": round(overall["floor_log_loss"], 4),
-        "by trial day": rows(
-            ("day", "trials", "converted", "AUC", "log loss", "base rate's", "calibration error"),
-            [
-                (
-                    day,
-                    f["trials"],
-                    f["conversions"],
-                    _auc(f),
-                    *(f"{f[n]:.4f}" for n in ("log_loss", "base_log_loss", "ece")),
-                )
-                for day, f in facts["test"]["by_day"].items()
-            ],
-        ),
+        "model in MLflow": model_page(settings.mlflow_address, models.name, version),
+        "training run in MLflow": run_page(settings.mlflow_address, trained.version.run_id),
+        "made of": _weights(facts["weights"]),
+        "AUC": _auc(overall),
+        "log loss": round(overall["log_loss"], 4),
+        "log loss of the base rate": round(overall["base_log_loss"], 4),
+        "log loss of the logistic regression": round(overall["floor_log_loss"], 4),
+        "by trial day": _by_day(facts["test"]["by_day"]),
+        **{name: picture(drawn[file], name) for file, name in PICTURES.items() if file in drawn},
+        "trials": rows(("cohort", "trials", "converted"), _cohorts(facts["cohorts"])),
+        "features": len(facts["features"]),
         "features left out": rows(("feature", "because"), sorted(facts["left_out"].items())),
-        "parameters": json.dumps(facts["parameters"]),
+        "parameters": rows(("model", "parameter", "value"), _parameters(facts["parameters"])),
         "fingerprint": trained.version.fingerprint,
-        "mlflow run": trained.version.run_id,
     }
-    drawn = models.pictures(trained.version.version)
-    return shown | {words: picture(drawn[name], words) for name, words in PICTURES.items() if name in drawn}
 
 
-def _auc(figures: dict[str, Any]) -> str:
+def _by_day(figures: Mapping[str, Mapping[str, Any]]) -> dg.MetadataValue:
+    """A line for each trial day, in the order of the days."""
+    return rows(
+        ("day", "trials", "converted", "AUC (95 %)", "log loss", "base rate's", "calibration error"),
+        [
+            (
+                day,
+                f"{figures[day]['trials']:,}",
+                f"{figures[day]['conversions']:,}",
+                _auc(figures[day]),
+                *(f"{figures[day][name]:.3f}" for name in ("log_loss", "base_log_loss", "ece")),
+            )
+            for day in sorted(figures, key=int)
+        ],
+    )
+
+
+def _cohorts(cohorts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, str]]:
+    """A line for each cohort, oldest trials first."""
+    return [(name, f"{cohorts[name]['trials']:,}", f"{cohorts[name]['conversions']:,}") for name in COHORTS]
+
+
+def _weights(weights: Mapping[str, float]) -> str:
+    ranked = sorted(weights.items(), key=lambda item: -item[1])
+    return " + ".join(f"{weight:.2f} {name}" for name, weight in ranked if weight)
+
+
+def _parameters(parameters: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str, str]]:
+    return [
+        (member, name, f"{value:.4g}")
+        for member, chosen in sorted(parameters.items())
+        for name, value in sorted(chosen.items())
+    ]
+
+
+def _auc(figures: Mapping[str, Any]) -> str:
     auc = figures["auc"]
     return f"{auc['mid']:.3f} ({auc['low']:.3f}..{auc['high']:.3f})" if auc else "one outcome only"

@@ -61,7 +61,8 @@ def train(
         progress=progress,
     )
     return Trained(
-        models.log(logged(fitted)), f"trained on {fitted.facts['cohorts']['fit']['trials']:,} trials and more"
+        models.log(logged(fitted)),
+        f"trained on {fitted.facts['cohorts']['fit']['trials']:,} trials; chosen, calibrated and tested on newer ones",
     )
 
 

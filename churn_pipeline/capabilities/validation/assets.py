@@ -27,7 +27,8 @@ FIT = "fit_to_be_used"
             FIT,
             asset=raw_name(table),
             blocking=True,
-            description="Complete, and no more bad rows than the settings allow; by Great Expectations and row rules.",
+            description="The batch is complete and has no more bad rows than the settings allow, by the row rules (every row) "
+            "and Great Expectations (a sample). Otherwise nothing is taken in, and yesterday's scores stay.",
         )
         for table in RAW_TABLES
     ],
@@ -65,7 +66,7 @@ def checked_tables(
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[dg.MaterializeResult]:
     """Rows read = rows kept + rows quarantined + exact duplicates, for each table."""
-    stamp = {"as_of": as_of(context), "read_at": clock.now(), "run_id": context.run_id}
+    stamp = {"as_of": as_of(context), "read_at": clock.now(), "run_id": context.run.run_id}
     issues = rows = 0
     for table in RAW_TABLES:
         accepted = accept(lake, table, **stamp)

@@ -3,6 +3,8 @@
 from churn_pipeline.contracts.features.feature import Feature
 
 ACTIVE_DAYS = "count(distinct cast(occurred_at as date))"
+# doubles are added in the order of their size: in the order of arrival the last bits would depend on threads and files
+VALUE_SUM = "list_sum(list_sort(list(value) filter (value is not null)))"
 
 
 def _events(days: int) -> Feature:
@@ -60,7 +62,8 @@ VOLUME = (
         name="value_total",
         family="volume",
         meaning="Sum of the numbers that events carry.",
-        sql="sum(value)",
+        # in order: a sum of doubles in whatever order the threads come differs in its last bits from run to run
+        sql="sum(value order by value)",
         says="a total value of {value:,.2f}",
         absent="no event carried a number",
         needs=("events.value",),
@@ -69,7 +72,7 @@ VOLUME = (
         name="value_mean",
         family="volume",
         meaning="Mean of the numbers that events carry.",
-        sql="avg(value)",
+        sql="avg(value order by value)",
         says="a mean value of {value:,.2f} an action",
         absent="no event carried a number",
         needs=("events.value",),

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
-from churn_pipeline.capabilities.training.pictures import pictures, roc
-from churn_pipeline.core.metrics import auc
+from churn_pipeline.capabilities.training.pictures import pictures
 from churn_pipeline_tests.capabilities.training.test_evaluation import measured
 from churn_pipeline_tests.past import past
 
@@ -20,11 +16,3 @@ def test_there_is_a_picture_of_each_question_and_it_is_the_same_every_time() -> 
 
 def test_where_only_one_outcome_occurs_what_can_be_drawn_is_drawn() -> None:
     assert sorted(pictures(measured(past(60).assign(converted=True)))) == ["calibration.png", "scores.png"]
-
-
-def test_the_area_under_the_curve_is_the_auc_also_with_ties() -> None:
-    rng = np.random.default_rng(0)
-    converted = rng.random(500) < 0.3
-    probability = np.asarray(np.round(rng.random(500) * 0.5 + converted * 0.3, 1), dtype=np.float64)
-    others, hits = roc(probability, converted)
-    assert np.trapezoid(hits, others) == pytest.approx(auc(probability, converted))

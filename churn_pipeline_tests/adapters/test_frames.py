@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from churn_pipeline.adapters.frames import candidate_features, snapshot_frame
+from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.core.schema import ModelFeature
+from churn_pipeline_tests.batches import empty_lake
+
+DAY = datetime(2024, 5, 2, tzinfo=UTC)
+KEYS = (
+    "'a' as account_id, timestamptz '2024-05-02' as as_of, timestamptz '2024-05-01' as started_at, 1.0::double as trial_day"
+)
+
+
+def lake_with(folder: Path, dataset: str, rows: str) -> Lake:
+    lake = empty_lake(folder)
+    with lake.engine.connection() as connection:
+        lake.write(connection, dataset, DAY, rows)
+    return lake
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    rows = (
+        f"select 't1' as trial_id, {KEYS}, 'health' as sector, 3.0::double as active_days, null::double as value_total, "
+        "map {'login': 2::bigint} as events_by_name, map {'reports': 1::bigint} as uses_by_feature union all by name "
+        f"select 't2' as trial_id, {KEYS}, null as sector, 0.0::double as active_days, 1.5::double as value_total, "
+        "null as events_by_name, null as uses_by_feature"
+    )
+    return lake_with(tmp_path, "snapshots", f"from ({rows}) order by trial_id")
+
+
+def test_numbers_are_doubles_with_nan_and_categories_are_texts_or_none(lake: Lake) -> None:
+    features = [
+        ModelFeature("sector", "category"),
+        ModelFeature("active_days", "number"),
+        ModelFeature("value_total", "number"),
+        ModelFeature("event_login", "number"),
+        ModelFeature("event_invite", "number"),
+    ]
+    frame = snapshot_frame(lake, "snapshots", DAY, features)
+    assert list(frame.columns) == [
+        "trial_id", "account_id", "as_of", "started_at", "trial_day",
+        "sector", "active_days", "value_total", "event_login", "event_invite",
+    ]  # fmt: skip
+    assert frame["sector"].tolist() == ["health", None]
+    assert frame["sector"].dtype == object
+    numbers = frame[["active_days", "value_total", "event_login", "event_invite"]]
+    assert set(numbers.dtypes) == {np.dtype("float64")}
+    assert numbers["event_login"].tolist() == [2, 0]
+    assert numbers["event_invite"].tolist() == [0, 0]
+    assert np.isnan(numbers["value_total"][0])
+
+
+def test_a_key_that_is_a_feature_as_well_comes_once_and_further_columns_may_be_asked_for(lake: Lake) -> None:
+    frame = snapshot_frame(lake, "snapshots", DAY, [ModelFeature("trial_day", "number")], also=("sector as segment",))
+    assert list(frame.columns) == ["trial_id", "account_id", "as_of", "started_at", "trial_day", "segment"]
+
+
+def test_a_day_that_nobody_wrote_is_named(lake: Lake) -> None:
+    with pytest.raises(LakeError, match="the lake has no snapshots for 2024-05-03"):
+        snapshot_frame(lake, "snapshots", datetime(2024, 5, 3, tzinfo=UTC), [])
+
+
+def test_the_candidates_of_a_day_are_the_registered_features_and_the_names_common_in_its_training_set(
+    tmp_path: Path,
+) -> None:
+    lake = lake_with(
+        tmp_path,
+        "training_set",
+        "select 't' || i as trial_id, case when i = 0 then map {'login': 1::bigint, 'rare': 1::bigint} else "
+        "map {'login': 1::bigint} end as events_by_name, map {'reports': 1::bigint} as uses_by_feature from range(300) r(i)",
+    )
+    names = [feature.name for feature in candidate_features(lake, DAY)]
+    assert "active_days" in names
+    assert [name for name in names if name.startswith(("event_", "feature_"))] == ["event_login", "feature_reports"]

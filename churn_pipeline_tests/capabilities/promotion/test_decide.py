@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.adapters.model_store import ModelStoreError
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.promotion import decide
+from churn_pipeline.capabilities.promotion.decide import Evaluation, Plan
+from churn_pipeline.capabilities.promotion.effects import Receipt, promote, read_ledger
+from churn_pipeline.capabilities.training.train import Trained, write_challenger
+from churn_pipeline_tests.shops import FIRST, NOW, SECOND, Shop, elsewhere
+
+pytestmark = pytest.mark.flow
+
+
+def evaluated(shop: Shop, warehouse: Warehouse, day: datetime, lake: Lake | None = None) -> Evaluation:
+    evaluation = decide.evaluate(lake or shop.lake, warehouse, shop.models, as_of=day, settings=shop.settings)
+    decide.write_verdict(evaluation, warehouse, as_of=day, run_id="r")
+    return evaluation
+
+
+def crown(shop: Shop, warehouse: Warehouse, version: str) -> None:
+    promote(
+        version, warehouse=warehouse, models=shop.models, from_as_of=FIRST, by="gate", verdict="better", decided_at=NOW,
+        run_id="r",
+    )  # fmt: skip
+
+
+def test_the_first_model_is_compared_with_the_base_rate_and_takes_over_if_it_beats_it(
+    shop: Shop, warehouse: Warehouse
+) -> None:
+    evaluation = evaluated(shop, warehouse, FIRST)
+    verdict = evaluation.verdict
+    assert verdict is not None
+    assert (verdict.challenger, verdict.compared_with, verdict.promote) == ("1", "base rate", True)
+    (row,) = warehouse.read("select * from model_verdicts").to_pylist()
+    assert (row["verdict"], row["gain"], row["promote"]) == (str(verdict), verdict.gain.mid, True)
+    assert decide.figures(evaluation)["gain in log loss"] == round(verdict.gain.mid, 4)
+
+    planned = decide.plan(shop.lake, warehouse, as_of=FIRST)
+    assert planned == Plan("1", None, str(verdict))
+    carried = decide.carry_out(planned, warehouse, shop.models, as_of=FIRST, decided_at=NOW, run_id="r")
+    assert carried == Receipt("1", None, changed=True)
+    assert decide.carry_out(planned, warehouse, shop.models, as_of=FIRST, decided_at=NOW, run_id="r") == Receipt(
+        "1", None, changed=False
+    )
+    assert [entry.verdict for entry in read_ledger(warehouse)] == [str(verdict)]
+
+
+def test_judging_the_same_pair_again_gives_the_same_verdict_in_one_row(shop: Shop, warehouse: Warehouse) -> None:
+    first, again = (evaluated(shop, warehouse, FIRST) for _ in range(2))
+    assert first == again
+    assert warehouse.read("select count(*) as n from model_verdicts").to_pylist() == [{"n": 1}]
+
+
+def test_a_challenger_is_judged_only_on_trials_newer_than_what_either_model_was_made_from(
+    shop: Shop, warehouse: Warehouse
+) -> None:
+    crown(shop, warehouse, "1")
+    verdict = evaluated(shop, warehouse, SECOND).verdict
+    assert verdict is not None
+    assert (verdict.challenger, verdict.compared_with) == ("2", "1")
+    assert verdict.trials <= shop.models.load("2").facts["cohorts"]["test"]["trials"]
+    planned = decide.plan(shop.lake, warehouse, as_of=SECOND)
+    assert (planned.promote, planned.replaces) == (("2", "1") if verdict.promote else (None, None))
+    assert planned.verdict == str(verdict)
+
+
+def test_a_verdict_against_an_older_champion_promotes_nobody(shop: Shop, warehouse: Warehouse) -> None:
+    evaluated(shop, warehouse, SECOND)  # against the base rate
+    crown(shop, warehouse, "1")
+    assert decide.plan(shop.lake, warehouse, as_of=SECOND).promote is None
+
+
+def test_the_champion_itself_is_not_judged_again_and_nothing_is_written(shop: Shop, warehouse: Warehouse) -> None:
+    crown(shop, warehouse, "1")
+    evaluation = evaluated(shop, warehouse, FIRST)
+    assert evaluation == Evaluation(None, "model 1 is the champion already")
+    assert decide.figures(evaluation) == {}
+    assert warehouse.read("select * from model_verdicts").num_rows == 0
+    assert decide.plan(shop.lake, warehouse, as_of=FIRST).promote is None
+
+
+def test_where_there_is_no_challenger_the_reason_is_handed_on(shop: Shop, warehouse: Warehouse, tmp_path: Path) -> None:
+    lake = elsewhere(shop, tmp_path)
+    write_challenger(lake, FIRST, Trained(None, "30 trials have matured"))
+    assert evaluated(shop, warehouse, FIRST, lake).because == "no challenger: 30 trials have matured"
+    assert decide.plan(lake, warehouse, as_of=FIRST) == Plan(
+        None, None, "nothing changes: there is no verdict on another model"
+    )
+
+
+def test_a_plan_is_read_as_it_was_written(shop: Shop, tmp_path: Path) -> None:
+    lake = elsewhere(shop, tmp_path)
+    for planned in (Plan("2", "1", "it's better"), Plan(None, None, "not promoted: too few")):
+        decide.write_plan(planned, lake, as_of=FIRST)
+        assert decide.read_plan(lake, as_of=FIRST) == planned
+    with pytest.raises(LakeError, match="no promotion_plan for 2026-10-01"):
+        decide.read_plan(lake, as_of=SECOND)
+
+
+def test_the_planned_model_is_checked_to_the_byte_before_anything_changes(shop: Shop) -> None:
+    assert decide.check_plan(Plan(None, None, ""), shop.models) is None
+    bundle = decide.check_plan(Plan("1", None, ""), shop.models)
+    assert bundle is not None
+    assert bundle.facts == shop.models.load("1").facts
+    with pytest.raises(ModelStoreError, match="has no version 99"):
+        decide.check_plan(Plan("99", None, ""), shop.models)
+    (path,) = {p for p in shop.models.folder.rglob("bundle/logistic.json") if shop.models.version("1").run_id in str(p)}
+    whole = path.read_bytes()
+    path.write_bytes(whole + b" ")
+    try:
+        with pytest.raises(BundleError, match="logistic.json was changed"):
+            decide.check_plan(Plan("1", None, ""), shop.models)
+    finally:
+        path.write_bytes(whole)
+
+
+def test_a_plan_that_changes_nothing_sets_right_an_alias_that_was_left_behind(shop: Shop, warehouse: Warehouse) -> None:
+    crown(shop, warehouse, "1")
+    shop.models.set_role("champion", "2")
+    assert decide.carry_out(
+        Plan(None, None, "x"), warehouse, shop.models, as_of=FIRST, decided_at=NOW, run_id="r"
+    ) is None
+    champion = shop.models.champion()
+    assert champion is not None
+    assert champion.version == "1"

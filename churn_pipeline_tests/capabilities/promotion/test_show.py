@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from churn_pipeline.capabilities.promotion.decide import Plan
+from churn_pipeline.capabilities.promotion.effects import Receipt
+from churn_pipeline.capabilities.promotion.show import describe_champion
+from churn_pipeline.core.ledger import Promotion
+from churn_pipeline.settings import Settings
+
+DAY = datetime(2024, 5, 1, tzinfo=UTC)
+PROMOTION = Promotion("champion-1", "champion", "3", DAY, None, "gate", "better", DAY, "r")
+
+
+def test_the_champion_shows_since_when_it_holds_what_changed_and_its_page() -> None:
+    shown = describe_champion(
+        [PROMOTION], DAY, Plan("3", None, "better"), Receipt("3", None, changed=True), model="churn_demo", settings=Settings()
+    )
+    assert shown["champion"] == "model 3 since 2024-05-01"
+    assert shown["change"] == "model 3 is champion now, in place of the rules"
+    assert shown["verdict"] == "better"
+    assert "churn_demo" in shown["model in MLflow"].url
+
+
+def test_without_a_champion_the_rules_score_and_there_is_no_page() -> None:
+    shown = describe_champion([], DAY, Plan(None, None, "not better"), None, model="churn_demo", settings=Settings())
+    assert shown == {"champion": "nobody yet: the rules score", "change": "none", "verdict": "not better"}

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.promotion.effects import promote
+from churn_pipeline.capabilities.scoring.day import UNKNOWN_BASE_RATE, Day, base_rate, score_day, write_day
+from churn_pipeline.capabilities.scoring.score import Stamp
+from churn_pipeline.contracts.analytics import SCORES
+from churn_pipeline.core.log_odds import log_odds
+from churn_pipeline_tests.batches import empty_lake
+from churn_pipeline_tests.rows import rows
+from churn_pipeline_tests.shops import FIRST, NOW, SECOND, Shop
+
+pytestmark = pytest.mark.flow
+
+STAMP = Stamp("run-1", NOW, "f1")
+
+
+def crown(shop: Shop, warehouse: Warehouse, version: str = "1") -> None:
+    promote(
+        version, warehouse=warehouse, models=shop.models, from_as_of=FIRST, by="gate", verdict="better", decided_at=NOW,
+        run_id="r",
+    )  # fmt: skip
+
+
+def scored(shop: Shop, warehouse: Warehouse) -> Day:
+    return score_day(shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings, stamp=STAMP)
+
+
+def written(warehouse: Warehouse, table: str) -> list[dict[str, Any]]:
+    return list(warehouse.read(f"select * from {table}").to_pylist())
+
+
+def test_every_running_trial_is_scored_by_the_champion_and_its_reasons_add_up(shop: Shop, warehouse: Warehouse) -> None:
+    crown(shop, warehouse)
+    day = scored(shop, warehouse)
+    snapshots = shop.lake.read("snapshots", SECOND)["trial_id"].to_pylist()
+    assert day.scores["trial_id"].to_pylist() == snapshots
+    assert len(snapshots) > 10
+    assert day.errors.num_rows == 0
+    for row in day.scores.to_pylist():
+        assert (row["scored_by"], row["model_version"]) == ("champion", "1")
+        pushes = sum(row[f"reason_{place}_push"] for place in range(1, 6))
+        total = row["base_log_odds"] + pushes + row["other_log_odds"]
+        assert total == pytest.approx(float(log_odds(row["conversion_probability"])), abs=1e-6)
+
+
+def test_who_withdrew_consent_is_not_scored(shop: Shop, warehouse: Warehouse) -> None:
+    refused = {row["trial_id"] for row in shop.world.trials.to_pylist() if row["consent_profiling"] is False}
+    assert refused, "the demo business has some"
+    assert not refused & set(scored(shop, warehouse).scores["trial_id"].to_pylist())
+
+
+def test_changes_are_against_what_was_shown_one_and_seven_days_before(shop: Shop, warehouse: Warehouse) -> None:
+    trial = scored(shop, warehouse).scores["trial_id"][0].as_py()
+    for days, probability in ((1, 0.25), (7, 0.75)):
+        before = SECOND - timedelta(days=days)
+        row = {"trial_id": trial, "as_of": before, "conversion_probability": probability}
+        warehouse.replace(SCORES, rows(SCORES, row), where={"as_of": before})
+    first, second, *_ = scored(shop, warehouse).scores.to_pylist()
+    assert first["change_1d"] == pytest.approx(first["conversion_probability"] - 0.25)
+    assert first["change_7d"] == pytest.approx(first["conversion_probability"] - 0.75)
+    assert (second["change_1d"], second["change_7d"]) == (None, None)
+
+
+def test_a_model_that_cannot_be_loaded_does_not_stop_the_day_and_the_error_is_written(
+    shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crown(shop, warehouse)
+    (path,) = {p for p in shop.models.folder.rglob("bundle/logistic.json") if shop.models.version("1").run_id in str(p)}
+    whole = path.read_bytes()
+    path.write_bytes(whole + b" ")
+    try:
+        write_day(scored(shop, warehouse), warehouse, as_of=SECOND)
+    finally:
+        path.write_bytes(whole)
+    assert {(r["scored_by"], r["note"]) for r in written(warehouse, "scores")} == {
+        ("rules", "rules: no model could be loaded")
+    }
+    (error,) = written(warehouse, "prediction_errors")
+    assert "logistic.json was changed" in error["error"]
+    assert (error["subject"], error["handled_by"], error["happened_at"]) == ("all trials", "rules", NOW)
+
+    write_day(scored(shop, warehouse), warehouse, as_of=SECOND)
+    assert written(warehouse, "prediction_errors") == []
+    assert {row["scored_by"] for row in written(warehouse, "scores")} == {"champion"}
+
+
+def test_scoring_a_day_again_replaces_it(shop: Shop, warehouse: Warehouse) -> None:
+    for _ in range(2):
+        write_day(scored(shop, warehouse), warehouse, as_of=SECOND)
+    assert len(written(warehouse, "scores")) == shop.lake.read("snapshots", SECOND).num_rows
+
+
+def test_the_base_rate_is_that_of_the_matured_trials_and_a_half_where_none_matured(shop: Shop, tmp_path: Path) -> None:
+    labels = shop.lake.read("labels", SECOND)["converted"].to_pylist()
+    assert base_rate(shop.lake, SECOND) == pytest.approx((sum(labels) + 1) / (len(labels) + 2))
+    assert base_rate(nobody(tmp_path), SECOND) == UNKNOWN_BASE_RATE
+
+
+def test_a_day_without_snapshots_is_an_error(shop: Shop, warehouse: Warehouse) -> None:
+    with pytest.raises(LakeError, match="2026-10-02"):
+        score_day(
+            shop.lake, warehouse, shop.models, as_of=SECOND + timedelta(days=1), settings=shop.settings, stamp=STAMP
+        )
+
+
+def nobody(folder: Path) -> Lake:
+    lake = empty_lake(folder)
+    with lake.engine.connection() as connection:
+        lake.write(connection, "labels", SECOND, "select true as converted where false")
+    return lake

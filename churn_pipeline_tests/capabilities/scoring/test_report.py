@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from churn_pipeline.capabilities.scoring.day import Day
+from churn_pipeline.capabilities.scoring.plan import plan_actions
+from churn_pipeline.capabilities.scoring.report import describe_actions, describe_day, who_scored
+from churn_pipeline.capabilities.scoring.score import InProduction
+from churn_pipeline.contracts.analytics import PREDICTION_ERRORS, SCORES
+from churn_pipeline.core.rules import RulesScorer
+from churn_pipeline.settings import Settings
+from churn_pipeline_tests.rows import rows
+
+# draws pictures
+pytestmark = pytest.mark.flow
+
+
+def day(*probabilities: float, **by: Any) -> Day:
+    def bucket(p: float) -> str:
+        return "at_risk" if p < 0.3 else "hot" if p > 0.7 else "middle"
+
+    scores = rows(
+        SCORES,
+        *({"trial_id": f"t{n}", "conversion_probability": p, "score_bucket": bucket(p)} for n, p in enumerate(probabilities)),
+    )
+    told = {"scored_by": "champion", "model_version": "3"} | by
+    return Day(scores if probabilities else scores.slice(0, 0), rows(PREDICTION_ERRORS).slice(0, 0), InProduction(RulesScorer(0.3), **told))
+
+
+def test_a_day_tells_how_many_trials_are_in_each_bucket_and_shows_both_ends() -> None:
+    shown = describe_day(day(0.1, 0.2, 0.9), Settings())
+    assert shown["dagster/partition_row_count"] == 3
+    assert shown["scored by"] == "model 3, the champion"
+    assert [shown[f"trials {words}"] for words in ("at risk", "in the middle", "hot")] == [2, 0, 1]
+    assert shown["mean probability"] == 0.4
+    highest, lowest = shown["highest scores"].value, shown["lowest scores"].value
+    assert highest.index("| t2 |") < highest.index("| t1 |") < highest.index("| t0 |")
+    assert lowest.index("| t0 |") < lowest.index("| t1 |") < lowest.index("| t2 |")
+    assert "data:image/png" in shown["score distribution"].value
+
+
+def test_a_day_on_which_nobody_runs_draws_nothing() -> None:
+    shown = describe_day(day(), Settings())
+    assert shown["dagster/partition_row_count"] == 0
+    assert "score distribution" not in shown
+
+
+def test_a_day_of_the_rules_says_so_and_why() -> None:
+    shown = describe_day(day(0.5, scored_by="rules", model_version="rules", note="rules: no model"), Settings())
+    assert (shown["scored by"], shown["note"]) == ("the rules", "rules: no model")
+
+
+def test_who_scored_is_the_error_if_there_is_one_else_the_note_else_the_model() -> None:
+    assert who_scored(day(0.5)) == "scored by model 3"
+    assert who_scored(day(0.5, note="few conversions yet")) == "few conversions yet"
+    assert who_scored(day(0.5, note="n", error="bundle broken")) == "bundle broken"
+
+
+def test_actions_are_counted() -> None:
+    shown = describe_actions(plan_actions(day(0.1, 0.2, 0.9).scores))
+    assert shown == {"dagster/partition_row_count": 3, "cs_outreach": 2, "sales_call": 1}

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from churn_pipeline.capabilities.training.report import PICTURES, describe
+from churn_pipeline.capabilities.training.train import Trained
+from churn_pipeline_tests.shops import SECOND, Shop
+
+pytestmark = pytest.mark.flow
+
+
+def test_a_challenger_shows_how_good_it_is_what_it_is_made_of_and_where_it_is_kept(shop: Shop) -> None:
+    shown = describe(shop.trained[SECOND], shop.models, shop.settings)
+    facts = shop.models.load("2").facts
+    assert shown["result"].startswith("model 2: trained on")
+    assert shown["log loss"] == pytest.approx(facts["test"]["overall"]["log_loss"], abs=1e-4)
+    assert shown["made of"] == "1.00 logistic"
+    assert shown["AUC"].startswith(f"{facts['test']['overall']['auc']['mid']:.3f} (")
+    assert all("data:image/png" in shown[name].value for name in PICTURES.values())
+    for page in ("model in MLflow", "training run in MLflow"):
+        assert shown[page].url.startswith(shop.settings.mlflow_address)
+
+
+def test_trial_days_come_in_the_order_of_days(shop: Shop) -> None:
+    shown = describe(shop.trained[SECOND], shop.models, shop.settings)["by trial day"].value
+    days = [int(line.split("|")[1]) for line in shown.splitlines()[2:]]
+    assert days == sorted(days)
+    assert set(days) <= set(shop.settings.landmarks)
+
+
+def test_without_a_challenger_the_reason_is_all_there_is(shop: Shop) -> None:
+    assert describe(Trained(None, "too few trials"), shop.models, shop.settings) == {"result": "too few trials"}

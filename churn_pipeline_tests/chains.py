@@ -1,0 +1,78 @@
+"""The whole chain, run in process on a small demo business: what flow tests share."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.simulation.parameters import Parameters
+from churn_pipeline.capabilities.simulation.world import World, simulate
+from churn_pipeline.capabilities.simulation.write import write
+from churn_pipeline.contracts.analytics import ANALYTICS_TABLES
+from churn_pipeline.core.clock import midnight
+from churn_pipeline.definitions import build
+from churn_pipeline.orchestration.clock import Clock
+from churn_pipeline.settings import Settings
+
+UNTIL = date(2026, 11, 1)
+NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+SMALL: dict[str, Any] = {"demo_trials": 1_500, "tuning_trials": 2, "tuning_rows": 3_000, "gate_resamples": 500}
+PER_RUN = {"run_id", "scored_at", "decided_at", "found_at", "read_at", "happened_at"}
+"""Columns that say which run wrote a row and when: all that a second run may change."""
+
+
+class FixedClock(Clock):
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        """Always the same moment."""
+        return NOW
+
+
+def small(data_dir: Path, database: str, **other: Any) -> Settings:
+    """Settings of a small business."""
+    return Settings(data_dir=data_dir, postgres_url=database, **{**SMALL, **other})
+
+
+def run(settings: Settings, job: str = "everything", day: date = UNTIL) -> dg.ExecuteInProcessResult:
+    """Run a job as of a day; the result says whether it was green."""
+    warehouse = Warehouse.of(settings)
+    warehouse.create()
+    definitions = build(settings, warehouse=warehouse, clock=FixedClock())
+    with dg.DagsterInstance.ephemeral() as instance:
+        return definitions.resolve_job_def(job).execute_in_process(
+            partition_key=day.isoformat(), instance=instance, raise_on_error=False
+        )
+
+
+def tables(settings: Settings, *, without: frozenset[str] = frozenset(PER_RUN)) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table that people read, in the order of its key, without the columns `without`."""
+    warehouse = Warehouse.of(settings)
+    found = {}
+    for table in ANALYTICS_TABLES:
+        kept = [name for name in table.names if name not in without]
+        order = [name for name in table.key if name in kept] or kept
+        rows: pa.Table = warehouse.read(f"select {', '.join(kept)} from {table.name} order by {', '.join(order)}")
+        found[table.name] = rows.to_pylist()
+    return found
+
+
+def world(settings: Settings, until: date = UNTIL) -> World:
+    """The demo business of the settings, as it stands at the midnight of a day."""
+    return simulate(Parameters.of(settings.model_copy(update={"demo_until": until})))
+
+
+def write_source(of: World, folder: Path) -> Path:
+    """Write a world as the files of a source; gives the folder."""
+    write(of, {}, folder=folder, truth=folder.with_name(folder.name + "-truth.parquet"))
+    return folder
+
+
+def as_of(day: date, days: int = 0) -> datetime:
+    """Midnight of a day, so many days later."""
+    return midnight(day) + timedelta(days=days)

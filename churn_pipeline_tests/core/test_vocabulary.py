@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from churn_pipeline.contracts.features.catalogue import FEATURES
+from churn_pipeline.core.reasons import words
+from churn_pipeline.core.schema import ModelFeature
+from churn_pipeline.core.vocabulary import LONGEST, candidates, feature_columns, vocabulary_query
+
+
+def found(snapshots: str, **options: float) -> list[tuple[str, str, int]]:
+    with duckdb.connect(config={"threads": 1}) as connection:
+        rows: list[tuple[str, str, int]] = connection.sql(vocabulary_query(snapshots, **options)).fetchall()
+    return rows
+
+
+def looked_at(*trials: tuple[str, dict[str, int]]) -> str:
+    """Snapshots in which those events were counted."""
+    maps = " union all ".join(
+        f"select '{trial}' as trial_id, map {counts} as events_by_name, "
+        "cast(map {} as map(varchar, bigint)) as uses_by_feature"
+        for trial, counts in trials
+    )
+    return maps
+
+
+def test_names_are_counted_by_trials_and_not_by_snapshots() -> None:
+    snapshots = looked_at(("a", {"login": 9}), ("a", {"login": 12}), ("b", {"login": 1, "invite": 1}))
+    assert found(snapshots) == [("events_by_name", "login", 2), ("events_by_name", "invite", 1)]
+
+
+def test_a_name_that_too_few_trials_have_is_left_out() -> None:
+    snapshots = looked_at(("a", {"login": 9}), ("b", {"login": 1}), ("c", {"login": 1, "rare": 1}))
+    assert [name for _, name, _ in found(snapshots, least_share=0.5)] == ["login"]
+
+
+def test_of_too_many_names_the_most_common_are_kept() -> None:
+    many = {f"n{number:03d}": 1 for number in range(LONGEST + 5)}
+    snapshots = looked_at(("a", many), ("b", {"n044": 1}))
+    names = [name for _, name, _ in found(snapshots)]
+    assert len(names) == LONGEST
+    assert names[:2] == ["n044", "n000"]
+
+
+def test_candidates_are_the_registered_features_and_one_for_each_name() -> None:
+    features = candidates({"events_by_name": ["login"], "uses_by_feature": ["it's {odd}"]})
+    assert [f.name for f in features[: len(FEATURES)]] == [f.name for f in FEATURES]
+    assert [f.name for f in features[len(FEATURES) :]] == ["event_login", "feature_it's {odd}"]
+    assert words(features[-1], 3.0, 0.1) == "used it's {odd} 3 times: pushes up"
+
+
+def test_a_snapshot_is_flattened_and_a_name_that_was_never_counted_is_zero() -> None:
+    features = [
+        ModelFeature("event_login", "number"),
+        ModelFeature("event_never", "number"),
+        ModelFeature('feature_it\'s "odd"', "number"),
+        ModelFeature("active_days", "number"),
+    ]
+    with duckdb.connect() as connection:
+        (row,) = (
+            connection.sql(
+                f"select {feature_columns(features)} from (select 4.0::double as active_days, "
+                "map {'login': 2} as events_by_name, map {'it''s \"odd\"': 7} as uses_by_feature)"
+            )
+            .to_arrow_table()
+            .to_pylist()
+        )
+    assert row == {"event_login": 2.0, "event_never": 0.0, 'feature_it\'s "odd"': 7.0, "active_days": 4.0}
+
+
+def test_a_feature_that_is_neither_registered_nor_counted_is_named() -> None:
+    with pytest.raises(KeyError, match="luck"):
+        feature_columns([ModelFeature("luck", "number")])

@@ -1,0 +1,36 @@
+"""One trial looked at once: its features from a handful of events, by the SQL that the pipeline itself runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, SUBSCRIPTIONS, TOUCHES, TRIALS
+from churn_pipeline.core.clock import sql_instant
+from churn_pipeline.core.featurize import snapshots_query
+from churn_pipeline_tests.worlds import Row, SmallWorld, remembered
+
+START = datetime(2024, 5, 6, 9, 30, tzinfo=UTC)
+"""A Monday."""
+MIDNIGHT = datetime(2024, 5, 7, tzinfo=UTC)
+
+
+def event(day: float, **other: Any) -> Row:
+    """A login so many days after the start of the trial, known at once."""
+    return {"occurred_at": START + timedelta(days=day), "event_name": "login"} | other
+
+
+def features(events: Iterable[Row] = (), *, day: int = 10, touches: Iterable[Row] = (), **trial: Any) -> dict[str, Any]:
+    """The snapshot of a 14-day trial as of `day` midnights after its start."""
+    world = SmallWorld(
+        trials=({"trial_id": "t", "account_id": "a", "started_at": START, "trial_days": 14} | trial,),
+        events=tuple({"event_id": f"e{n}", "trial_id": "t"} | row for n, row in enumerate(events)),
+        touches=tuple({"touch_id": f"c{n}", "trial_id": "t", "kind": "email"} | row for n, row in enumerate(touches)),
+    )
+    as_of = MIDNIGHT + timedelta(days=day - 1)
+    looks = f"select 't' as trial_id, {sql_instant(as_of)} as as_of"
+    with remembered(world) as (lake, connection):
+        lake.known(connection, (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS), before=as_of)
+        (row,) = connection.sql(snapshots_query(looks)).to_arrow_table().to_pylist()
+    return dict(row)

@@ -1,0 +1,51 @@
+import logging
+import re
+
+import dagster as dg
+import pytest
+
+from churn_pipeline.orchestration.progress import StepLines, step_lines
+
+pytestmark = pytest.mark.flow
+
+
+@dg.op
+def works(context: dg.OpExecutionContext) -> None:
+    context.log.info("nobody needs this")
+    context.log.warning("a remark")
+
+
+@dg.op
+def breaks() -> None:
+    raise ValueError("broken")
+
+
+@dg.op(ins={"start": dg.In(dg.Nothing)})
+def waits() -> None: ...
+
+
+@dg.job(logger_defs={"console": step_lines})
+def chain() -> None:
+    works()
+    waits(start=breaks())
+
+
+def test_a_run_says_one_line_a_step_with_its_time_and_state(capsys: pytest.CaptureFixture[str]) -> None:
+    said_so = {"loggers": {"console": {"config": {}}}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        chain.execute_in_process(raise_on_error=False, run_config=said_so, instance=instance)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    said = "\n".join(re.sub(r" +", " ", line).strip() for line in lines)
+    assert re.search(r"^\d+\.\d s works$", said, re.MULTILINE)
+    assert re.search(r"^a remark$", said, re.MULTILINE)
+    assert re.search(r"^breaks FAILED$", said, re.MULTILINE)
+    assert re.search(r"^Dependencies for step waits failed: \['breaks'\]", said, re.MULTILINE)
+    assert "nobody needs this" not in said
+
+
+def test_records_that_are_no_events_pass_from_warning_on(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.Logger("churn")
+    logger.addHandler(StepLines())
+    logger.info("quiet")
+    logger.error("loud")
+    assert capsys.readouterr().err.strip() == "loud"

@@ -1,0 +1,86 @@
+"""The demo business against its known truth: what the scores are worth, and that they mean what they say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.model_store import ModelStore
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.core.metrics import auc
+from churn_pipeline.core.splits import Bound, after
+from churn_pipeline.settings import Settings
+from churn_pipeline_tests.chains import UNTIL, as_of, run
+
+pytestmark = [pytest.mark.flow, pytest.mark.slow]
+
+DAYS_SCORED_AGAIN = 6
+
+
+@pytest.fixture(scope="module")
+def demo(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The demo business as `make run` makes it, and a few matured days of its newest cohorts scored again."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("demo"), postgres_url=database_of_module)
+    assert run(settings).success
+    for week in range(DAYS_SCORED_AGAIN):
+        assert run(settings, "rescore", UNTIL - timedelta(days=28 + 7 * week)).success
+    return settings
+
+
+@pytest.fixture(scope="module")
+def truth(demo: Settings) -> pd.DataFrame:
+    """Each trial's true probability to convert."""
+    frame: pd.DataFrame = pq.read_table(demo.truth_file).to_pandas()
+    return frame
+
+
+def test_the_score_table_comes_near_the_truth_the_later_the_nearer(demo: Settings, truth: pd.DataFrame) -> None:
+    scores = (
+        Warehouse.of(demo).read("select trial_id, as_of, trial_day, conversion_probability from scores").to_pandas()
+    )
+    labels = Lake.of(demo).read("labels", as_of(UNTIL), select="trial_id, converted").to_pandas()
+    joined = scores.merge(truth, on="trial_id", validate="many_to_one").merge(labels, on="trial_id")
+    assert len(scores) == len(scores.merge(truth, on="trial_id"))
+    early, late = joined[joined["trial_day"] <= 4], joined[joined["trial_day"] >= 11]
+    assert min(len(early), len(late)) > 1_000
+    gap = {
+        name: auc(part["probability"], part["converted"]) - auc(part["conversion_probability"], part["converted"])
+        for name, part in (("early", early), ("late", late))
+    }
+    assert gap["late"] < 0.05
+    assert gap["late"] < gap["early"]
+    correlation = [np.corrcoef(p["probability"], p["conversion_probability"])[0, 1] for p in (early, late)]
+    assert correlation[1] > correlation[0] > 0.4
+
+
+def test_auc_rises_with_the_trial_day_up_to_within_a_twentieth_of_the_truth(
+    demo: Settings, truth: pd.DataFrame
+) -> None:
+    bundle = ModelStore.of(demo).load("1")
+    by_day = {int(day): figures for day, figures in bundle.facts["test"]["by_day"].items()}
+    areas = [by_day[day]["auc"]["mid"] for day in sorted(by_day)]
+    assert areas == sorted(areas)
+    last = max(by_day)
+    columns = "trial_id, started_at, trial_day, converted"
+    rows = Lake.of(demo).read("training_set", as_of(UNTIL), select=columns).to_pandas()
+    tested = rows[after(rows, Bound.from_json(bundle.facts["calibrated_until"]))]
+    judged = tested[tested["trial_day"] == last].merge(truth, on="trial_id", validate="one_to_one")
+    assert len(judged) == by_day[last]["trials"]
+    assert auc(judged["probability"], judged["converted"]) - by_day[last]["auc"]["mid"] < 0.05
+
+
+def test_scores_mean_what_they_say_at_every_landmark(demo: Settings) -> None:
+    by_day = ModelStore.of(demo).load("1").facts["test"]["by_day"]
+    judged = {day: figures["ece"] for day, figures in by_day.items() if figures["trials"] > 1_000}
+    assert len(judged) == 5
+    assert max(judged.values()) < 0.03, judged
+
+
+def test_the_truth_lies_where_no_source_reads(demo: Settings) -> None:
+    assert not Path(demo.truth_file).is_relative_to(demo.source_folder)
