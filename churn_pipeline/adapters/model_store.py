@@ -11,6 +11,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from churn_pipeline.adapters import bundle
 from churn_pipeline.adapters.bundle import Bundle
-from churn_pipeline.adapters.postgres import database_url
+from churn_pipeline.adapters.postgres import connect, database_url
 from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -172,6 +173,9 @@ class ModelStore:
             self._client().set_registered_model_alias(self.name, role, version)
 
     def _client(self) -> MlflowClient:
+        # MLflow itself would wait two minutes for a server that has gone, and its caller with it
+        with closing(connect(self.url)):
+            pass
         # read by MLflow when it is imported; must not depend on who imports it first
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow import MlflowClient

@@ -18,6 +18,8 @@ from churn_pipeline.adapters.warehouse import Busy, Warehouse
 from churn_pipeline.settings import PROJECT, Settings
 
 GRACE_SECONDS = 15
+WITHOUT_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""MLflow's own job queue is not used; it would be eight more processes."""
 
 
 class PortsTaken(Exception):  # noqa: N818 - a state of the machine, not a fault of the program
@@ -45,15 +47,17 @@ def serve(settings: Settings, *, port: int) -> None:
         "Dagster's UI": _tool("dagster-webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)),
         "Dagster's daemon": _tool("dagster-daemon", "run", "-w", "workspace.yaml"),
         "MLflow's UI": _tool(
-            "mlflow", "server", "--backend-store-uri", models.url, "--artifacts-destination", models.folder.as_uri(),
+            "mlflow", "server", "--artifacts-destination", models.folder.resolve().as_uri(),
             "--host", "127.0.0.1", "--port", str(port + 1), "--workers", "1",
         ),
         "the reports": [sys.executable, "-m", "http.server", str(port + 2), "--bind", "127.0.0.1", "-d", str(reports)],
     }  # fmt: skip
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:
+        # the URL of the models holds a password, which anybody could read on a command line
+        environment = {**WITHOUT_JOBS, "MLFLOW_BACKEND_STORE_URI": models.url}
         for name, command in commands.items():
-            children[name] = _start(command)
+            children[name] = _start(command, environment)
         sys.stderr.write(
             f"\nDagster  http://localhost:{port}\nMLflow   http://localhost:{port + 1}\n"
             f"reports  http://localhost:{port + 2}\nCtrl-C ends all of them.\n\n"
@@ -107,9 +111,9 @@ def _tool(name: str, *arguments: str) -> list[str]:
     return [found, *arguments]
 
 
-def _start(command: list[str]) -> subprocess.Popen[bytes]:
+def _start(command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     # a session of its own, so that whatever a child starts ends with it
-    return subprocess.Popen(command, cwd=PROJECT, env=os.environ.copy(), start_new_session=True)
+    return subprocess.Popen(command, cwd=PROJECT, env={**os.environ, **environment}, start_new_session=True)
 
 
 def _wait(children: dict[str, subprocess.Popen[bytes]]) -> None:

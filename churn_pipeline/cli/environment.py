@@ -31,5 +31,5 @@ def prepare(*, source: Path | None, mapping: Path | None) -> Settings:
         os.environ.setdefault(name, word)
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT))
     settings = load_settings()
-    os.environ.setdefault("CHURN_DATA_DIR", str(settings.data_dir.resolve()))
+    os.environ["CHURN_DATA_DIR"] = str(settings.data_dir.resolve())  # children work in another folder
     return settings

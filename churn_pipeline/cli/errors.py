@@ -6,13 +6,14 @@ from __future__ import annotations
 def foreseen() -> tuple[type[Exception], ...]:
     """Every error whose message says what was wrong and what to do."""
     from churn_pipeline.adapters.bundle import BundleError
-    from churn_pipeline.adapters.embedded_postgres import EmbeddedPostgresError
     from churn_pipeline.adapters.lake import LakeError
     from churn_pipeline.adapters.mapping import MappingError
     from churn_pipeline.adapters.model_store import ModelStoreError
     from churn_pipeline.adapters.postgres import DatabaseError
+    from churn_pipeline.adapters.postgres_programs import EmbeddedPostgresError
     from churn_pipeline.adapters.sources import SourceError
     from churn_pipeline.adapters.warehouse import Busy, WarehouseError
+    from churn_pipeline.capabilities.simulation.write import SimulationError
     from churn_pipeline.cli.dev import PortsTaken
     from churn_pipeline.cli.run import RunFailed
     from churn_pipeline.core.ledger import LedgerError
@@ -30,6 +31,7 @@ def foreseen() -> tuple[type[Exception], ...]:
         PortsTaken,
         RunFailed,
         SettingsError,
+        SimulationError,
         SourceError,
         WarehouseError,
     )

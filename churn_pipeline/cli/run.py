@@ -6,6 +6,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ def execute(settings: Settings, job: str, days: list[date]) -> None:
 
     Raises:
         Busy: another process writes; says which.
-        RunFailed: a step failed or a blocking check did not pass.
+        RunFailed: a step failed, a blocking check did not pass, or the database server went away.
     """
     from dagster import DagsterInstance
 
@@ -81,7 +82,7 @@ def execute(settings: Settings, job: str, days: list[date]) -> None:
     warehouse.create()
     # this process holds the lock itself, so the run gets the warehouse without asking for it again
     defs = build(settings, warehouse=warehouse)
-    with DagsterInstance.get() as instance, only_writer(warehouse, instance, run_id=None):
+    with _with_a_server(job), DagsterInstance.get() as instance, only_writer(warehouse, instance, run_id=None):
         for day in days:
             began = monotonic()
             sys.stderr.write(f"{job} as of {day} ({settings.business})\n")
@@ -95,6 +96,21 @@ def execute(settings: Settings, job: str, days: list[date]) -> None:
             if not result.success:
                 raise RunFailed(f"{job} as of {day} is red.\n{told(result)}")
             sys.stderr.write(f"{job} as of {day}: green in {monotonic() - began:.0f} s\n")
+
+
+@contextmanager
+def _with_a_server(job: str) -> Iterator[None]:
+    """Say so in a sentence if the database server goes away: the run cannot even note its own failure then."""
+    from dagster_postgres.utils import DagsterPostgresException
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        yield
+    except (DagsterPostgresException, OperationalError) as error:
+        raise RunFailed(
+            f"the database server went away while {job} was under way.\n"
+            "  do: run it again; what was finished is kept, nothing is there by halves"
+        ) from error
 
 
 def told(result: dg.ExecuteInProcessResult) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import gettempdir
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.sources import open_source
@@ -17,16 +20,23 @@ from churn_pipeline.settings import Settings
 def check(settings: Settings) -> None:
     """Print what the source holds; exit with status 1 where a run on it would stop."""
     source = open_source(settings.source_folder, settings.mapping)
-    described = describe_source(Lake.of(settings), source, read_at=datetime.now(UTC))
+    lake = Lake.of(settings)
+    # nothing is written, so what does not fit into memory may not spill into the data directory either
+    looking = replace(lake, engine=replace(lake.engine, spill=Path(gettempdir()) / "churn-source-check"))
+    described = describe_source(looking, source, read_at=datetime.now(UTC))
     sys.stdout.write("\n".join(lines(described)) + "\n")
-    if any(map(stops, described.tables)):
+    if any(stops(table, max_bad_share=settings.max_bad_share) for table in described.tables):
         raise SystemExit(1)
 
 
-def stops(table: TableDescription) -> bool:
+def stops(table: TableDescription, *, max_bad_share: float) -> bool:
     """Whether a run on the source would stop at this table."""
     required = table.presence is Presence.REQUIRED
-    return bool(table.missing) or any(file.problem for file in table.files) or (required and not table.rows)
+    if not table.files:
+        return required
+    damaged = any(file.problem for file in table.files)
+    too_bad = sum(table.broken.values()) > max_bad_share * table.rows
+    return bool(table.missing) or damaged or too_bad or (required and not table.rows)
 
 
 def lines(described: SourceDescription) -> list[str]:

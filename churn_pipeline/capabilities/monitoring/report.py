@@ -51,7 +51,8 @@ def _run(drift: Drift, drift_share: float) -> Snapshot:
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import DriftedColumnsCount, ValueDrift
 
-    names = [shift.feature for shift in drift.shifts]
+    farthest_first = sorted(drift.shifts, key=lambda shift: shift.threshold - shift.distance)
+    names = [shift.feature for shift in farthest_first]
     thresholds = {shift.feature: shift.threshold for shift in drift.shifts}
     definition = DataDefinition(categorical_columns=names)
     reference, current = (

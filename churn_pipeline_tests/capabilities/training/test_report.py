@@ -12,7 +12,7 @@ pytestmark = pytest.mark.flow
 def test_a_challenger_shows_how_good_it_is_what_it_is_made_of_and_where_it_is_kept(shop: Shop) -> None:
     shown = describe(shop.trained[SECOND], shop.models, shop.settings)
     facts = shop.models.load("2").facts
-    assert shown["result"].startswith("model 2: trained on")
+    assert (shown["model version"], shown["because"]) == ("2", shop.trained[SECOND].because)
     assert shown["log loss"] == pytest.approx(facts["test"]["overall"]["log_loss"], abs=1e-4)
     assert shown["made of"] == "1.00 logistic"
     assert shown["AUC"].startswith(f"{facts['test']['overall']['auc']['mid']:.3f} (")
@@ -29,4 +29,4 @@ def test_trial_days_come_in_the_order_of_days(shop: Shop) -> None:
 
 
 def test_without_a_challenger_the_reason_is_all_there_is(shop: Shop) -> None:
-    assert describe(Trained(None, "too few trials"), shop.models, shop.settings) == {"result": "too few trials"}
+    assert list(describe(Trained(None, "too few trials"), shop.models, shop.settings).values()) == ["too few trials"]

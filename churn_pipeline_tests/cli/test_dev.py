@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from churn_pipeline.cli import dev
+
+# processes are started and killed
+pytestmark = pytest.mark.slow
+
+SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
+PARENT = [
+    sys.executable,
+    "-c",
+    "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); time.sleep(60)",
+]
+DEAF = [
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)",
+]
+
+
+@contextmanager
+def children(**commands: list[str]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    started = {name: dev._start(command) for name, command in commands.items()}
+    try:
+        yield started
+    finally:
+        for child in started.values():
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+
+
+def test_when_one_ends_the_others_are_ended_and_it_says_who(capsys: pytest.CaptureFixture[str]) -> None:
+    ends = [sys.executable, "-c", "raise SystemExit(3)"]
+    with children(ui=SLEEPS, daemon=ends) as started:
+        dev._wait(started)
+        assert "daemon ended with status 3; ending the others" in capsys.readouterr().err
+        dev._end(started)
+        assert started["ui"].poll() == -signal.SIGTERM
+
+
+def test_what_a_child_has_started_ends_with_it() -> None:
+    with children(ui=PARENT) as started:
+        until = time.monotonic() + 20
+        while not (grandchildren := psutil.Process(started["ui"].pid).children()) and time.monotonic() < until:
+            time.sleep(0.05)
+        (grandchild,) = grandchildren
+        dev._end(started)
+        grandchild.wait(timeout=10)
+        assert not grandchild.is_running()
+
+
+def test_a_child_that_does_not_listen_is_killed_after_the_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "GRACE_SECONDS", 0.3)
+    child = subprocess.Popen(DEAF, start_new_session=True, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    with closing(child.stdout):
+        assert child.stdout.readline() == b"deaf\n"
+        dev._end({"ui": child})
+        assert child.wait(timeout=10) == -signal.SIGKILL
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """`serve` without databases, with children that sleep; gives the commands it would have started."""
+    commands: list[str] = []
+    start = dev._start
+
+    def asleep(command: list[str]) -> Any:
+        commands.append(" ".join(command))
+        return start(SLEEPS)
+
+    class Nothing:
+        url, folder = "postgresql://x", tmp_path
+
+        @classmethod
+        def of(cls, _: object) -> Nothing:
+            return cls()
+
+        def create(self) -> None: ...
+
+        def prepare(self) -> None: ...
+
+    monkeypatch.setattr(dev, "_start", asleep)
+    monkeypatch.setattr(dev, "Warehouse", Nothing)
+    monkeypatch.setattr(dev, "ModelStore", Nothing)
+    monkeypatch.setattr(dev, "_bury_the_dead", lambda _: None)
+    for name in ("CHURN_MLFLOW_ADDRESS", "CHURN_REPORTS_ADDRESS"):
+        monkeypatch.setenv(name, "http://localhost:1")
+    return commands
+
+
+def free_port() -> int:
+    """A port that is free with the two after it (nothing else listens up there)."""
+    for port in range(42_000, 48_000, 7):
+        if not any(dev._listens(port + more) for more in range(3)):
+            return port
+    raise AssertionError("no free ports")
+
+
+def test_a_signal_ends_everything_that_was_started(
+    served: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from churn_pipeline.settings import Settings
+
+    before = signal.getsignal(signal.SIGTERM)
+    threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    try:
+        dev.serve(Settings(data_dir=tmp_path), port=free_port())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [Path(command.split()[0]).name for command in served[:3]] == ["dagster-webserver", "dagster-daemon", "mlflow"]
+    assert all("127.0.0.1" in command for command in served if "daemon" not in command)
+    said = capsys.readouterr().err
+    assert "Dagster  http://localhost:" in said
+    assert "ending ..." in said
+    assert [child for child in psutil.Process().children() if "sleep(60)" in " ".join(child.cmdline())] == []
+
+
+def test_a_port_that_is_taken_is_named_before_anything_starts(served: list[str], tmp_path: Path) -> None:
+    from churn_pipeline.settings import Settings
+
+    port = free_port()
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", port + 1))
+        other.listen()
+        with pytest.raises(dev.PortsTaken, match=rf"port {port + 1} \(wanted for MLflow's UI\)"):
+            dev.serve(Settings(data_dir=tmp_path), port=port)
+    assert served == []
+
+
+def test_a_tool_that_is_not_installed_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match="no-such-tool is not installed"):
+        dev._tool("no-such-tool")

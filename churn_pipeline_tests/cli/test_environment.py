@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from churn_pipeline.cli.environment import QUIET, prepare
+from churn_pipeline.settings import PROJECT, SettingsError
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without anything of ours; what a command puts there is gone afterwards."""
+    kept = {name: word for name, word in os.environ.items() if not name.startswith(("CHURN_", "DAGSTER_", *QUIET))}
+    monkeypatch.setattr(os, "environ", os.environ.__class__({}, *_codecs()))
+    os.environ.update(kept)
+
+
+def _codecs() -> tuple[object, ...]:
+    given = os.environ
+    return (given.encodekey, given.decodekey, given.encodevalue, given.decodevalue)
+
+
+def test_options_become_environment_so_that_child_processes_see_the_same(tmp_path: Path) -> None:
+    (tmp_path / "acme").mkdir()
+    mapping = tmp_path / "acme.yaml"
+    mapping.write_text("settings: {grace_days: 40}\n")
+    settings = prepare(source=tmp_path / "acme", mapping=mapping)
+    assert (settings.source, settings.mapping, settings.grace_days) == (tmp_path / "acme", mapping, 40)
+    assert os.environ["CHURN_SOURCE"] == str(tmp_path / "acme")
+    assert os.environ["CHURN_MAPPING"] == str(mapping)
+    assert settings.business == "acme"
+
+
+def test_paths_are_absolute_before_a_child_in_another_folder_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.environ["CHURN_DATA_DIR"] = "somewhere"
+    prepare(source=Path("acme"), mapping=None)
+    assert os.environ["CHURN_SOURCE"] == str(tmp_path / "acme")
+
+
+def test_nobody_is_told_anything_and_what_a_person_chose_stays() -> None:
+    os.environ["OMP_NUM_THREADS"] = "4"
+    os.environ["DAGSTER_HOME"] = "/elsewhere"
+    prepare(source=None, mapping=None)
+    assert os.environ["DO_NOT_TRACK"] == "true"
+    assert os.environ["DAGSTER_DISABLE_TELEMETRY"] == "yes"
+    assert os.environ["OMP_NUM_THREADS"] == "4"
+    assert os.environ["DAGSTER_HOME"] == "/elsewhere"
+
+
+def test_dagster_finds_its_instance_in_the_project() -> None:
+    prepare(source=None, mapping=None)
+    assert os.environ["DAGSTER_HOME"] == str(PROJECT)
+    assert (PROJECT / "dagster.yaml").exists()
+
+
+def test_a_setting_out_of_its_bounds_is_named() -> None:
+    os.environ["CHURN_GRACE_DAYS"] = "-1"
+    with pytest.raises(SettingsError, match="CHURN_GRACE_DAYS"):
+        prepare(source=None, mapping=None)

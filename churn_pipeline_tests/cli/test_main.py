@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from churn_pipeline.cli.docs import _commands
+from churn_pipeline.cli.main import app, main
+
+COMMANDS = [path for path, _ in _commands(typer.main.get_command(app), ())]
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path) -> Iterator[None]:
+    """The environment as it was before; commands put their options into it."""
+    before = dict(os.environ)
+    os.environ.pop("CHURN_POSTGRES_URL", None)
+    os.environ["CHURN_DATA_DIR"] = str(tmp_path / "data")
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
+    """The exit status of `churn` with these arguments, in this process."""
+    monkeypatch.setattr(sys, "argv", ["churn", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_each_command_explains_itself(command: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*command, "--help"])
+    assert shown.exit_code == 0
+    assert "Usage:" in shown.stdout
+    assert len(shown.stdout.split("Options")[0]) > 60
+
+
+def test_the_commands_are_those_that_were_promised() -> None:
+    assert {" ".join(command) for command in COMMANDS} == {
+        "run", "score", "retrain", "source check", "model list", "model show", "model promote", "model rollback",
+        "table", "dev", "stop", "docs",
+    }  # fmt: skip
+
+
+def test_no_command_is_an_invitation_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = CliRunner().invoke(app, [])
+    assert "run" in shown.stdout
+    assert ended(monkeypatch, "walk") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--source", "nowhere"], "SourceError"),
+        (["run", "--mapping", "nowhere.yaml"], "nowhere.yaml"),
+        (["run", "--as-of", "tomorrow"], "'tomorrow' is no day"),
+        (["score", "--as-of", "2024-05-02", "--to", "2024-05-01"], "swap them"),
+        (["source", "check", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_is_foreseen_ends_with_its_message_and_status_1(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, *arguments) == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
+
+
+def test_a_setting_out_of_its_bounds_ends_a_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHURN_TEST_SHARE", "2")
+    assert ended(monkeypatch, "run") == 1
+    assert "CHURN_TEST_SHARE" in capsys.readouterr().err
+
+
+def test_a_database_that_does_not_answer_is_named_without_the_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHURN_POSTGRES_URL", "postgresql://me:secret@127.0.0.1:1/shop")
+    assert ended(monkeypatch, "table", "scores") == 1
+    told = capsys.readouterr().err
+    assert "the database shop cannot be entered" in told
+    assert "secret" not in told
+
+
+def test_whoever_wants_the_traceback_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_TRACEBACK", "1")
+    monkeypatch.setattr(sys, "argv", ["churn", "run", "--as-of", "tomorrow"])
+    with pytest.raises(Exception, match="is no day"):
+        main()
+
+
+def test_what_is_not_foreseen_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("churn_pipeline.cli.environment.prepare", broken)
+    monkeypatch.setattr(sys, "argv", ["churn", "run"])
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+@pytest.mark.slow
+def test_the_installed_command_ends_with_status_1_and_no_traceback() -> None:
+    command = Path(sys.executable).parent / "churn"
+    made = subprocess.run([command, "run", "--as-of", "tomorrow"], capture_output=True, text=True, check=False)
+    assert made.returncode == 1
+    assert made.stderr == "\nRunFailed: 'tomorrow' is no day.\n  allowed: YYYY-MM-DD\n"
+    assert made.stdout == ""

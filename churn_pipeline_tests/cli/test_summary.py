@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.cli.summary import run_facts, say_run, say_scored
+from churn_pipeline.contracts.analytics import (
+    DRIFT,
+    INGESTION_COUNTS,
+    MODEL_PERFORMANCE,
+    MODEL_PROMOTIONS,
+    MODEL_VERDICTS,
+    PREDICTION_ERRORS,
+    SCORES,
+)
+from churn_pipeline.settings import Settings
+from churn_pipeline_tests.rows import DAY, rows
+
+pytestmark = pytest.mark.flow
+
+LATER = DAY + timedelta(days=7)
+
+
+@pytest.fixture
+def ran(warehouse: Warehouse) -> Warehouse:
+    """What a run as of DAY leaves, and a later day's that must not be mixed in."""
+    counts = [
+        {"table_name": "trials", "rows_read": 10, "rows_kept": 10},
+        {"table_name": "events", "rows_read": 1_300, "rows_kept": 1_234, "rows_quarantined": 66},
+        {"table_name": "touches"},
+    ]
+    warehouse.append(INGESTION_COUNTS, rows(INGESTION_COUNTS, *counts, run_id="r2", read_at=LATER))
+    warehouse.append(INGESTION_COUNTS, rows(INGESTION_COUNTS, {"table_name": "trials", "rows_read": 9}, run_id="r1"))
+    scores = [("a", "at_risk"), ("b", "at_risk"), ("c", "middle"), ("d", "hot")]
+    given = [{"trial_id": trial, "score_bucket": bucket} for trial, bucket in scores]
+    warehouse.append(SCORES, rows(SCORES, *given, scored_by="champion", note="few conversions yet"))
+    warehouse.append(SCORES, rows(SCORES, {"trial_id": "z"}, as_of=LATER, scored_by="rules"))
+    warehouse.append(MODEL_VERDICTS, rows(MODEL_VERDICTS, {"model_version": "10", "verdict": "10 promoted"}))
+    warehouse.append(MODEL_VERDICTS, rows(MODEL_VERDICTS, {"model_version": "9", "verdict": "9 not promoted"}))
+    return warehouse
+
+
+def promoted(warehouse: Warehouse, version: str, since: int, decided: int) -> None:
+    entry = {
+        "promotion_id": version,
+        "model_version": version,
+        "from_as_of": DAY + timedelta(days=since),
+        "decided_at": DAY + timedelta(days=decided),
+    }
+    warehouse.append(MODEL_PROMOTIONS, rows(MODEL_PROMOTIONS, entry))
+
+
+def test_a_run_tells_what_was_read_who_is_champion_who_was_scored_and_where_to_look(
+    ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promoted(ran, "10", 0, 0)
+    say_run(settings, DAY, as_json=False)
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines[0] == "read     1,234 events (66 in quarantine), 10 trials"
+    assert lines[1] == "model    champion is version 10 since 2024-05-02; 10 promoted"
+    assert lines[2] == (
+        "scored   4 trials by the champion: 2 at risk, 1 in the middle, 1 hot [few conversions yet] (as of 2024-05-02)"
+    )
+    assert lines[3] == "odd      nothing"
+    assert "churn table scores_latest" in lines[4]
+
+
+def test_the_champion_of_a_day_is_who_the_ledger_says_and_not_who_was_decided_on_last(ran: Warehouse) -> None:
+    """Someone promoted version 1 from an earlier day on, after version 2 had taken over."""
+    promoted(ran, "2", since=-1, decided=0)
+    promoted(ran, "1", since=-9, decided=3)
+    promoted(ran, "3", since=4, decided=4)
+    champion = run_facts(ran, DAY)["champion"]
+    assert (champion["model_version"], champion["from_as_of"]) == ("2", "2024-05-01")
+
+
+def test_whatever_is_odd_is_named(ran: Warehouse) -> None:
+    drifted = [{"feature": f"f{n}", "drifted": True, "distance": 1.0 + n, "threshold": 1.0} for n in range(5)]
+    ran.append(DRIFT, rows(DRIFT, *drifted, {"feature": "calm", "threshold": 1.0}))
+    judged = {"scored_by": "champion", "degraded": True, "verdict": "degraded: AUC 0.5", "window_days": 28}
+    ran.append(MODEL_PERFORMANCE, rows(MODEL_PERFORMANCE, judged))
+    ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, {"error": "bundle x is not the saved one\n  do: y"}))
+    assert run_facts(ran, DAY)["odd"] == [
+        "the model could not score: bundle x is not the saved one",
+        "performance: degraded: AUC 0.5",
+        "drifted: f4, f3, f2 and 2 more",
+    ]
+
+
+def test_machines_get_one_json_object(ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    say_run(settings, DAY, as_json=True)
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["as_of"] == "2024-05-02"
+    assert facts["champion"] is None
+    assert facts["scored"][0]["trials"] == 4
+
+
+def test_nothing_is_said_as_nothing(
+    warehouse: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_run(settings, DAY, as_json=False)
+    out = capsys.readouterr().out
+    assert "read     nothing" in out
+    assert "no champion yet: the rules score" in out
+    assert "no trial: none is running" in out
+
+
+def test_each_scored_day_has_its_line(
+    ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_scored(settings, [DAY, LATER], as_json=False)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("2024-05-02  4 trials by the champion")
+    assert second == "2024-05-09  1 trials by the rules: 1 at risk, 0 in the middle, 0 hot"
+    say_scored(settings, [DAY], as_json=True)
+    assert json.loads(capsys.readouterr().out)[0]["as_of"] == "2024-05-02"

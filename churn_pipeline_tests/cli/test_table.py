@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from churn_pipeline.adapters.warehouse import Warehouse, WarehouseError
+from churn_pipeline.cli.table import print_table, show
+from churn_pipeline.contracts.analytics import ACTIONS, SCORES
+from churn_pipeline.settings import Settings
+from churn_pipeline_tests.rows import rows
+
+
+def printed(table: pa.Table, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", "100")
+    print_table(table)
+    return capsys.readouterr().out
+
+
+def test_a_narrow_table_has_a_line_for_each_row(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = printed(pa.table({"trial": ["a", "b"], "score": [0.123456, None]}), capsys, monkeypatch)
+    assert re.search(r"a +│ 0\.1235 +│", out)
+    assert re.search(r"b +│ +│", out)
+
+
+def test_a_wide_table_has_a_line_for_each_column(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = printed(pa.table({f"c{n}": [n, n + 10] for n in range(9)}), capsys, monkeypatch)
+    assert "row 2" in out
+    assert re.search(r"c8 +│ 8 +│ 18 +│", out)
+
+
+@pytest.mark.flow
+def test_a_table_or_a_select_is_shown_up_to_a_limit(
+    warehouse: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    given = [{"trial_id": f"t{n}", "as_of": day, "conversion_probability": n / 10} for n in range(5)]
+    warehouse.append(ACTIONS, rows(ACTIONS, *given))
+    show(settings, "actions", limit=2, as_json=True)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["trial_id"] for line in lines] == ["t0", "t1"]
+    assert lines[0]["as_of"].startswith("2024-05-01")
+    show(settings, " select trial_id from actions order by 1 desc ; ", limit=1, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"trial_id": "t4"}
+
+
+@pytest.mark.flow
+def test_a_view_is_a_table_to_people(
+    warehouse: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse.append(SCORES, rows(SCORES, {"trial_id": "t"}))
+    show(settings, "scores_latest", limit=5, as_json=False)
+    assert "trial_id" in capsys.readouterr().out
+
+
+@pytest.mark.flow
+@pytest.mark.parametrize("query", ["score", "select nonsense", "drop table actions", "select 1; drop table actions"])
+def test_what_the_server_does_not_answer_is_told_with_the_tables_there_are(
+    warehouse: Warehouse, settings: Settings, query: str
+) -> None:
+    with pytest.raises(WarehouseError, match="cannot be answered") as refused:
+        show(settings, query, limit=5, as_json=False)
+    assert "scores_latest" in str(refused.value)
+    assert warehouse.read("select * from actions").num_rows == 0

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from churn_pipeline.settings import RESERVED, Settings, SettingsError, load_settings
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("CHURN_")]:
+        monkeypatch.delenv(name)
+
+
+def mapping(folder: Path, text: str) -> Path:
+    file = folder / "acme.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_the_environment_wins_over_the_mapping_and_the_mapping_over_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = mapping(tmp_path, "settings: {grace_days: 40, seed: 7}")
+    monkeypatch.setenv("CHURN_GRACE_DAYS", "3")
+    monkeypatch.setenv("CHURN_MAPPING", str(file))
+    settings = load_settings()
+    assert (settings.grace_days, settings.seed, settings.test_share) == (3, 7, 0.25)
+
+
+def test_a_business_is_called_after_its_source_unless_the_mapping_or_a_person_says_otherwise(tmp_path: Path) -> None:
+    file = mapping(tmp_path, "business: acme")
+    assert Settings().business == "demo"
+    assert Settings(source=Path("/data/Trial Workforce-2")).business == "trial_workforce_2"
+    assert Settings(source=Path("/data/2024")).business == "source_2024"
+    assert Settings(source=Path("/data/x"), mapping=file).business == "acme"
+    assert Settings(source=Path("/data/x"), mapping=file, business="mine").business == "mine"
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_a_business_may_not_take_a_folder_of_the_data_directory_itself(name: str) -> None:
+    with pytest.raises(ValidationError, match="names a folder of the data directory"):
+        Settings(business=name)
+
+
+def test_what_a_business_writes_lies_in_its_own_folder(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, business="acme")
+    assert settings.home == tmp_path / "acme"
+    assert settings.source_folder == tmp_path / "acme" / "source"
+    assert settings.truth_file.parent.parent == settings.home
+    assert settings.source_folder not in settings.truth_file.parents
+    assert Settings(source=tmp_path / "mine").source_folder == tmp_path / "mine"
+
+
+def test_all_that_is_wrong_is_named_at_once_and_no_value_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_GRACE_DAYS", "secret-1")
+    monkeypatch.setenv("CHURN_TEST_SHARE", "2")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    said = str(refused.value)
+    assert "CHURN_GRACE_DAYS: " in said
+    assert "CHURN_TEST_SHARE: " in said
+    assert "secret" not in said
+    assert refused.value.__cause__ is None
+
+
+def test_a_setting_that_does_not_exist_is_refused_in_a_mapping(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="CHURN_GRACE"):
+        load_settings(mapping=mapping(tmp_path, "settings: {grace: 40}"))
+
+
+@pytest.mark.parametrize("text", ["- a list", "just words", "a: [", "settings: [1]"])
+def test_a_file_that_is_no_mapping_is_named(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"acme\.yaml"):
+        load_settings(mapping=mapping(tmp_path, text))
+
+
+def test_settings_cannot_be_changed_and_do_not_show_the_password() -> None:
+    settings = Settings(postgres_url="postgresql://me:secret@db/shop")
+    assert "secret" not in repr(settings)
+    with pytest.raises(ValidationError):
+        settings.seed = 1  # type: ignore[misc] # frozen: that is what is tested
