@@ -60,9 +60,6 @@ def main() -> None:
         scores(address)
         opened(address, "challenger", "calibration", "calibration.png")
         opened(address, "drift", "distances", "drift.png")
-    report = max((settings.home / "reports").glob("drift-*.html"), default=None)
-    if report is not None:
-        drift_report(report)
     with dirty_business() as data_dir, dagster_ui(environment(data_dir, CHURN_BUSINESS="dirty")) as address:
         failed_check(address)
 
@@ -111,14 +108,6 @@ def failed_check(address: str) -> None:
         _save(shown, "failed_check.png")
 
 
-def drift_report(report: Path) -> None:
-    """The Evidently report of the newest day, opened from its file."""
-    with page(width=1500, height=1000) as shown:
-        shown.goto(report.resolve().as_uri())
-        shown.get_by_text("Drift").first.wait_for()
-        _save(shown, "drift_report.png")
-
-
 @contextmanager
 def dirty_business() -> Iterator[Path]:
     """The data directory of a run that was stopped: of every ten events, three carry times that cannot be read."""
@@ -130,8 +119,7 @@ def dirty_business() -> Iterator[Path]:
         ended = subprocess.run(
             command, cwd=PROJECT, env=environment(data_dir), capture_output=True, text=True, check=False
         )
-        sys.stdout.write(ended.stderr[-2000:])
-        assert ended.returncode, "the dirty source was accepted"
+        assert ended.returncode, f"the dirty source was accepted: {ended.stderr[-2000:]}"
         try:
             yield data_dir
         finally:

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     )
 
     suite_sample_rows: int = Field(
-        100_000, ge=100, description="Most rows of a batch that Great Expectations looks at; the row rules look at all."
+        20_000, ge=100, description="Most rows of a batch that Great Expectations looks at; the row rules look at all."
     )
 
     at_risk_below: float = Field(0.3, ge=0, le=1, description="Scores below it are `at_risk`.")

@@ -23,8 +23,15 @@ if TYPE_CHECKING:
     from churn_pipeline_tests.shops import Shop
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules with slow tests go first, so that no worker is left alone with one of them at the end."""
+    """What needs a database is no pure test.
+
+    Modules with slow tests go first, so that no worker is left alone with one of them at the end.
+    """
+    for item in items:
+        if "postgres" in getattr(item, "fixturenames", ()):
+            item.add_marker("flow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

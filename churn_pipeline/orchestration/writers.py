@@ -10,8 +10,8 @@ from churn_pipeline.adapters.warehouse import Busy, Warehouse
 
 LOCK = "writers"
 TAG = "churn/writes"
-BY_HAND = {"churn/started_by": "hand"}
-"""Tag of the runs that the command line starts in its own process."""
+BY_HAND = {"churn/started_by": "hand", ".dagster/repository": "__repository__@churn_pipeline"}
+"""Tags of the runs that the command line starts in its own process; by the second the page of a job finds them."""
 STARTED = dg.DagsterRunStatus.STARTED
 BEGUN_BY_HAND = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, STARTED]
 SECOND_LOOK_SECONDS = 3

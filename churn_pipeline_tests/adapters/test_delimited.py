@@ -61,6 +61,7 @@ texts = st.text(
 cells = st.one_of(texts, st.sampled_from(['"', '""', ",", "a\nb", 'x,"\n"', " "]))
 
 
+@pytest.mark.flow
 @settings(max_examples=60, deadline=None)
 @given(table=st.lists(st.tuples(cells, cells, cells), max_size=6))
 def test_what_a_csv_writer_wrote_is_read_back(table: list[tuple[str, str, str]]) -> None:

@@ -37,7 +37,7 @@ def test_it_spills_where_memory_does_not_suffice_and_leaves_nothing_behind(tmp_p
 def test_nothing_is_downloaded_or_loaded_by_itself(tmp_path: Path) -> None:
     with (
         Engine("100MB", 1, tmp_path).connection() as connection,
-        pytest.raises(duckdb.Error, match="(?i)extension|httpfs"),
+        pytest.raises(duckdb.Error, match=r"(?i)extension|httpfs"),
     ):
         connection.execute("select * from read_parquet('https://localhost:1/x.parquet')")
 

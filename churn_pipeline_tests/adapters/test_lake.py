@@ -39,7 +39,11 @@ def rows_known(lake: Lake, connection: DuckDBPyConnection, table: Table, before:
     """The records of a table as known before a moment, by key."""
     lake.known(connection, [table], before=before)
     found: list[Row] = connection.sql(f"select * from {table.name}").to_arrow_table().to_pylist()
-    return sorted(found, key=lambda row: [str(row[c]) for c in table.key])
+    return by_key(table, found)
+
+
+def by_key(table: Table, given: list[Row]) -> list[Row]:
+    return sorted(given, key=lambda row: [str(row[c]) for c in table.key])
 
 
 def files(lake: Lake) -> dict[str, bytes]:
@@ -60,6 +64,7 @@ def trial(number: int, **other: Any) -> Row:
 # ---- raw records
 
 
+@pytest.mark.flow
 @settings(max_examples=10, deadline=None)
 @given(world=worlds(), batches=st.integers(1, 3), buckets=st.integers(1, 3))
 def test_landing_the_same_again_changes_no_byte(world: SmallWorld, batches: int, buckets: int) -> None:
@@ -75,15 +80,13 @@ def test_landing_the_same_again_changes_no_byte(world: SmallWorld, batches: int,
         assert files(lake) == before
 
 
+@pytest.mark.flow
 @settings(max_examples=15, deadline=None)
 @given(world=worlds(), day=days())
 def test_what_is_known_before_a_day_is_what_had_arrived_by_then(world: SmallWorld, day: datetime) -> None:
     with tempfile.TemporaryDirectory() as folder, landed(world, Path(folder)) as (lake, connection):
         for table in RAW_TABLES:
-            expected = sorted(
-                (row for row in world.rows(table) if known(table, row) < day),
-                key=lambda row, table=table: [row[c] for c in table.key],
-            )
+            expected = by_key(table, [row for row in world.rows(table) if known(table, row) < day])
             found = rows_known(lake, connection, table, day)
             assert [{c: row[c] for c in table.names} for row in found] == arrow(table, expected).to_pylist()
             assert [row["known_at"] for row in found] == [known(table, row) for row in expected]
@@ -97,14 +100,13 @@ PLANS = st.lists(
 )
 
 
+@pytest.mark.flow
 @settings(max_examples=25, deadline=None)
 @given(versions=PLANS, day=st.integers(0, 45), batches=st.integers(1, 3))
 def test_the_newest_version_known_by_then_wins_in_whatever_order_they_came(
     versions: list[tuple[int | None, str]], day: int, batches: int
 ) -> None:
-    rows = [
-        trial(0, plan=plan, updated_at=None if at is None else BEGIN + timedelta(days=at)) for at, plan in versions
-    ]
+    rows = [trial(0, plan=plan, updated_at=None if at is None else BEGIN + timedelta(days=at)) for at, plan in versions]
     with fresh() as (lake, connection):
         for batch in range(batches):
             land(lake, connection, TRIALS, rows[batch::batches])

@@ -16,8 +16,8 @@ def test_a_program_says_what_it_has_to_say_whatever_the_environment_of_the_calle
 
 
 def test_a_program_that_fails_is_an_error_with_what_it_said(tmp_path: Path) -> None:
-    with pytest.raises(EmbeddedPostgresError, match="pg_ctl failed: pg_ctl: unrecognized operation mode"):
-        run(tmp_path, "pg_ctl", "dance")
+    with pytest.raises(EmbeddedPostgresError, match=r"psql failed: psql: error: .*no/such/folder"):
+        run(tmp_path, "psql", "-h", "/no/such/folder")
 
 
 def test_whoever_is_not_root_runs_the_programs_as_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ DEAF = [
 
 @contextmanager
 def children(**commands: list[str]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    started = {name: dev._start(command) for name, command in commands.items()}
+    started = {name: dev._start(command, {}) for name, command in commands.items()}
     try:
         yield started
     finally:
@@ -81,9 +81,9 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     commands: list[str] = []
     start = dev._start
 
-    def asleep(command: list[str]) -> Any:
+    def asleep(command: list[str], environment: Mapping[str, str]) -> Any:
         commands.append(" ".join(command))
-        return start(SLEEPS)
+        return start(SLEEPS, environment)
 
     class Nothing:
         url, folder = "postgresql://x", tmp_path
@@ -124,7 +124,11 @@ def test_a_signal_ends_everything_that_was_started(
         dev.serve(Settings(data_dir=tmp_path), port=free_port())
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert [Path(command.split()[0]).name for command in served[:3]] == ["dagster-webserver", "dagster-daemon", "mlflow"]
+    assert [Path(command.split()[0]).name for command in served[:3]] == [
+        "dagster-webserver",
+        "dagster-daemon",
+        "mlflow",
+    ]
     assert all("127.0.0.1" in command for command in served if "daemon" not in command)
     said = capsys.readouterr().err
     assert "Dagster  http://localhost:" in said

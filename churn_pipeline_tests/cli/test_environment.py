@@ -13,13 +13,7 @@ from churn_pipeline.settings import PROJECT, SettingsError
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment without anything of ours; what a command puts there is gone afterwards."""
     kept = {name: word for name, word in os.environ.items() if not name.startswith(("CHURN_", "DAGSTER_", *QUIET))}
-    monkeypatch.setattr(os, "environ", os.environ.__class__({}, *_codecs()))
-    os.environ.update(kept)
-
-
-def _codecs() -> tuple[object, ...]:
-    given = os.environ
-    return (given.encodekey, given.decodekey, given.encodevalue, given.decodevalue)
+    monkeypatch.setattr(os, "environ", kept)
 
 
 def test_options_become_environment_so_that_child_processes_see_the_same(tmp_path: Path) -> None:

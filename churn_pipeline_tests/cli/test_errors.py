@@ -19,9 +19,11 @@ def declared() -> dict[str, type[Exception]]:
     for module in pkgutil.walk_packages(churn_pipeline.__path__, "churn_pipeline."):
         if module.name.endswith((".assets", ".definitions")):
             continue
-        for name, value in vars(importlib.import_module(module.name)).items():
-            if isinstance(value, type) and issubclass(value, Exception) and value.__module__ == module.name:
-                found[name] = value
+        found |= {
+            name: value
+            for name, value in vars(importlib.import_module(module.name)).items()
+            if isinstance(value, type) and issubclass(value, Exception) and value.__module__ == module.name
+        }
     return found
 
 

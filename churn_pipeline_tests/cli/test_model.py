@@ -34,7 +34,9 @@ def test_models_are_listed_with_role_and_figures(
     model.promote_model(ours, "2", because="a test", as_of="2026-10-01")
     said(capsys)
     model.list_models(ours)
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said(capsys).splitlines() if "│ logistic" in line]
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]] for line in said(capsys).splitlines() if "│ logistic" in line
+    ]
     assert [(row[0], row[1], row[2]) for row in rows] == [("1", "", "2026-09-01"), ("2", "champion", "2026-10-01")]
     assert float(rows[0][5]) == pytest.approx(shop.models.load("1").facts["test"]["overall"]["log_loss"], abs=1e-3)
 

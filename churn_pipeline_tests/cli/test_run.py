@@ -89,12 +89,8 @@ def test_days_are_scored_the_oldest_first_and_a_business_without_trials_says_so(
 
 
 @pytest.mark.flow
-def test_a_red_run_says_which_step_failed_and_what_it_said(
-    business: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "churn_pipeline.capabilities.features.snapshots.write_labels", lambda *_: 1 / 0
-    )
+def test_a_red_run_says_which_step_failed_and_what_it_said(business: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("churn_pipeline.capabilities.features.snapshots.write_labels", lambda *_: 1 / 0)
     with pytest.raises(RunFailed) as failed:
         score_days(business, first="2024-05-01", last="2024-05-03", as_json=False)
     assert str(failed.value).splitlines()[0] == "rescore as of 2024-05-01 is red."

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ LATER = DAY + timedelta(days=7)
 @pytest.fixture
 def ran(warehouse: Warehouse) -> Warehouse:
     """What a run as of DAY leaves, and a later day's that must not be mixed in."""
-    counts = [
+    counts: list[dict[str, Any]] = [
         {"table_name": "trials", "rows_read": 10, "rows_kept": 10},
         {"table_name": "events", "rows_read": 1_300, "rows_kept": 1_234, "rows_quarantined": 66},
         {"table_name": "touches"},
@@ -108,9 +109,7 @@ def test_nothing_is_said_as_nothing(
     assert "no trial: none is running" in out
 
 
-def test_each_scored_day_has_its_line(
-    ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_scored_day_has_its_line(ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     say_scored(settings, [DAY, LATER], as_json=False)
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("2024-05-02  4 trials by the champion")

@@ -47,12 +47,14 @@ def row(table: pa.Table, trial: str, day: datetime) -> dict[str, Any]:
     return found[0]
 
 
+@pytest.mark.flow
 @settings(max_examples=60, deadline=None)
 @given(world=worlds(), day=days())
 def test_what_becomes_known_later_changes_no_feature(world: SmallWorld, day: datetime) -> None:
     assert snapshots(world, day).equals(snapshots(world.known_before(day), day))
 
 
+@pytest.mark.flow
 @settings(max_examples=40, deadline=None)
 @given(world=worlds(), day=days(), later=st.integers(0, 20))
 def test_a_landmark_snapshot_is_the_snapshot_the_daily_job_would_have_made_then(
@@ -63,6 +65,7 @@ def test_a_landmark_snapshot_is_the_snapshot_the_daily_job_would_have_made_then(
     assert [r for r in looked_back if r["as_of"] <= day] == then
 
 
+@pytest.mark.flow
 @settings(max_examples=8, deadline=None)
 @given(world=worlds(), day=days(), seed=st.integers(0, 99), buckets=st.integers(1, 3), batches=st.integers(1, 3))
 def test_order_partitions_and_batches_of_the_input_change_nothing(
@@ -76,6 +79,7 @@ def test_order_partitions_and_batches_of_the_input_change_nothing(
         assert looked_at(lake, connection, day).equals(snapshots(world, day))
 
 
+@pytest.mark.flow
 @settings(max_examples=30, deadline=None)
 @given(world=worlds(), day=days())
 def test_running_trials_have_started_have_days_left_and_have_not_converted(world: SmallWorld, day: datetime) -> None:

@@ -17,12 +17,11 @@ def found(snapshots: str, **options: float) -> list[tuple[str, str, int]]:
 
 def looked_at(*trials: tuple[str, dict[str, int]]) -> str:
     """Snapshots in which those events were counted."""
-    maps = " union all ".join(
+    return " union all ".join(
         f"select '{trial}' as trial_id, map {counts} as events_by_name, "
         "cast(map {} as map(varchar, bigint)) as uses_by_feature"
         for trial, counts in trials
     )
-    return maps
 
 
 def test_names_are_counted_by_trials_and_not_by_snapshots() -> None:

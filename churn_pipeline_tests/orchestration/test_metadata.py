@@ -16,8 +16,7 @@ def test_counts_come_the_largest_first_and_equal_ones_by_name() -> None:
 
 def test_a_picture_stands_in_the_text_itself_and_says_what_it_shows() -> None:
     shown = picture(b"\x89PNG", "A curve").value
-    assert shown is not None
-    assert shown.startswith("![A curve](data:image/png;base64,")
+    assert str(shown).startswith("![A curve](data:image/png;base64,")
 
 
 def test_a_link_can_be_opened() -> None:

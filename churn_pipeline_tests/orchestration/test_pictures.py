@@ -12,6 +12,9 @@ import pytest
 from churn_pipeline.core.metrics import Interval, MetricError, auc
 from churn_pipeline.orchestration import pictures
 
+# pictures are drawn
+pytestmark = pytest.mark.flow
+
 RNG = np.random.default_rng(0)
 SCORES = RNG.beta(1.5, 3, 500)
 LABELS = RNG.random(500) < SCORES

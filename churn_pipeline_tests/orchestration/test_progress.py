@@ -1,5 +1,6 @@
 import logging
 import re
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -31,7 +32,7 @@ def chain() -> None:
 
 
 def test_a_run_says_one_line_a_step_with_its_time_and_state(capsys: pytest.CaptureFixture[str]) -> None:
-    said_so = {"loggers": {"console": {"config": {}}}}
+    said_so: dict[str, Any] = {"loggers": {"console": {"config": {}}}}
     with dg.DagsterInstance.ephemeral() as instance:
         chain.execute_in_process(raise_on_error=False, run_config=said_so, instance=instance)
     lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]

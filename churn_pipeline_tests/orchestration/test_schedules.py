@@ -27,7 +27,8 @@ def tick(schedule: dg.ScheduleDefinition, at: datetime, **given: Any) -> Any:
 
 
 def asked(schedule: dg.ScheduleDefinition, at: datetime, **given: Any) -> dg.RunRequest:
-    (request,) = tick(schedule, at, **given).run_requests
+    requests: list[dg.RunRequest] = tick(schedule, at, **given).run_requests
+    (request,) = requests
     return request
 
 

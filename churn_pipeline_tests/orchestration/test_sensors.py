@@ -36,7 +36,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def tick(warehouse: Warehouse, instance: dg.DagsterInstance, *, days: float = 0) -> dg.SensorResult | Any:
+def tick(warehouse: Warehouse, instance: dg.DagsterInstance, *, days: float = 0) -> Any:
     """What the sensor says, so many days from now."""
     settings = Settings(retrain_cooldown_days=7, drift_share=0.3)
     context = dg.build_sensor_context(

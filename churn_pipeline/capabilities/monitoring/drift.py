@@ -46,6 +46,11 @@ class Shift:
         """Whether the distance is beyond the threshold."""
         return self.distance > self.threshold
 
+    @property
+    def multiple(self) -> float:
+        """The distance as a multiple of the threshold; 0 for a column that cannot drift."""
+        return self.distance / self.threshold if self.threshold else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:

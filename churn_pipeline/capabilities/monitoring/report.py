@@ -51,7 +51,7 @@ def _run(drift: Drift, drift_share: float) -> Snapshot:
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import DriftedColumnsCount, ValueDrift
 
-    farthest_first = sorted(drift.shifts, key=lambda shift: shift.threshold - shift.distance)
+    farthest_first = sorted(drift.shifts, key=lambda shift: -shift.multiple)
     names = [shift.feature for shift in farthest_first]
     thresholds = {shift.feature: shift.threshold for shift in drift.shifts}
     definition = DataDefinition(categorical_columns=names)

@@ -56,7 +56,7 @@ def describe_drift(watched: Watched, settings: Settings) -> dict[str, Any]:
 
 
 def _farthest(drift: Drift) -> Any:
-    ranked = sorted(drift.shifts, key=lambda s: s.threshold - s.distance)[:FARTHEST]
+    ranked = sorted(drift.shifts, key=lambda s: -s.multiple)[:FARTHEST]
     return rows(
         ("column", "distance (PSI)", "threshold", "drifted"),
         [(s.feature, f"{s.distance:.4f}", f"{s.threshold:.4f}", "yes" if s.drifted else "no") for s in ranked],

@@ -1,6 +1,7 @@
 """Assets: the records that passed, after blocking checks of each batch; what did not pass, with its reason."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -66,7 +67,7 @@ def checked_tables(
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[dg.MaterializeResult]:
     """Rows read = rows kept + rows quarantined + exact duplicates, for each table."""
-    stamp = {"as_of": as_of(context), "read_at": clock.now(), "run_id": context.run.run_id}
+    stamp: dict[str, Any] = {"as_of": as_of(context), "read_at": clock.now(), "run_id": context.run.run_id}
     issues = rows = 0
     for table in RAW_TABLES:
         accepted = accept(lake, table, **stamp)

@@ -186,5 +186,5 @@ def _unmet(table: Table, files: _Files, unmet: Unmet) -> str:
     return (
         f"{', '.join(files.names)}, column {unmet.column}, rule {unmet.rule}: {unmet.expected} is not met by {unmet.share:.1%} of the "
         f"sampled values\n  allowed: what the contract of {table.name} says of it\n"
-        "  do: see data_quality_issues for the rows; fix the export or the mapping"
+        "  do: `churn source check` counts the rows by rule; fix the export or the mapping"
     )

@@ -105,6 +105,7 @@ def known_before(table: str, row: dict[str, Any], day: datetime) -> bool:
     return max(datetime.fromisoformat(row[c]) for c in columns[table] if row[c]) < day
 
 
+@pytest.mark.flow
 @settings(max_examples=12, deadline=None)
 @given(world=worlds, step=st.integers(3, 11))
 def test_what_is_kept_of_the_past_does_not_depend_on_what_becomes_known_later(world: World, step: int) -> None:
@@ -114,6 +115,7 @@ def test_what_is_kept_of_the_past_does_not_depend_on_what_becomes_known_later(wo
     assert kept(cut) == {name: [good for good in rows if good[0] < day] for name, rows in whole.items()}
 
 
+@pytest.mark.flow
 @settings(max_examples=6, deadline=None)
 @given(world=worlds, order=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing_that_is_kept(world: World, order: Any) -> None:

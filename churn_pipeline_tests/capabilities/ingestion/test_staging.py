@@ -98,6 +98,7 @@ def test_sql_of_a_mapping_that_fails_on_a_value_names_mapping_and_table(tmp_path
         stage(empty_lake(tmp_path), open_source(source.folder, mapping), [TRIALS])
 
 
+@pytest.mark.flow
 @settings(max_examples=20, deadline=None)
 @given(
     noise=st.lists(

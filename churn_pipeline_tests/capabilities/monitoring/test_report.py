@@ -12,6 +12,9 @@ from churn_pipeline.capabilities.monitoring.comparison import Comparison
 from churn_pipeline.capabilities.monitoring.drift import SCORE, Drift, measure
 from churn_pipeline.capabilities.monitoring.report import ReportError, save_report
 
+# Evidently is imported
+pytestmark = pytest.mark.flow
+
 
 def sample(rng: np.random.Generator, rows: int, more: float = 0.0) -> pd.DataFrame:
     return pd.DataFrame(

@@ -115,7 +115,7 @@ def test_the_planned_model_is_checked_to_the_byte_before_anything_changes(shop: 
     whole = path.read_bytes()
     path.write_bytes(whole + b" ")
     try:
-        with pytest.raises(BundleError, match="logistic.json was changed"):
+        with pytest.raises(BundleError, match=r"logistic\.json was changed"):
             decide.check_plan(Plan("1", None, ""), shop.models)
     finally:
         path.write_bytes(whole)

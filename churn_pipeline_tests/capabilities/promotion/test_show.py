@@ -14,7 +14,12 @@ PROMOTION = Promotion("champion-1", "champion", "3", DAY, None, "gate", "better"
 
 def test_the_champion_shows_since_when_it_holds_what_changed_and_its_page() -> None:
     shown = describe_champion(
-        [PROMOTION], DAY, Plan("3", None, "better"), Receipt("3", None, changed=True), model="churn_demo", settings=Settings()
+        [PROMOTION],
+        DAY,
+        Plan("3", None, "better"),
+        Receipt("3", None, changed=True),
+        model="churn_demo",
+        settings=Settings(),
     )
     assert shown["champion"] == "model 3 since 2024-05-01"
     assert shown["change"] == "model 3 is champion now, in place of the rules"

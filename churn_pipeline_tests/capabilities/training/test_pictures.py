@@ -4,6 +4,9 @@ from churn_pipeline.capabilities.training.pictures import pictures
 from churn_pipeline_tests.capabilities.training.test_evaluation import measured
 from churn_pipeline_tests.past import past
 
+# pictures are drawn
+pytestmark = pytest.mark.flow
+
 PNG = b"\x89PNG\r\n"
 
 

@@ -39,17 +39,17 @@ def test_from_the_same_rows_recipe_and_code_nothing_is_trained_again(
 
 
 def test_other_code_another_seed_or_other_rows_are_another_model(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Asked(Exception): ...
+    class AskedError(Exception): ...
 
     def asked(*_: object, **__: object) -> None:
-        raise Asked
+        raise AskedError
 
     monkeypatch.setattr(training, "fit", asked)
-    with pytest.raises(Asked):
-        other = shop.settings.model_copy(update={"seed": 1})
+    other = shop.settings.model_copy(update={"seed": 1})
+    with pytest.raises(AskedError):
         train(shop.lake, shop.models, shop.studies, as_of=SECOND, settings=other, progress=silent)
     monkeypatch.setattr(training, "code_version", lambda: "another")
-    with pytest.raises(Asked):
+    with pytest.raises(AskedError):
         train(shop.lake, shop.models, shop.studies, as_of=SECOND, settings=shop.settings, progress=silent)
 
 

@@ -13,6 +13,9 @@ from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TOUCHES, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline_tests.batches import AS_OF, clean_source, empty_lake, event, stage, subscription, write_csv
 
+# Great Expectations is imported
+pytestmark = pytest.mark.flow
+
 
 def verdict(source: Source, table: Table, folder: Path) -> BatchVerdict:
     lake = empty_lake(folder)

@@ -17,8 +17,7 @@ def test_segments_are_as_they_were_known_and_unknown_ones_are_null() -> None:
 
 
 def test_a_change_that_came_later_is_not_known_yet() -> None:
-    later = {"plan": "pro", "updated_at": MIDNIGHT + timedelta(days=20)}
-    assert features(**later)["plan"] is None
+    assert features(plan="pro", updated_at=MIDNIGHT + timedelta(days=20))["plan"] is None
     assert features(plan="pro", updated_at=START + timedelta(hours=1))["plan"] == "pro"
 
 
