@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Modules with slow tests go first, so that no worker is left alone with one of them at the end.
     """
     for item in items:
-        if "postgres" in getattr(item, "fixturenames", ()):
+        if {"postgres", "short_data_dir"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("flow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)

@@ -1,6 +1,6 @@
 """The graph as a text: assets with what they depend on, checks, jobs, schedules, sensors.
 
-    python -m churn_pipeline_tests.graph    writes graph.txt beside this file
+python -m churn_pipeline_tests.graph    writes graph.txt beside this file
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ FILE = Path(__file__).with_name("graph.txt")
 
 def graph(definitions: dg.Definitions) -> str:
     """Everything of the graph that a change should be seen in."""
-    return "\n".join([*_assets(definitions), *_checks(definitions), *_jobs(definitions), *_watchers(definitions)]) + "\n"
+    return (
+        "\n".join([*_assets(definitions), *_checks(definitions), *_jobs(definitions), *_watchers(definitions)]) + "\n"
+    )
 
 
 def _assets(definitions: dg.Definitions) -> Iterator[str]:

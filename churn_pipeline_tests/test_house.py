@@ -113,7 +113,9 @@ def test_dagster_has_few_doors() -> None:
         return not real
 
     assert [
-        name(p) for p in MODULES if {"dagster", "dagster_postgres"} & set(imported(p)) and not may(p) and not for_types_alone(p)
+        name(p)
+        for p in MODULES
+        if {"dagster", "dagster_postgres"} & set(imported(p)) and not may(p) and not for_types_alone(p)
     ] == []
 
 

@@ -17,10 +17,10 @@ from churn_pipeline.settings import PROJECT, Settings
 FOLDER = PROJECT / "docs"
 
 
-def generate(*, check: bool) -> None:
+def generate(app: typer.Typer, *, check: bool) -> None:
     """Write the pages; with `check` only compare, and exit with status 1 naming the stale ones."""
     stale = []
-    for name, text in pages().items():
+    for name, text in pages(app).items():
         path = FOLDER / name
         if check and (not path.exists() or path.read_text() != text):
             stale.append(name)
@@ -32,12 +32,12 @@ def generate(*, check: bool) -> None:
         raise SystemExit(1)
 
 
-def pages() -> dict[str, str]:
+def pages(app: typer.Typer) -> dict[str, str]:
     """Every generated page by file name."""
     return {
         "data-dictionary.md": dictionary(TABLES, FEATURES, NAMED_COUNTS),
         "settings.md": settings_page(),
-        "commands.md": commands_page(),
+        "commands.md": commands_page(app),
     }
 
 
@@ -54,10 +54,8 @@ def settings_page() -> str:
     )
 
 
-def commands_page() -> str:
+def commands_page(app: typer.Typer) -> str:
     """Every command with its options, as `--help` tells them."""
-    from churn_pipeline.cli.main import app
-
     parts = ["# Commands\n\nGenerated from the `churn` command by `churn docs`; do not edit.\n"]
     for path, command in _commands(typer.main.get_command(app), ("churn",)):
         options = "\n".join(_option(parameter) for parameter in command.params if parameter.name != "help")

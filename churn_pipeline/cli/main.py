@@ -177,7 +177,7 @@ def docs(
     """Generate the data dictionary, the settings and the command reference in docs/."""
     from churn_pipeline.cli.docs import generate
 
-    generate(check=check)
+    generate(app, check=check)
 
 
 def main() -> None:

@@ -88,5 +88,10 @@ def writing_warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
     """The warehouse of a run that nobody started by hand, under the writers' lock from its first step to its last."""
     warehouse: Warehouse = context.resources.tables
     assert context.instance is not None
-    with only_writer(warehouse, context.instance, run_id=context.run.run_id if context.run else None, patience_seconds=PATIENCE_SECONDS):
+    with only_writer(
+        warehouse,
+        context.instance,
+        run_id=context.run.run_id if context.run else None,
+        patience_seconds=PATIENCE_SECONDS,
+    ):
         yield warehouse

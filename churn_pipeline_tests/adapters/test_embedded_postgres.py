@@ -22,6 +22,9 @@ from churn_pipeline.adapters.embedded_postgres import (
 )
 from churn_pipeline.adapters.postgres_programs import EmbeddedPostgresError, binaries
 
+# servers are started and killed
+pytestmark = pytest.mark.flow
+
 ASK = """
 import sys
 from pathlib import Path

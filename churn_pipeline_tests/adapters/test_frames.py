@@ -12,9 +12,7 @@ from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline_tests.batches import empty_lake
 
 DAY = datetime(2024, 5, 2, tzinfo=UTC)
-KEYS = (
-    "'a' as account_id, timestamptz '2024-05-02' as as_of, timestamptz '2024-05-01' as started_at, 1.0::double as trial_day"
-)
+KEYS = "'a' as account_id, timestamptz '2024-05-02' as as_of, timestamptz '2024-05-01' as started_at, 1.0::double as trial_day"
 
 
 def lake_with(folder: Path, dataset: str, rows: str) -> Lake:

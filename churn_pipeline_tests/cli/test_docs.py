@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from churn_pipeline.cli import docs
+from churn_pipeline.cli.main import app
 from churn_pipeline.settings import Settings
 
 
@@ -15,19 +16,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_pages_are_written_and_are_then_up_to_date(folder: Path) -> None:
-    docs.generate(check=False)
-    assert {path.name for path in folder.iterdir()} == set(docs.pages())
-    docs.generate(check=True)
+    docs.generate(app, check=False)
+    assert {path.name for path in folder.iterdir()} == set(docs.pages(app))
+    docs.generate(app, check=True)
 
 
 def test_every_stale_or_missing_page_is_named_and_none_is_touched(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    docs.generate(check=False)
+    docs.generate(app, check=False)
     (folder / "settings.md").write_text("old")
     (folder / "commands.md").unlink()
     with pytest.raises(SystemExit) as ended:
-        docs.generate(check=True)
+        docs.generate(app, check=True)
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("stale in docs/: settings.md, commands.md\n  do: make docs")
     assert (folder / "settings.md").read_text() == "old"
@@ -42,7 +43,7 @@ def test_each_setting_stands_with_its_variable_default_and_bounds() -> None:
 
 
 def test_each_command_stands_with_its_options() -> None:
-    page = docs.commands_page()
+    page = docs.commands_page(app)
     assert "## churn source check" in page
     assert "- `SOURCE`: Folder of raw files." in page
     assert "- `--as-of`: Day (YYYY-MM-DD)" in page

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from churn_pipeline.core.clock import midnight, midnight_after, sql_instant
 
 INSTANTS = st.builds(
-    lambda day, microseconds, zone: (datetime(1990, 1, 1, tzinfo=UTC) + timedelta(day, 0, microseconds)).astimezone(zone),
+    lambda day, microseconds, zone: (datetime(1990, 1, 1, tzinfo=UTC) + timedelta(day, 0, microseconds)).astimezone(
+        zone
+    ),
     st.integers(0, 40_000),
     st.integers(0, 86_400_000_000 - 1),
     st.sampled_from([UTC, timezone(timedelta(hours=9))]),

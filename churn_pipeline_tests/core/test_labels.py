@@ -23,7 +23,9 @@ def labelled(
     """The labels as of a moment of one 14-day trial with subscriptions at those moments."""
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute(f"create view trials as select 't' as trial_id, {sql_instant(start)} as started_at, 14 as trial_days")
+        connection.execute(
+            f"create view trials as select 't' as trial_id, {sql_instant(start)} as started_at, 14 as trial_days"
+        )
         connection.execute("create table subscriptions (trial_id varchar, started_at timestamptz)")
         for at in converted_at:
             connection.execute("insert into subscriptions values ('t', ?)", [at])
@@ -46,9 +48,7 @@ def test_a_subscription_on_the_last_instant_of_the_grace_counts_and_one_at_its_e
 
 
 def test_without_a_subscription_the_trial_did_not_convert() -> None:
-    assert labelled(CLOSES) == [
-        {"trial_id": "t", "converted": False, "converted_at": None, "matured_at": CLOSES}
-    ]
+    assert labelled(CLOSES) == [{"trial_id": "t", "converted": False, "converted_at": None, "matured_at": CLOSES}]
 
 
 def test_the_first_subscription_is_the_conversion() -> None:
@@ -75,10 +75,15 @@ def joined(looks: Sequence[int], converted_on: int | None) -> list[int]:
         connection.execute("set TimeZone = 'UTC'")
         day = f"{sql_instant(datetime(2024, 5, 1, tzinfo=UTC))} + interval 1 day *"
         values = ", ".join(f"({look})" for look in looks)
-        snapshots = f"select 't' as trial_id, 0 as started_at, n as trial_day, {day} n as as_of from (values {values}) as l(n)"
+        snapshots = (
+            f"select 't' as trial_id, 0 as started_at, n as trial_day, {day} n as as_of from (values {values}) as l(n)"
+        )
         at = "null" if converted_on is None else f"{day} {converted_on}"
         labels = f"select 't' as trial_id, {converted_on is not None} as converted, cast({at} as timestamptz) as converted_at"
-        return [row[0] for row in connection.sql(f"select trial_day from ({training_set_query(snapshots, labels)})").fetchall()]
+        return [
+            row[0]
+            for row in connection.sql(f"select trial_day from ({training_set_query(snapshots, labels)})").fetchall()
+        ]
 
 
 @settings(max_examples=25, deadline=None)

@@ -53,7 +53,9 @@ def test_running_trials_are_looked_at_and_those_that_bought_ended_or_refused_are
 
 
 def test_landmarks_are_looked_at_whatever_became_of_the_trial(tmp_path: Path) -> None:
-    world = SmallWorld(trials=(trial("a", 0), trial("b", 0), trial("short", 0, trial_days=3)), subscriptions=(bought("b", 2),))
+    world = SmallWorld(
+        trials=(trial("a", 0), trial("b", 0), trial("short", 0, trial_days=3)), subscriptions=(bought("b", 2),)
+    )
     with landed(world, tmp_path, buckets=2) as (lake, _):
         written = write_landmark_snapshots(lake, DAY, (1, 7, 10, 14))
     assert written == 7

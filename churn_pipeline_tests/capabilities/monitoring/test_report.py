@@ -12,7 +12,7 @@ from churn_pipeline.capabilities.monitoring.comparison import Comparison
 from churn_pipeline.capabilities.monitoring.drift import SCORE, Drift, measure
 from churn_pipeline.capabilities.monitoring.report import ReportError, save_report
 
-# Evidently is imported
+# Evidently takes seconds to import
 pytestmark = pytest.mark.flow
 
 

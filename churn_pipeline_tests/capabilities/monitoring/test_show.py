@@ -67,7 +67,10 @@ def test_drift_is_a_sentence_a_picture_a_table_the_farthest_first_and_a_link(tmp
     assert shown["report"].url == "http://localhost:3002/drift-2024-05-02.html"
     assert shown["share of features that drifted"] == 0.5
     lines = shown["farthest"].value.splitlines()[2:]
-    assert [(line.split("|")[1].strip(), line.split("|")[4].strip()) for line in lines] == [("moved", "yes"), ("calm", "no")]
+    assert [(line.split("|")[1].strip(), line.split("|")[4].strip()) for line in lines] == [
+        ("moved", "yes"),
+        ("calm", "no"),
+    ]
     assert "data:image/png" in shown["distances"].value
 
 

@@ -17,8 +17,13 @@ def shown(warehouse: Warehouse, shop: Shop, day_offset: int = 0, by: str = "cham
     """Put scores of the trials that run at the second day among the tables; gives their ids."""
     day = SECOND - timedelta(days=day_offset)
     looked = shop.lake.read("snapshots", SECOND, select="trial_id, trial_day").to_pylist()
-    given = [{**row, "trial_day": int(row["trial_day"]), "conversion_probability": 0.2 + 0.6 * (n % 2)} for n, row in enumerate(looked)]
-    warehouse.replace(SCORES, rows(SCORES, *given, as_of=day, scored_by=by, model_version=version), where={"as_of": day})
+    given = [
+        {**row, "trial_day": int(row["trial_day"]), "conversion_probability": 0.2 + 0.6 * (n % 2)}
+        for n, row in enumerate(looked)
+    ]
+    warehouse.replace(
+        SCORES, rows(SCORES, *given, as_of=day, scored_by=by, model_version=version), where={"as_of": day}
+    )
     return [row["trial_id"] for row in looked]
 
 
@@ -73,7 +78,9 @@ def test_outcomes_before_the_window_are_not_judged_again(shop: Shop, warehouse: 
     assert watch.write_performance(warehouse, as_of=later, settings=shop.settings, run_id="r") == ()
 
 
-def test_drift_compares_the_last_days_with_what_the_days_champion_was_trained_on(shop: Shop, warehouse: Warehouse) -> None:
+def test_drift_compares_the_last_days_with_what_the_days_champion_was_trained_on(
+    shop: Shop, warehouse: Warehouse
+) -> None:
     shown(warehouse, shop)
     watched = watch.watch_drift(shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
     assert watched.model_version == "1"

@@ -124,9 +124,9 @@ def test_the_planned_model_is_checked_to_the_byte_before_anything_changes(shop: 
 def test_a_plan_that_changes_nothing_sets_right_an_alias_that_was_left_behind(shop: Shop, warehouse: Warehouse) -> None:
     crown(shop, warehouse, "1")
     shop.models.set_role("champion", "2")
-    assert decide.carry_out(
-        Plan(None, None, "x"), warehouse, shop.models, as_of=FIRST, decided_at=NOW, run_id="r"
-    ) is None
+    assert (
+        decide.carry_out(Plan(None, None, "x"), warehouse, shop.models, as_of=FIRST, decided_at=NOW, run_id="r") is None
+    )
     champion = shop.models.champion()
     assert champion is not None
     assert champion.version == "1"

@@ -23,10 +23,17 @@ def day(*probabilities: float, **by: Any) -> Day:
 
     scores = rows(
         SCORES,
-        *({"trial_id": f"t{n}", "conversion_probability": p, "score_bucket": bucket(p)} for n, p in enumerate(probabilities)),
+        *(
+            {"trial_id": f"t{n}", "conversion_probability": p, "score_bucket": bucket(p)}
+            for n, p in enumerate(probabilities)
+        ),
     )
     told = {"scored_by": "champion", "model_version": "3"} | by
-    return Day(scores if probabilities else scores.slice(0, 0), rows(PREDICTION_ERRORS).slice(0, 0), InProduction(RulesScorer(0.3), **told))
+    return Day(
+        scores if probabilities else scores.slice(0, 0),
+        rows(PREDICTION_ERRORS).slice(0, 0),
+        InProduction(RulesScorer(0.3), **told),
+    )
 
 
 def test_a_day_tells_how_many_trials_are_in_each_bucket_and_shows_both_ends() -> None:

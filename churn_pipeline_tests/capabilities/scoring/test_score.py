@@ -65,7 +65,9 @@ def test_the_rest_is_the_sum_of_the_pushes_that_are_not_shown() -> None:
     explanation = fitted().explain(snapshots())
     for number, row in enumerate(scored()):
         shown = {row[f"reason_{place}_feature"] for place in range(1, 6)}
-        hidden = sum(push for name, push in zip(explanation.names, explanation.pushes[number], strict=True) if name not in shown)
+        hidden = sum(
+            push for name, push in zip(explanation.names, explanation.pushes[number], strict=True) if name not in shown
+        )
         assert row["other_log_odds"] == pytest.approx(hidden, abs=1e-4)
         sizes = [abs(row[f"reason_{place}_push"]) for place in range(1, 6)]
         assert sizes == sorted(sizes, reverse=True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from churn_pipeline.capabilities.training.pictures import pictures
 from churn_pipeline_tests.capabilities.training.test_evaluation import measured
 from churn_pipeline_tests.past import past

@@ -18,7 +18,7 @@ from churn_pipeline.adapters.studies import Studies
 from churn_pipeline.capabilities.training.tuning import REPORT_EVERY, Tuned, tune, watcher
 from churn_pipeline.settings import Settings
 
-# Optuna is imported
+# Optuna takes seconds to import
 pytestmark = pytest.mark.flow
 
 FIRST = {"x": 0.5, "depth": 3}

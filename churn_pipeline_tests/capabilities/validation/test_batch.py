@@ -13,7 +13,7 @@ from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TOUCHES, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline_tests.batches import AS_OF, clean_source, empty_lake, event, stage, subscription, write_csv
 
-# Great Expectations is imported
+# Great Expectations takes seconds to import
 pytestmark = pytest.mark.flow
 
 

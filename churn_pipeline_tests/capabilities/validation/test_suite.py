@@ -11,7 +11,7 @@ from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, RAW_TABLES, SUBSCR
 from churn_pipeline.contracts.spec import Column, Integer, Table, Text
 from churn_pipeline_tests.batches import AS_OF, clean_source, empty_lake, stage, trial, write_csv
 
-# Great Expectations is imported
+# Great Expectations takes seconds to import
 pytestmark = pytest.mark.flow
 
 MADE_UP = Table(
