@@ -229,5 +229,20 @@ def test_a_champion_that_cannot_be_loaded_is_replaced_by_the_rules_and_an_alert(
     assert not check.passed
 
 
+def test_a_damaged_champion_is_made_again_and_takes_over(business: Settings) -> None:
+    (bundle,) = (path.parent for path in (business.home / "mlflow").rglob("bundle/manifest.json"))
+    hidden = bundle.with_name("hidden")
+    bundle.rename(hidden)
+    try:
+        assert run(business).success
+    finally:
+        hidden.rename(bundle)
+    first, second = sorted(tables(business)["model_promotions"], key=lambda row: row["promotion_id"])
+    assert (first["model_version"], second["model_version"]) == ("1", "2")
+    assert second["verdict"].endswith("champion 1 cannot be loaded")
+    rows = [row for row in scores(business) if row["as_of"] == as_of(UNTIL)]
+    assert {(row["scored_by"], row["model_version"]) for row in rows} == {("champion", "2")}
+
+
 def test_now_is_after_the_business_ends() -> None:
     assert as_of(UNTIL) < NOW

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from churn_pipeline.adapters import bundle
-from churn_pipeline.adapters.bundle import Bundle
+from churn_pipeline.adapters.bundle import Bundle, BundleError
 from churn_pipeline.adapters.postgres import connect, database_url
 from churn_pipeline.settings import Settings
 
@@ -90,18 +90,31 @@ class ModelStore:
         self._experiment(self._client())
 
     def find(self, fingerprint: str) -> ModelVersion | None:
-        """The version made from the same data, settings and code; None if there is none yet."""
+        """The newest whole version made from the same data, settings and code; None if there is none yet.
+
+        A version whose files were damaged does not count: the same model can be made again and takes its place.
+        """
         same = [version for version in self.versions() if version.fingerprint == fingerprint]
-        return same[0] if same else None
+        return next((version for version in reversed(same) if self.damage(version.version) is None), None)
+
+    def damage(self, version: str) -> str | None:
+        """What makes a version unusable, as a message; None where every byte and golden row of it is as it was."""
+        try:
+            self.load(version)
+            self.load_floor(version)
+        except (BundleError, ModelStoreError) as error:
+            return str(error)
+        return None
 
     def log(self, model: Logged) -> ModelVersion:
-        """Keep a fitted model and register it; a model that is registered already is given back as it is."""
+        """Keep a fitted model and register it; a model that is registered already, and whole, is given back as it is."""
         known = self.find(model.fingerprint)
         if known is not None:
             return known
         client = self._client()
         experiment = self._experiment(client)
-        run_id = self._complete_run(client, experiment, model.fingerprint) or self._write(client, experiment, model)
+        waiting = self._complete_run(client, experiment, model.fingerprint)
+        run_id = waiting or self._write(client, experiment, model)
         return self._register(client, run_id, model)
 
     def versions(self) -> tuple[ModelVersion, ...]:
@@ -191,14 +204,14 @@ class ModelStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         return str(client.create_experiment(self.name, artifact_location=self.folder.resolve().as_uri()))
 
-    @staticmethod
-    def _complete_run(client: MlflowClient, experiment: str, fingerprint: str) -> str | None:
+    def _complete_run(self, client: MlflowClient, experiment: str, fingerprint: str) -> str | None:
         """A run that was finished but never registered; runs that were never finished are marked as killed."""
         complete = None
+        registered = {version.run_id for version in self.versions()}
         for run in client.search_runs([experiment], f"tags.{FINGERPRINT} = '{fingerprint}'"):
             if run.info.status == "RUNNING":
                 client.set_terminated(run.info.run_id, "KILLED")
-            elif run.info.status == "FINISHED":
+            elif run.info.status == "FINISHED" and run.info.run_id not in registered:
                 complete = str(run.info.run_id)
         return complete
 
@@ -236,9 +249,16 @@ class ModelStore:
     def _artifact(self, version: str, part: str) -> Path:
         registered = self.version(version)
         from mlflow.artifacts import download_artifacts
+        from mlflow.exceptions import MlflowException
 
-        root = registered.source.removesuffix("bundle")
-        return Path(download_artifacts(artifact_uri=f"{root}{part}", tracking_uri=self.url))
+        place = registered.source.removesuffix("bundle") + part
+        try:
+            return Path(download_artifacts(artifact_uri=place, tracking_uri=self.url))
+        except (MlflowException, OSError) as error:
+            raise ModelStoreError(
+                f"model {self.name}, version {version}: {part} cannot be had from {place}: {error}\n"
+                "  do: bring the files back, or churn retrain: the same model is made again"
+            ) from error
 
 
 def _lay_out(model: Logged, folder: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,16 @@ class Killed(BaseException):
 
 def killed(*_: object) -> None:
     raise Killed
+
+
+def test_a_damaged_version_is_not_found_and_the_same_model_is_registered_again(models: ModelStore) -> None:
+    models.log(model())
+    shutil.rmtree(next(models.folder.rglob("bundle")))
+    said = models.damage("1")
+    assert said is not None
+    assert "version 1: bundle cannot be had" in said
+    assert models.find("f1") is None
+    again = models.log(model())
+    assert again.version == "2"
+    assert models.damage("2") is None
+    assert models.find("f1") == again

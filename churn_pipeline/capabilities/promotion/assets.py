@@ -36,10 +36,13 @@ def model_verdicts(
 
 @table_asset(PROMOTION_PLAN, group=GROUP, deps=(MODEL_VERDICTS.name, "challenger"))
 def promotion_plan(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    models: dg.ResourceParam[ModelStore],
 ) -> dg.MaterializeResult:
     """Nothing is changed here: a blocking check looks at the plan first."""
-    planned = decide.plan(lake, warehouse, as_of=as_of(context))
+    planned = decide.plan(lake, warehouse, models, as_of=as_of(context))
     decide.write_plan(planned, lake, as_of=as_of(context))
     return dg.MaterializeResult(metadata={"promote": planned.promote or "nobody", "verdict": planned.verdict})
 

@@ -17,7 +17,7 @@ from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion.comparison import compare, unseen
 from churn_pipeline.capabilities.promotion.effects import Receipt, align, promote, read_ledger
-from churn_pipeline.capabilities.promotion.gate import Rule, Verdict, judge
+from churn_pipeline.capabilities.promotion.gate import BASE_RATE, Rule, Verdict, judge
 from churn_pipeline.contracts.analytics import MODEL_VERDICTS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.lake import CHALLENGER, PROMOTION_PLAN, TRAINING_SET
@@ -45,7 +45,10 @@ class Plan:
 def evaluate(
     lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings
 ) -> Evaluation:
-    """Judge the day's challenger against that day's champion, on matured trials that neither has seen."""
+    """Judge the day's challenger against that day's champion, on matured trials that neither has seen.
+
+    A champion that cannot be loaded scores nothing any more: the challenger is judged like a first model then.
+    """
     noted = lake.read(CHALLENGER.name, as_of).to_pylist()[0]
     challenger = noted["model_version"]
     if challenger is None:
@@ -53,7 +56,8 @@ def evaluate(
     champion = production_on(read_ledger(warehouse), as_of)
     if challenger == champion:
         return Evaluation(None, f"model {challenger} is the champion already")
-    bundles = [models.load(version) for version in (challenger, champion) if version is not None]
+    rival = _rival(champion, models)
+    bundles = [models.load(version) for version in (challenger, rival) if version is not None]
     mine, *others = bundles
     floor = models.load_floor(challenger)
     features = {f.name: f for bundle in (*bundles, floor) for f in bundle.scorer.schema.features}
@@ -68,7 +72,8 @@ def evaluate(
         resamples=settings.gate_resamples,
     )
     rng = np.random.default_rng(settings.seed)
-    verdict = judge(judged, challenger=challenger, champion=champion, rule=rule, rng=rng)
+    remark = "" if rival == champion else f"champion {champion} cannot be loaded"
+    verdict = judge(judged, challenger=challenger, champion=rival, rule=rule, rng=rng, remark=remark)
     return Evaluation(verdict, str(verdict))
 
 
@@ -100,13 +105,13 @@ def figures(evaluation: Evaluation) -> dict[str, float | int]:
     }
 
 
-def plan(lake: Lake, warehouse: Warehouse, *, as_of: datetime) -> Plan:
+def plan(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime) -> Plan:
     """What the verdict on the day's challenger asks for."""
     challenger = lake.read(CHALLENGER.name, as_of).to_pylist()[0]["model_version"]
     champion = production_on(read_ledger(warehouse), as_of)
     found = warehouse.read(
         "select promote, verdict from model_verdicts where as_of = $1 and model_version = $2 and compared_with = $3",
-        [as_of, challenger or "", champion or "base rate"],
+        [as_of, challenger or "", _rival(champion, models) or BASE_RATE],
     ).to_pylist()
     if challenger is None or challenger == champion or not found:
         return Plan(None, None, "nothing changes: there is no verdict on another model")
@@ -166,6 +171,11 @@ def carry_out(
         decided_at=decided_at,
         run_id=run_id,
     )
+
+
+def _rival(champion: str | None, models: ModelStore) -> str | None:
+    """The champion, as far as it can be loaded."""
+    return champion if champion is not None and models.damage(champion) is None else None
 
 
 def _text(value: str | None) -> str:

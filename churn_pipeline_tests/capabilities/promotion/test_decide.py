@@ -42,7 +42,7 @@ def test_the_first_model_is_compared_with_the_base_rate_and_takes_over_if_it_bea
     assert (row["verdict"], row["gain"], row["promote"]) == (str(verdict), verdict.gain.mid, True)
     assert decide.figures(evaluation)["gain in log loss"] == round(verdict.gain.mid, 4)
 
-    planned = decide.plan(shop.lake, warehouse, as_of=FIRST)
+    planned = decide.plan(shop.lake, warehouse, shop.models, as_of=FIRST)
     assert planned == Plan("1", None, str(verdict))
     carried = decide.carry_out(planned, warehouse, shop.models, as_of=FIRST, decided_at=NOW, run_id="r")
     assert carried == Receipt("1", None, changed=True)
@@ -66,7 +66,7 @@ def test_a_challenger_is_judged_only_on_trials_newer_than_what_either_model_was_
     assert verdict is not None
     assert (verdict.challenger, verdict.compared_with) == ("2", "1")
     assert verdict.trials <= shop.models.load("2").facts["cohorts"]["test"]["trials"]
-    planned = decide.plan(shop.lake, warehouse, as_of=SECOND)
+    planned = decide.plan(shop.lake, warehouse, shop.models, as_of=SECOND)
     assert (planned.promote, planned.replaces) == (("2", "1") if verdict.promote else (None, None))
     assert planned.verdict == str(verdict)
 
@@ -74,7 +74,7 @@ def test_a_challenger_is_judged_only_on_trials_newer_than_what_either_model_was_
 def test_a_verdict_against_an_older_champion_promotes_nobody(shop: Shop, warehouse: Warehouse) -> None:
     evaluated(shop, warehouse, SECOND)  # against the base rate
     crown(shop, warehouse, "1")
-    assert decide.plan(shop.lake, warehouse, as_of=SECOND).promote is None
+    assert decide.plan(shop.lake, warehouse, shop.models, as_of=SECOND).promote is None
 
 
 def test_the_champion_itself_is_not_judged_again_and_nothing_is_written(shop: Shop, warehouse: Warehouse) -> None:
@@ -83,14 +83,14 @@ def test_the_champion_itself_is_not_judged_again_and_nothing_is_written(shop: Sh
     assert evaluation == Evaluation(None, "model 1 is the champion already")
     assert decide.figures(evaluation) == {}
     assert warehouse.read("select * from model_verdicts").num_rows == 0
-    assert decide.plan(shop.lake, warehouse, as_of=FIRST).promote is None
+    assert decide.plan(shop.lake, warehouse, shop.models, as_of=FIRST).promote is None
 
 
 def test_where_there_is_no_challenger_the_reason_is_handed_on(shop: Shop, warehouse: Warehouse, tmp_path: Path) -> None:
     lake = elsewhere(shop, tmp_path)
     write_challenger(lake, FIRST, Trained(None, "30 trials have matured"))
     assert evaluated(shop, warehouse, FIRST, lake).because == "no challenger: 30 trials have matured"
-    assert decide.plan(lake, warehouse, as_of=FIRST) == Plan(
+    assert decide.plan(lake, warehouse, shop.models, as_of=FIRST) == Plan(
         None, None, "nothing changes: there is no verdict on another model"
     )
 
