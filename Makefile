@@ -61,5 +61,5 @@ screenshots: $(READY)  ## photograph the UI with the system's Chromium into docs
 	@$(BIN)/python benchmarks/screenshots.py
 
 clean:           ## forget everything that was computed (keeps the mappings)
-	@$(BIN)/churn stop 2>/dev/null || true
-	@find data -mindepth 1 -maxdepth 1 ! -name mappings -exec rm -rf {} +
+	@test ! -x $(BIN)/churn || $(BIN)/churn stop
+	@test ! -d data || find data -mindepth 1 -maxdepth 1 ! -name mappings -exec rm -rf {} +

@@ -142,6 +142,15 @@ class Settings(BaseSettings):
             named |= document.get("settings", {})
         return {**named, **given}
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Settings:
+        if self.at_risk_below > self.hot_above:
+            raise ValueError("at_risk_below is above hot_above: a score would be both; lower one or raise the other")
+        wrong = [day for day in self.landmarks if not 1 <= day <= 365]
+        if wrong or not self.landmarks:
+            raise ValueError(f"landmarks are days 1 to 365 of a trial; got {', '.join(map(str, wrong)) or 'none'}")
+        return self
+
     @field_validator("business")
     @classmethod
     def _free_name(cls, business: str) -> str:

@@ -48,6 +48,8 @@ class Business:
     def __init__(self, data_dir: Path, source: Path) -> None:
         self.data_dir = data_dir
         self.given = {**SMALL, "CHURN_SOURCE": str(source), "CHURN_BUSINESS": "demo"}
+        # the first run of everything trains, too, and would keep the sensor quiet for days
+        self.given["CHURN_RETRAIN_COOLDOWN_DAYS"] = "0"
         self.environment = {**QUIET, **self.given, "CHURN_DATA_DIR": str(data_dir), "DAGSTER_HOME": str(PROJECT)}
 
     def churn(self, *arguments: str) -> None:

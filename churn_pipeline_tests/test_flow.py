@@ -91,13 +91,8 @@ def test_a_day_scored_afterwards_is_as_it_was_known_then(business: Settings) -> 
     assert rows
     assert {row["trial_id"] for row in rows} <= set(started)
     assert all("scored afterwards" in row["note"] for row in rows)
-    matured = tables(business)["score_outcomes"]
-    assert matured == []
     assert run(business, "rescore", UNTIL).success
-    outcomes = tables(business)["score_outcomes"]
-    assert {row["trial_id"] for row in outcomes} == {row["trial_id"] for row in rows}
-    truth = set(world(business).subscriptions["trial_id"].to_pylist())
-    assert all(row["converted"] == (row["trial_id"] in truth) for row in outcomes)
+    assert tables(business)["score_outcomes"] == [], "scores given in hindsight are no record of the champion"
 
 
 @pytest.mark.slow

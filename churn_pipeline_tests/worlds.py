@@ -159,6 +159,15 @@ def worlds(draw: st.DrawFn) -> SmallWorld:
             subscriptions.append(
                 {"subscription_id": f"s-{trial['trial_id']}", "trial_id": trial["trial_id"], "started_at": at}
             )
+    for trial in list(trials):
+        for change in range(draw(st.integers(0, 2))):
+            later = {
+                "updated_at": trial["started_at"] + draw(_minutes(1, 60 * 24 * 30)) + timedelta(seconds=change + 1),
+                "plan": draw(st.sampled_from([None, "basic", "pro", "paid"])),
+                "sector": draw(st.sampled_from([None, "health", "retail"])),
+                "company_size": draw(st.sampled_from([None, 7, 700])),
+            }
+            trials.append({**trial, **later})
     return SmallWorld(tuple(trials), tuple(events), tuple(subscriptions), tuple(touches), tuple(assignments))
 
 

@@ -15,15 +15,16 @@ import hashlib
 import importlib
 import json
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn_pipeline.core.calibration import Calibrator
-from churn_pipeline.core.members import read_member
-from churn_pipeline.core.schema import FeatureSchema
-from churn_pipeline.core.scorer import Scorer
+from churn_pipeline.core.calibration import CalibrationError, Calibrator
+from churn_pipeline.core.members import MemberError, read_member
+from churn_pipeline.core.schema import FeatureSchema, SchemaError
+from churn_pipeline.core.scorer import Scorer, ScorerError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,17 +100,39 @@ def load(folder: Path) -> Bundle:
     """The bundle of a folder, once every byte is the saved one and the golden rows score as they did.
 
     Raises:
-        BundleError: files are missing, extra or changed (all are named), or golden rows score otherwise here.
+        BundleError: files are missing, extra or changed (all are named), golden rows score otherwise here, or a library
+            is not there or cannot read its file.
+        OSError: the folder cannot be read now, which says nothing about the bundle.
     """
     if not folder.is_dir():
         raise BundleError(f"there is no bundle {folder}.\n  do: name the folder that a training run has saved")
     contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+    try:
+        return _opened(folder, contents)
+    except _unreadable() as error:
+        raise BundleError(
+            f"bundle {folder} cannot be read here: {type(error).__name__}: {error}\n"
+            "  do: install the libraries and versions the bundle was saved with, or train anew"
+        ) from error
+
+
+def _opened(folder: Path, contents: Mapping[str, bytes]) -> Bundle:
     manifest = _sealed_manifest(folder, contents)
     _check_files(folder, contents, manifest["files"])
     scorer = _read(contents)
     differences = _differences(manifest["libraries"], _libraries(scorer))
     _check_golden(folder, scorer, json.loads(contents[GOLDEN]), differences)
     return Bundle(scorer, manifest, _sha256(contents[MANIFEST]), differences)
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    """What parsing, the parts of a scorer and the libraries raise for content that they cannot take."""
+    # not imported here: a bundle without it needs no LightGBM, and one that raised its error has imported it
+    lightgbm = sys.modules.get("lightgbm.basic")
+    theirs = (lightgbm.LightGBMError,) if lightgbm else ()
+    # XGBoostError and JSONDecodeError are ValueErrors
+    ours = (CalibrationError, MemberError, SchemaError, ScorerError)
+    return (ImportError, LookupError, TypeError, ValueError, AttributeError, *ours, *theirs)
 
 
 def _sealed_manifest(folder: Path, contents: Mapping[str, bytes]) -> dict[str, Any]:

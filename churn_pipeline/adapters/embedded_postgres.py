@@ -3,6 +3,7 @@
     <data_dir>/postgres            the cluster, mode 700, owned by the account the server runs as
     <data_dir>/postgres.password   the generated password of role `churn`, mode 600
     <data_dir>/postgres.lock       held while a process creates or starts the server
+    <data_dir>/postgres.host       the machine (and its PID namespace) that last started the server
     <data_dir>/postgres.socket     the folder of the socket, where the path of the cluster is too long for one
 
 The first process that asks creates and starts it; whoever comes later finds it, also after `kill -9`. It listens on a
@@ -37,6 +38,7 @@ LONGEST_SOCKET_PATH = 103
 """Bytes, on the strictest system (macOS); Linux allows 107."""
 PATIENCE_SECONDS = 90
 """Crash recovery of a big write-ahead log takes a while."""
+LAST_WORKERS_SECONDS = 5
 CONFIGURATION = {
     "listen_addresses": "",
     "unix_socket_permissions": "0600",
@@ -89,6 +91,11 @@ class Place:
         return self.data_dir / "postgres.lock"
 
     @property
+    def host_note(self) -> Path:
+        """The file that names the machine that last started the server."""
+        return self.data_dir / "postgres.host"
+
+    @property
     def socket_note(self) -> Path:
         """The file that names the folder of the socket, if it is not the cluster."""
         return self.data_dir / "postgres.socket"
@@ -115,13 +122,33 @@ def running_server(data_dir: Path) -> Server:
 
 
 def stop_server(data_dir: Path) -> None:
-    """Stop the server of a data directory (open transactions are rolled back); fine if none runs."""
+    """Stop the server of a data directory (open transactions are rolled back); fine if none runs.
+
+    Raises:
+        EmbeddedPostgresError: it goes on running, or was started elsewhere, where we cannot see whether it runs.
+    """
     place = Place(data_dir.resolve())
     if not place.cluster.exists():
         return
     with _locked(place):
-        if _processes(place):
-            _pg_ctl(place, "stop", "-m", "fast", "-w", "-t", str(PATIENCE_SECONDS))
+        living = _processes(place)
+        if not living:
+            _require_ours(place)
+            return
+        noted = _postmaster_file(place)
+        said = ""
+        if noted and int(noted[0]) in living:
+            said = _pg_ctl(place, "stop", "-m", "fast", "-w", "-t", str(PATIENCE_SECONDS))
+        else:
+            _end(living)
+        deadline = time.monotonic() + LAST_WORKERS_SECONDS
+        while (living := _processes(place)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if living:
+            raise EmbeddedPostgresError(
+                f"the embedded PostgreSQL in {place.cluster} goes on running (processes {', '.join(map(str, living))}): {said}\n"
+                "  do: end what uses it, then churn stop again; remove nothing of it before"
+            )
 
 
 # ---- is it there?
@@ -244,6 +271,8 @@ def _start(place: Place) -> Path:
             _end(living)
         else:
             _forget_the_dead(place)
+            place.host_note.unlink(missing_ok=True)  # root's, perhaps
+            place.host_note.write_text(f"{_here()}\n")
             said = _pg_ctl(
                 place,
                 "start",
@@ -282,8 +311,35 @@ def _end(orphans: dict[int, str]) -> None:
 
 def _forget_the_dead(place: Place) -> None:
     """Remove what a dead server left, whose number another process may have by now; no process of the cluster lives."""
+    _require_ours(place)
     for left in (place.cluster / "postmaster.pid", _socket_folder(place) / f".s.PGSQL.{PORT}.lock"):
         left.unlink(missing_ok=True)
+
+
+def _require_ours(place: Place) -> None:
+    """Return if a server that left its mark is one whose processes we would see.
+
+    Raises:
+        EmbeddedPostgresError: it was started on another machine or in another container, and may be alive there.
+    """
+    if not _postmaster_file(place) or not place.host_note.exists():
+        return
+    noted = place.host_note.read_text().strip()
+    if noted != _here():
+        raise EmbeddedPostgresError(
+            f"the embedded PostgreSQL in {place.cluster} was started on {noted}, we are on {_here()}: it may be running there.\n"
+            f"  do: `churn stop` there; if that machine or container is gone, remove {place.cluster / 'postmaster.pid'}; "
+            "to share data between machines, set CHURN_POSTGRES_URL"
+        )
+
+
+def _here() -> str:
+    """This machine and, where the system has them, the PID namespace: beyond it we see no processes."""
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()} {namespace}".strip()
 
 
 def _socket_option(place: Place) -> str:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.contracts.lake import TRAINING_SET
+from churn_pipeline.core.featurize import ATTRIBUTES
 from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline.core.vocabulary import candidates, feature_columns, vocabulary_query
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LEAST_KNOWN = 0.95
+"""Share of the looks at which the attributes of the trial have to be known for a model to use them."""
 KEYS = ("trial_id", "account_id", "as_of", "started_at", "trial_day")
 
 
@@ -39,12 +42,19 @@ def snapshot_frame(
 def candidate_features(lake: Lake, as_of: datetime) -> tuple[ModelFeature, ...]:
     """Every feature a model of that day may use: the registered ones and the names common in its training set.
 
+    Attributes of trials are left out where the past knows too few of them: the lake then has only later versions of
+    those trials, and that a trial was changed later may follow from what became of it.
+
     Raises:
         LakeError: nobody has written the training set of that day.
     """
+    rows = lake.rows(TRAINING_SET.name, as_of)
     with lake.engine.connection() as connection:
-        found = connection.execute(vocabulary_query(lake.rows(TRAINING_SET.name, as_of))).fetchall()
+        found = connection.execute(vocabulary_query(rows)).fetchall()
+        looks = connection.execute(f"select count(*), count(*) filter (attributes_known) from ({rows})").fetchone()
+    total, known = looks or (0, 0)
     vocabulary: dict[str, list[str]] = {}
     for family, named, _ in found:
         vocabulary.setdefault(family, []).append(named)
-    return candidates(vocabulary)
+    features = candidates(vocabulary)
+    return features if known >= LEAST_KNOWN * total else tuple(f for f in features if f.name not in ATTRIBUTES)

@@ -65,6 +65,7 @@ class Lake:
         A row is had already if its key (and version, for versioned tables) is there: landing the same batch twice
         changes nothing, and a newer version is added beside the old one.
         """
+        self._require_buckets()
         identity = [*table.key, *([table.versioned_by] if table.versioned_by else [])]
         matching = " and ".join(f"old.{name(c)} is not distinct from new.{name(c)}" for c in identity)
         self.history(connection, table, view="_old")
@@ -107,9 +108,27 @@ class Lake:
         (part,) = written.iterdir()
         part.replace(place / "part.parquet")
 
+    def _require_buckets(self) -> None:
+        """The number of buckets is part of the layout: with another one, rows would be looked for where they are not.
+
+        Raises:
+            LakeError: the lake was cut into another number of buckets.
+        """
+        marker = self._made(self.root / "raw") / "buckets"
+        if not marker.exists():
+            new = marker.with_suffix(".new")
+            new.write_text(str(self.buckets))
+            new.replace(marker)
+        if int(marker.read_text()) != self.buckets:
+            raise LakeError(
+                f"the lake {self.root} is cut into {marker.read_text()} buckets, the settings say {self.buckets}.\n"
+                f"  do: set CHURN_LAKE_BUCKETS={marker.read_text()}, or read the source into an empty data directory"
+            )
+
     def history(self, connection: duckdb.DuckDBPyConnection, table: Table, *, view: str) -> None:
         """Create `view`: every version of every record, with `day` (date known) and `bucket`; empty if none landed."""
         if self.has_raw(table):
+            self._require_buckets()
             files = quoted(self._raw(table) / "day=*" / "bucket=*" / "part.parquet")
             source = (
                 f"select {_columns(table)}, day, bucket from read_parquet({files}, hive_partitioning = true, "

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from churn_pipeline.adapters import bundle
 from churn_pipeline.adapters.bundle import Bundle, BundleError
@@ -33,7 +35,7 @@ FINGERPRINT = "fingerprint"
 
 
 class ModelStoreError(Exception):
-    """The registry does not hold what was asked for."""
+    """The registry does not hold what was asked for, or cannot be read now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +95,26 @@ class ModelStore:
         """The newest whole version made from the same data, settings and code; None if there is none yet.
 
         A version whose files were damaged does not count: the same model can be made again and takes its place.
+
+        Raises:
+            ModelStoreError: files cannot be read now.
         """
         same = [version for version in self.versions() if version.fingerprint == fingerprint]
         return next((version for version in reversed(same) if self.damage(version.version) is None), None)
 
     def damage(self, version: str) -> str | None:
-        """What makes a version unusable, as a message; None where every byte and golden row of it is as it was."""
+        """What proves a version unusable, as a message; None where every byte and golden row of it is as it was.
+
+        Raises:
+            ModelStoreError: its files cannot be read now, which proves nothing.
+        """
+        known = {found.version for found in self.versions()}
+        if version not in known:
+            return f"model {self.name} has no version {version} any more"
         try:
             self.load(version)
             self.load_floor(version)
-        except (BundleError, ModelStoreError) as error:
+        except BundleError as error:
             return str(error)
         return None
 
@@ -118,17 +130,21 @@ class ModelStore:
         return self._register(client, run_id, model)
 
     def versions(self) -> tuple[ModelVersion, ...]:
-        """All registered versions, the oldest first."""
+        """All registered versions, the oldest first.
+
+        Raises:
+            ModelStoreError: the registry does not answer.
+        """
         from mlflow.exceptions import MlflowException
 
         client = self._client()
         try:
             aliases: Mapping[str, Any] = client.get_registered_model(self.name).aliases
+            found = client.search_model_versions(f"name='{self.name}'")
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            return ()
-        found = client.search_model_versions(f"name='{self.name}'")
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return ()
+            raise ModelStoreError(f"the registry of {self.name} does not answer: {error}\n  do: run again") from error
         return tuple(sorted((_version(one, aliases) for one in found), key=lambda v: int(v.version)))
 
     def version(self, version: str) -> ModelVersion:
@@ -150,19 +166,19 @@ class ModelStore:
         """The bundle of a version, every byte and its golden rows checked.
 
         Raises:
-            ModelStoreError: there is no such version.
-            BundleError: it is not the bundle that was saved.
+            ModelStoreError: there is no such version, or its files cannot be read now.
+            BundleError: it is gone, or not the bundle that was saved.
         """
-        return bundle.load(self._artifact(version, "bundle"))
+        return self._bundle(version, "bundle")
 
     def load_floor(self, version: str) -> Bundle:
         """The logistic regression that this version had to beat, fitted on the same cohorts.
 
         Raises:
-            ModelStoreError: there is no such version.
-            BundleError: it is not the bundle that was saved.
+            ModelStoreError: there is no such version, or its files cannot be read now.
+            BundleError: it is gone, or not the bundle that was saved.
         """
-        return bundle.load(self._artifact(version, "floor"))
+        return self._bundle(version, "floor")
 
     def pictures(self, version: str) -> dict[str, bytes]:
         """The pictures of a version: PNG bytes by file name."""
@@ -246,6 +262,13 @@ class ModelStore:
         made = client.create_model_version(self.name, source, run_id, tags=tags, await_creation_for=0)
         return _version(made, {})
 
+    def _bundle(self, version: str, part: str) -> Bundle:
+        folder = self._artifact(version, part)
+        try:
+            return bundle.load(folder)
+        except OSError as error:
+            raise self._unreachable(version, folder, error) from error
+
     def _artifact(self, version: str, part: str) -> Path:
         registered = self.version(version)
         from mlflow.artifacts import download_artifacts
@@ -253,12 +276,27 @@ class ModelStore:
 
         place = registered.source.removesuffix("bundle") + part
         try:
+            if _is_gone(place):
+                raise BundleError(
+                    f"model {self.name}, version {version}: {part} is gone from {place}\n"
+                    "  do: bring the files back, or churn retrain: the same model is made again"
+                )
             return Path(download_artifacts(artifact_uri=place, tracking_uri=self.url))
         except (MlflowException, OSError) as error:
-            raise ModelStoreError(
-                f"model {self.name}, version {version}: {part} cannot be had from {place}: {error}\n"
-                "  do: bring the files back, or churn retrain: the same model is made again"
-            ) from error
+            raise self._unreachable(version, place, error) from error
+
+    def _unreachable(self, version: str, place: Path | str, error: Exception) -> ModelStoreError:
+        return ModelStoreError(
+            f"model {self.name}, version {version}: {place} cannot be read now: {error}\n"
+            "  do: see that the storage answers and may be read, then run again; nothing was decided about the model"
+        )
+
+
+def _is_gone(place: str) -> bool:
+    """Whether an artifact in a local folder is not there; other storage can only be asked for it."""
+    address = urlsplit(place)
+    # unlike os.path.exists, Path.exists raises where a folder above may not be read
+    return address.scheme in {"", "file"} and not Path(url2pathname(address.path)).exists()
 
 
 def _lay_out(model: Logged, folder: Path) -> None:

@@ -298,6 +298,12 @@ class _TableReader:
 
         try:
             self.connection.execute(query if query.startswith("create") else f"explain {query}")
+        except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
+            # DuckDB quotes the value, which may be somebody's name: neither its words nor the error itself go on
+            raise SourceError(
+                f"{self.source.mapping_file}, {key}: a value stops the SQL\n"
+                "  do: use try_cast instead of cast there; what cannot be read is then quarantined by itself"
+            ) from None
         except duckdb.Error as error:
             raise SourceError(
                 f"{self.source.mapping_file}, {key}: the SQL does not run: {error}\n"

@@ -28,10 +28,24 @@ if TYPE_CHECKING:
 
 DECLARING = 7_305_224_511_871_042
 """Key of the advisory lock under which tables are declared (any constant)."""
+REFUSALS = ("22", "23")
+"""Classes of SQLSTATE that say that a row breaks a rule; all others say that the server could not do its work."""
+FAILURES = {
+    "08": "the connection to the server was lost",
+    "28": "the server does not let this role in",
+    "40": "the transaction was rolled back, as another one stood in its way",
+    "42": "a table or column is not there, or the role may not write it",
+    "53": "the server lacks disk, memory or connections",
+    "55": "something it needs is in use",
+    "57": "the server was stopped, or somebody cancelled the statement",
+    "58": "the disk or the system of the server failed",
+    "XX": "the server is damaged",
+}
+"""What the other classes of SQLSTATE mean (PostgreSQL, appendix A)."""
 
 
 class WarehouseError(Exception):
-    """Rows or a declaration were refused; says which table, which rule and what is allowed, never the row."""
+    """Nothing was written: rows or a declaration were refused, or the server failed. Says why, never the row."""
 
 
 class Busy(Exception):  # noqa: N818 - that somebody else works is a state of the world, not an error
@@ -133,7 +147,8 @@ class Warehouse:
         One transaction: readers see what was before or all of the new. Two writers of one table take turns.
 
         Raises:
-            WarehouseError: a rule refused a row (nothing has changed), or `rows` do not fit the table or `where`.
+            WarehouseError: a rule refused a row or the server failed (nothing has changed), or `rows` do not fit the
+                table or `where`.
         """
         if table.append_only:
             raise WarehouseError(f"table {table.name} is append-only.\n  do: use append")
@@ -154,7 +169,8 @@ class Warehouse:
         """Add the rows whose key is not there yet, leave all others alone, and give the number of those added.
 
         Raises:
-            WarehouseError: a rule refused a row (nothing has changed), or `rows` do not fit the table.
+            WarehouseError: a rule refused a row or the server failed (nothing has changed), or `rows` do not fit the
+                table.
         """
         fitting = _fitted(table, rows)
         columns = ", ".join(ddl.name(c) for c in table.names)
@@ -172,7 +188,7 @@ class Warehouse:
         return self._write(table, write) if fitting.num_rows else 0
 
     def _write(self, table: Table, write: Callable[[Any], int]) -> int:
-        """Run `write` in one transaction; what the server refused is told without the row it quotes."""
+        """Run `write` in one transaction; what the server says against it is told without the row it quotes."""
         import adbc_driver_manager
 
         try:
@@ -181,9 +197,9 @@ class Warehouse:
                 connection.commit()
                 return written
         except adbc_driver_manager.DatabaseError as error:
-            refused = _refused(table, error)
+            told = _refused(table, error) if _state(error)[:2] in REFUSALS else _failed(table, error)
         # raised out here, so that the server's own error (which quotes the row) hangs on nothing
-        raise refused
+        raise told
 
     # ---- read
 
@@ -330,12 +346,27 @@ def _refused(table: Table, error: Any) -> WarehouseError:
     rule = told.get("PG_DIAG_CONSTRAINT_NAME", "")
     column = told.get("PG_DIAG_COLUMN_NAME", "")
     allowed = {**ddl.checks(table), ddl.key_name(table): f"each {' + '.join(table.key)} once"}
-    what = f"rule {rule}" if rule else f"column {column} may not be null" if column else f"SQLSTATE {error.sqlstate}"
+    what = f"rule {rule}" if rule else f"column {column} may not be null" if column else f"SQLSTATE {_state(error)}"
     told_allowed = f"\n  allowed: {allowed[rule]}" if rule in allowed else ""
     return WarehouseError(
         f"table {table.name} refused the rows ({what}); nothing has been written.{told_allowed}\n"
         "  do: find the offending rows before they are written (they are not shown here: they may hold personal data)"
     )
+
+
+def _failed(table: Table, error: Any) -> WarehouseError:
+    """That the server could not write, whatever the rows are. Its own words are left out: they may quote a row."""
+    state = _state(error)
+    why = FAILURES.get(state[:2], "the server failed") if state else FAILURES["08"]
+    return WarehouseError(
+        f"table {table.name} could not be written: {why}{f' (SQLSTATE {state})' if state else ''}; nothing has been written.\n"
+        "  do: see that the server is well (its log says more), then run again"
+    )
+
+
+def _state(error: Any) -> str:
+    """The SQLSTATE of an error; empty where no server answered."""
+    return (error.sqlstate or "").strip("\0")
 
 
 def _plain(rows: pa.Table) -> pa.Table:

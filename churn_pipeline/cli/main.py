@@ -26,6 +26,10 @@ app.add_typer(model_app, name="model")
 Source = Annotated[Path | None, typer.Option(help="Folder of raw files; without it the demo business is simulated.")]
 Mapping = Annotated[Path | None, typer.Option(help="Mapping file that says how the files become the raw tables.")]
 AsOf = Annotated[str | None, typer.Option(help="Day (YYYY-MM-DD) at whose midnight UTC the run stands.")]
+HoldsFrom = Annotated[
+    str | None,
+    typer.Option("--as-of", help="Day (YYYY-MM-DD) from which on it holds; without it the newest scored day."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines: one JSON object instead of words.")]
 
 
@@ -104,7 +108,7 @@ def model_show(
 def model_promote(
     version: Annotated[str, typer.Argument(help="Version that becomes the champion.")],
     because: Annotated[str, typer.Option(help="Why; goes into the ledger.")],
-    as_of: AsOf = None,
+    as_of: HoldsFrom = None,
     source: Source = None,
     mapping: Mapping = None,
 ) -> None:
@@ -118,7 +122,7 @@ def model_promote(
 @model_app.command("rollback")
 def model_rollback(
     because: Annotated[str, typer.Option(help="Why; goes into the ledger.")] = "rolled back by hand",
-    as_of: AsOf = None,
+    as_of: HoldsFrom = None,
     source: Source = None,
     mapping: Mapping = None,
 ) -> None:

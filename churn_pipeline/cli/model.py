@@ -7,7 +7,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from churn_pipeline.adapters.model_store import ModelStore
+from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError, ModelVersion
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion.effects import Receipt, promote, rollback
 from churn_pipeline.cli.run import parsed_day
@@ -17,15 +18,16 @@ from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
 
 BY_HAND = "by hand"
+NEWEST_SCORED = "select max(as_of) as day from scores"
 VERDICTS = "select as_of, compared_with, promote, verdict from model_verdicts where model_version = $1 order by as_of"
 
 
 def list_models(settings: Settings) -> None:
-    """Print every registered model, the oldest first."""
+    """Print every registered model, the oldest first; of a damaged one only that it is there."""
     import pyarrow as pa
 
     models = ModelStore.of(settings)
-    rows = [_row(models, version.version) for version in models.versions()]
+    rows = [_row(models, version) for version in models.versions()]
     if not rows:
         sys.stdout.write("no model is registered yet: churn run trains the first\n")
         return
@@ -40,7 +42,7 @@ def show_model(settings: Settings, version: str) -> None:
 
 
 def promote_model(settings: Settings, version: str, *, because: str, as_of: str | None) -> None:
-    """Make a model champion from a day on (today, where none is named)."""
+    """Make a model champion from a day on (the newest scored day, where none is named)."""
     warehouse, models = Warehouse.of(settings), ModelStore.of(settings)
     now = datetime.now(UTC)
     with warehouse.lock(LOCK):
@@ -48,7 +50,7 @@ def promote_model(settings: Settings, version: str, *, because: str, as_of: str 
             version,
             warehouse=warehouse,
             models=models,
-            from_as_of=_day(as_of, now),
+            from_as_of=_day(as_of, now, warehouse),
             by="person",
             verdict=f"model {version} promoted by hand: {because}",
             decided_at=now,
@@ -58,14 +60,14 @@ def promote_model(settings: Settings, version: str, *, because: str, as_of: str 
 
 
 def roll_back(settings: Settings, *, because: str, as_of: str | None) -> None:
-    """Go back to the champion before, from a day on (today, where none is named)."""
+    """Go back to the champion before, from a day on (the newest scored day, where none is named)."""
     warehouse, models = Warehouse.of(settings), ModelStore.of(settings)
     now = datetime.now(UTC)
     with warehouse.lock(LOCK):
         receipt = rollback(
             warehouse=warehouse,
             models=models,
-            from_as_of=_day(as_of, now),
+            from_as_of=_day(as_of, now, warehouse),
             why=because,
             decided_at=now,
             run_id=BY_HAND,
@@ -73,25 +75,39 @@ def roll_back(settings: Settings, *, because: str, as_of: str | None) -> None:
     _say(receipt)
 
 
-def _row(models: ModelStore, version: str) -> dict[str, Any]:
-    known = models.version(version)
-    facts = models.load(version).facts
-    overall = facts["test"]["overall"]
+def _row(models: ModelStore, known: ModelVersion) -> dict[str, Any]:
+    state, facts = _looked_at(models, known.version)
+    overall = facts["test"]["overall"] if facts else {}
+    losses = f"{overall['log_loss']:.4f} ({overall['base_log_loss']:.4f})" if overall else None
     return {
-        "version": version,
+        "version": known.version,
         "role": ", ".join(known.roles),
-        "trained as of": facts["trained_as_of"][:10],
-        "chosen": facts["chosen"],
-        "AUC": overall["auc"]["mid"] if overall["auc"] else None,
-        "log loss": overall["log_loss"],
-        "base rate's": overall["base_log_loss"],
-        "note": facts["note"],
+        "state": state,
+        "trained as of": known.tags.get("trained_as_of", "")[:10],
+        "chosen": facts.get("chosen"),
+        "AUC": (overall.get("auc") or {}).get("mid"),
+        "log loss (base rate's)": losses,
+        "note": facts.get("note"),
     }
+
+
+def _looked_at(models: ModelStore, version: str) -> tuple[str, dict[str, Any]]:
+    try:
+        models.load_floor(version)
+        return "whole", models.load(version).facts
+    except BundleError:
+        return "damaged", {}
+    except ModelStoreError:
+        return "unreachable", {}
 
 
 def _say(receipt: Receipt) -> None:
     sys.stdout.write(f"{receipt}\n")
 
 
-def _day(text: str | None, now: datetime) -> datetime:
-    return midnight(parsed_day(text) if text else now.date())
+def _day(text: str | None, now: datetime, warehouse: Warehouse) -> datetime:
+    """The day that is named; else the newest scored one, since a business's records may end before today; else today."""
+    if text:
+        return midnight(parsed_day(text))
+    newest: datetime | None = warehouse.read(NEWEST_SCORED).to_pylist()[0]["day"]
+    return newest or midnight(now.date())

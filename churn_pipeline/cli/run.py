@@ -74,10 +74,17 @@ def execute(settings: Settings, job: str, days: list[date]) -> None:
     from dagster import DagsterInstance
 
     from churn_pipeline.definitions import build
+    from churn_pipeline.orchestration.days import DAYS
     from churn_pipeline.orchestration.writers import BY_HAND, only_writer
 
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    unknown = [str(day) for day in days if not DAYS.has_partition_key(str(day))]
+    if unknown:
+        raise RunFailed(
+            f"{', '.join(unknown)} cannot be looked from.\n"
+            f"  allowed: {DAYS.get_first_partition_key()} to {DAYS.get_last_partition_key()}, the next midnight (UTC)"
+        )
     warehouse = Warehouse.of(settings)
     warehouse.create()
     # this process holds the lock itself, so the run gets the warehouse without asking for it again

@@ -182,13 +182,15 @@ DATA_QUALITY_ISSUES = Table(
     key=("issue_id",),
     columns=(
         Column(
-            "issue_id", LABEL, "Fingerprint of table, file, line, rule and row: the same record twice is one issue."
+            "issue_id",
+            LABEL,
+            "Fingerprint of table, key, rule and row, wherever it was read: two equal bad rows are one issue.",
         ),
         Column("table_name", LABEL, "The raw table."),
         Column("record_key", SENTENCE, "Key of the record as read.", null=True, absent="the key could not be read"),
         Column("rule", LABEL, "The rule it broke."),
         Column("because", SENTENCE, "What was wrong, what is allowed, and what to do."),
-        Column("file", SENTENCE, "Where it was read."),
+        Column("file", SENTENCE, "Where it was first read."),
         Column("line", Integer(0), "Line or row number in it.", null=True, absent="not known"),
         Column("raw_row", Json(), "The row as read.", privacy=Privacy.PERSONAL),
         Column("found_at", Instant(), "When it was first rejected."),

@@ -15,6 +15,9 @@ SNAPSHOT_KEYS = (
     Column("started_at", Instant(), "Start of the trial."),
     Column("trial_days", Integer(1, 365), "Planned length when it started.", unit="days"),
     Column("trial_day", Integer(0, 366), "Midnights passed since the trial started.", unit="days"),
+    Column(
+        "attributes_known", Flag(), "Whether any version of the trial was known by then; else its attributes are null."
+    ),
     Column("assigned", Json(), "Experiment -> arm, as drawn by then.", null=True, absent="in no experiment"),
 )
 

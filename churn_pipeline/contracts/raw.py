@@ -91,7 +91,14 @@ EVENTS = Table(
             "feature", Text(low=1, high=200), "The product feature that was used.", null=True, absent="no feature used"
         ),
         Column("value", Real(), "A number the event carries.", null=True, absent="carries none"),
-        Column("properties", Json(), "The rest.", null=True, absent="nothing else"),
+        Column(
+            "properties",
+            Json(),
+            "The rest; may hold personal data.",
+            null=True,
+            absent="nothing else",
+            privacy=Privacy.PERSONAL,
+        ),
     ),
 )
 

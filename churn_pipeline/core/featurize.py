@@ -5,8 +5,10 @@ relations and nothing else:
 
     looks        trial_id, as_of: which trial is looked at, as of when
     trials, events, touches, assignments    records with the moment they became known (`known_at`)
+    trials_history                          every version of every trial
 
 Every join to a record carries `known_at < as_of` (strictly): what arrived at or after the look does not exist for it.
+The attributes of a trial are those of the newest version known before the look, whenever it is computed.
 Each feature is a function of one trial, so cutting the trials into buckets changes no value.
 """
 
@@ -18,8 +20,19 @@ from collections.abc import Sequence
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
 from churn_pipeline.contracts.features.feature import Feature, NamedCounts
 from churn_pipeline.contracts.lake import SNAPSHOT_KEYS
+from churn_pipeline.contracts.raw import TRIALS
 
 KEYS = tuple(column.name for column in SNAPSHOT_KEYS)
+ATTRIBUTES = tuple(name for name in TRIALS.names if name not in (*TRIALS.fixed, TRIALS.versioned_by))
+"""Columns of a trial that may change while it runs."""
+
+VERSION_AT = "coalesce(updated_at, started_at)"
+# of two versions of one moment the one that says no counts
+WITHDRAWN = (
+    "select trial_id from (select trial_id, consent_profiling from trials_history qualify row_number() over "
+    f"(partition by trial_id order by {VERSION_AT} desc, coalesce(consent_profiling, true)) = 1) "
+    "where consent_profiling = false"
+)
 
 
 def landmark_looks(landmarks: Sequence[int], until: str) -> str:
@@ -46,8 +59,7 @@ def running_looks(as_of: str) -> str:
         f"where started_at < {as_of} "
         f"and date_diff('day', cast(started_at as date), cast({as_of} as date)) <= trial_days "
         f"and trial_id not in (select trial_id from subscriptions where started_at < {as_of}) "
-        "and trial_id not in (select trial_id from trials_history group by trial_id "
-        "having not arg_max(coalesce(consent_profiling, true), coalesce(updated_at, started_at)))"
+        f"and trial_id not in ({WITHDRAWN})"
     )
 
 
@@ -63,10 +75,19 @@ def snapshots_query(looks: str, *, bucket: int | None = None) -> str:
     trial = [f for f in FEATURES if f.source == "trial" and f.name not in KEYS]
     return f"""
 with looks as ({looks}),
-seen as materialized (
-  select row_number() over () as look, l.as_of, t.* exclude (known_at, updated_at),
+versions as (
+  select *, {VERSION_AT} as version_at from trials_history
+  qualify row_number() over (partition by trial_id, {VERSION_AT} order by updated_at desc nulls last) = 1
+),
+existing as (
+  select l.as_of, {", ".join(f"t.{name}" for name in TRIALS.fixed)},
     date_diff('day', cast(t.started_at as date), cast(l.as_of as date)) as trial_day
   from looks l join trials t on t.trial_id = l.trial_id and t.known_at < l.as_of{of_bucket}
+),
+seen as materialized (
+  select row_number() over () as look, x.*, v.version_at is not null as attributes_known,
+    {", ".join(f"v.{name}" for name in ATTRIBUTES)}
+  from existing x asof left join versions v on v.trial_id = x.trial_id and x.as_of > v.version_at
 ),
 done as (
   select s.look, s.as_of, s.started_at, s.trial_day, e.* exclude (trial_id, known_at, bucket)
@@ -84,7 +105,7 @@ arms as (
   from seen s join assignments a on a.trial_id = s.trial_id and a.known_at < s.as_of{_same_bucket("a", bucket)}
   group by s.look
 )
-select s.trial_id, s.account_id, s.as_of, s.started_at, s.trial_days, s.trial_day, arms.assigned,
+select s.trial_id, s.account_id, s.as_of, s.started_at, s.trial_days, s.trial_day, s.attributes_known, arms.assigned,
   {_taken(events, "usage")},
   {_taken(trial, None)},
   {_taken(touches, "contact")},

@@ -112,6 +112,33 @@ def entry(
     )
 
 
+def taken_back(ledger: Sequence[Promotion], version: str) -> Promotion | None:
+    """The entry by which a person took the role of champion from a version; None if it holds it, never did, or lost it to the gate.
+
+    Such a decision stands until a person gives the role back: the gate would find the same verdict again.
+    """
+    touched = [e for e in ledger if e.role == "champion" and version in (e.model_version, e.replaced)]
+    last = touched[-1] if touched else None
+    return last if last is not None and last.replaced == version and last.by != "gate" else None
+
+
+def refuse_earlier(ledger: Sequence[Promotion], day: datetime) -> None:
+    """Refuse a day on which a decision taken now would be overruled later by one that was taken before.
+
+    Raises:
+        LedgerError: the last champion begins after the day.
+    """
+    champions = [entry for entry in ledger if entry.role == "champion"]
+    if champions and champions[-1].from_as_of > day:
+        last = champions[-1]
+        raise LedgerError(
+            f"the champion cannot be changed from {day:%Y-%m-%d} on: model {last.model_version} is champion from "
+            f"{last.from_as_of:%Y-%m-%d} on and would stay it, so nothing would change.\n"
+            f"  allowed: {last.from_as_of:%Y-%m-%d} and later\n"
+            f"  do:      name such a day: --as-of {last.from_as_of:%Y-%m-%d}"
+        )
+
+
 def before(ledger: Sequence[Promotion], day: datetime) -> str:
     """The champion to go back to on a day: the one that today's replaced. Going back again goes one further back.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
-from churn_pipeline.core.schema import ModelFeature
+from churn_pipeline.core.schema import ModelFeature, SchemaError
 
 LONGEST = 40
 """Names kept of each family."""
@@ -37,18 +37,35 @@ def candidates(vocabulary: Mapping[str, Sequence[str]]) -> tuple[ModelFeature, .
 
 
 def feature_columns(features: Iterable[ModelFeature]) -> str:
-    """SQL select list that takes these features out of a snapshot; a name that was never counted is 0."""
-    return ", ".join(f'{_column(feature.name)} as "{_quoted(feature.name)}"' for feature in features)
+    """SQL select list that takes these features out of a snapshot; a name that was never counted is 0.
+
+    Raises:
+        SchemaError: features are `unregistered`; all of them are named.
+    """
+    columns = {feature.name: _column(feature.name) for feature in features}
+    unknown = [name for name, column in columns.items() if column is None]
+    if unknown:
+        raise SchemaError(
+            f"features that no snapshot has: {', '.join(unknown)}\n"
+            f"  allowed: the registered features, and counts: {', '.join(c.prefix + 'NAME' for c in NAMED_COUNTS)}\n"
+            "  do:      train a model on the features there are (churn retrain), or register them again"
+        )
+    return ", ".join(f'{column} as "{_quoted(name)}"' for name, column in columns.items())
 
 
-def _column(feature: str) -> str:
+def unregistered(features: Iterable[ModelFeature]) -> tuple[str, ...]:
+    """Names of features that no snapshot has any more: neither registered nor a count of a name."""
+    return tuple(feature.name for feature in features if _column(feature.name) is None)
+
+
+def _column(feature: str) -> str | None:
     if feature in {f.name for f in FEATURES}:
         return f'"{feature}"'
     for counts in NAMED_COUNTS:
         if feature.startswith(counts.prefix):
             word = feature.removeprefix(counts.prefix).replace("'", "''")
             return f"cast(coalesce({counts.name}['{word}'], 0) as double)"
-    raise KeyError(f"feature {feature!r} is neither registered nor a count of a name")
+    return None
 
 
 def _quoted(text: str) -> str:

@@ -4,12 +4,11 @@ from typing import Any
 
 import dagster as dg
 
-from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.studies import Studies
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.orchestration.clock import Clock
-from churn_pipeline.orchestration.writers import writing_warehouse
+from churn_pipeline.orchestration.writers import writing_lake, writing_warehouse
 from churn_pipeline.settings import Settings
 
 
@@ -18,9 +17,16 @@ def resources(settings: Settings, clock: Clock | None = None) -> dict[str, Any]:
     return {
         "settings": settings,
         "clock": clock or Clock(),
-        "lake": Lake.of(settings),
-        "tables": dg.ResourceDefinition(lambda _: Warehouse.of(settings), description="The tables that people read."),
+        "lake": writing_lake,
+        "tables": dg.ResourceDefinition(lambda _: _declared(settings), description="The tables that people read."),
         "warehouse": writing_warehouse,
         "studies": dg.ResourceDefinition(lambda _: Studies.of(settings), description="Searches for parameters."),
         "models": dg.ResourceDefinition(lambda _: ModelStore.of(settings), description="The model registry."),
     }
+
+
+def _declared(settings: Settings) -> Warehouse:
+    """The tables as declared, whoever opens them first: a daemon may meet a database that is new or of older code."""
+    warehouse = Warehouse.of(settings)
+    warehouse.create()
+    return warehouse

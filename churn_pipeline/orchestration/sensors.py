@@ -8,10 +8,12 @@ import dagster as dg
 
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.orchestration.clock import Clock
-from churn_pipeline.orchestration.jobs import retrain
+from churn_pipeline.orchestration.jobs import everything, retrain
 from churn_pipeline.orchestration.triggers import Signs, ask_retrain
 from churn_pipeline.settings import Settings
 
+RETRAINING = (retrain.name, everything.name)
+"""The jobs that train a challenger."""
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -44,7 +46,7 @@ def degradation(
     clock: dg.ResourceParam[Clock],
 ) -> dg.RunRequest | dg.SkipReason:
     """Read what the tables say of the champion on their newest day, and decide."""
-    if context.instance.get_runs(dg.RunsFilter(job_name=retrain.name, statuses=UNDER_WAY), limit=1):
+    if any(context.instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNDER_WAY), limit=1) for job in RETRAINING):
         return dg.SkipReason("a retrain is under way")
     signs = read_signs(tables)
     asked = ask_retrain(
@@ -82,8 +84,8 @@ def read_signs(warehouse: Warehouse) -> Signs | None:
 
 
 def _last_retrain(instance: dg.DagsterInstance) -> datetime | None:
-    records = instance.get_run_records(dg.RunsFilter(job_name=retrain.name), limit=1)
-    return records[0].create_timestamp.astimezone(UTC) if records else None
+    newest = [record for job in RETRAINING for record in instance.get_run_records(dg.RunsFilter(job_name=job), limit=1)]
+    return max((record.create_timestamp.astimezone(UTC) for record in newest), default=None)
 
 
 def _first(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

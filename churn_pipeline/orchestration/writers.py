@@ -6,10 +6,14 @@ from time import monotonic, sleep
 
 import dagster as dg
 
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Busy, Warehouse
+from churn_pipeline.settings import Settings
 
 LOCK = "writers"
 TAG = "churn/writes"
+BY_MATERIALIZE = "__ASSET_JOB"
+"""Job of a run that button Materialize starts: it carries no tag of ours, and writes all the same."""
 BY_HAND = {"churn/started_by": "hand", ".dagster/repository": "__repository__@churn_pipeline"}
 """Tags of the runs that the command line starts in its own process; by the second the page of a job finds them."""
 STARTED = dg.DagsterRunStatus.STARTED
@@ -70,7 +74,8 @@ def bury_the_dead(warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
 
 
 def _under_way(instance: dg.DagsterInstance, statuses: list[dg.DagsterRunStatus]) -> list[dg.DagsterRun]:
-    return [run for run in instance.get_runs(dg.RunsFilter(statuses=statuses)) if TAG in run.tags]
+    runs = instance.get_runs(dg.RunsFilter(statuses=statuses))
+    return [run for run in runs if TAG in run.tags or run.job_name.startswith(BY_MATERIALIZE)]
 
 
 def _lives(warehouse: Warehouse, run: dg.DagsterRun) -> bool:
@@ -95,3 +100,13 @@ def writing_warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
         patience_seconds=PATIENCE_SECONDS,
     ):
         yield warehouse
+
+
+@dg.resource(
+    required_resource_keys={"settings", "warehouse"},
+    description="Records and datasets by day; whoever has them is the only writer.",
+)
+def writing_lake(context: dg.InitResourceContext) -> Lake:
+    """The lake of a run. It needs the warehouse for the lock alone, which is taken once however much a run writes."""
+    settings: Settings = context.resources.settings
+    return Lake.of(settings)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,21 @@ def test_golden_rows_that_score_otherwise_are_refused_even_under_a_good_seal(fol
     (folder / "scorer.json").write_text(json.dumps(scorer))
     _reseal(folder)
     with pytest.raises(BundleError, match="20 of 20 golden rows do not score as they did"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", sorted(FILES - {"manifest.json", "manifest.sha256"}))
+@pytest.mark.parametrize("content", [b"{}", b"[1, 2]", b"neither JSON nor a model"])
+def test_content_that_cannot_be_read_is_refused_even_under_a_good_seal(folder: Path, name: str, content: bytes) -> None:
+    (folder / name).write_bytes(content)
+    _reseal(folder)
+    with pytest.raises(BundleError, match="cannot be read here"):
+        load(folder)
+
+
+def test_a_library_that_is_not_there_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(BundleError, match=r"cannot be read here: ModuleNotFoundError: .*xgboost(.|\n)*do: install"):
         load(folder)
 
 

@@ -245,6 +245,32 @@ def test_stopping_is_fine_where_nothing_runs(server: Server, home: Path, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_server_that_goes_on_running_is_said_to(server: Server, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("churn_pipeline.adapters.embedded_postgres.LAST_WORKERS_SECONDS", 0.1)
+    monkeypatch.setattr("churn_pipeline.adapters.embedded_postgres._pg_ctl", lambda *_: "pg_ctl says no")
+    with pytest.raises(EmbeddedPostgresError, match=rf"goes on running \(.*{postmaster(home)}.*pg_ctl says no"):
+        stop_server(home)
+
+
+def test_a_server_of_another_machine_is_neither_taken_over_nor_said_to_be_stopped(server: Server, home: Path) -> None:
+    note = Place(home).host_note
+    here = note.read_text()
+    for pid in postmasters(home):
+        kill(pid)
+    while postmasters(home):
+        time.sleep(0.01)
+    left = postmaster(home)
+    try:
+        note.write_text("another-host pid:[1]\n")
+        for ask in (running_server, stop_server):
+            with pytest.raises(EmbeddedPostgresError, match=r"was started on another-host pid:\[1\](.|\n)*churn stop"):
+                ask(home)
+        assert postmaster(home) == left
+    finally:
+        note.write_text(here)
+    assert one(running_server(home), "select 1") == 1
+
+
 def test_a_lost_password_is_an_error_that_says_what_to_do(server: Server, home: Path) -> None:
     (home / "postgres.password").rename(home / "elsewhere")
     with pytest.raises(EmbeddedPostgresError, match=r"restore that file, or move .* away"):
@@ -307,9 +333,10 @@ def test_root_works_below_a_closed_folder_and_opens_no_folder_for_it(server: Ser
 
 def test_the_place_names_its_files(tmp_path: Path) -> None:
     place = Place(tmp_path)
-    assert {place.cluster.name, place.password.name, place.lock.name, place.socket_note.name} == {
+    assert {path.name for path in (place.cluster, place.password, place.lock, place.host_note, place.socket_note)} == {
         "postgres",
         "postgres.password",
         "postgres.lock",
+        "postgres.host",
         "postgres.socket",
     }

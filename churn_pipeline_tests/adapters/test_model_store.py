@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from churn_pipeline.adapters.bundle import BundleError
-from churn_pipeline.adapters.model_store import Logged, ModelStore, ModelStoreError
+from churn_pipeline.adapters.model_store import Logged, ModelStore, ModelStoreError, ModelVersion
 from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.scorers import fitted, trials
@@ -142,9 +143,52 @@ def test_a_damaged_version_is_not_found_and_the_same_model_is_registered_again(m
     shutil.rmtree(next(models.folder.rglob("bundle")))
     said = models.damage("1")
     assert said is not None
-    assert "version 1: bundle cannot be had" in said
+    assert "version 1: bundle is gone" in said
     assert models.find("f1") is None
     again = models.log(model())
     assert again.version == "2"
     assert models.damage("2") is None
     assert models.find("f1") == again
+
+
+def test_a_version_that_the_registry_does_not_have_any_more_is_damaged(models: ModelStore) -> None:
+    said = models.damage("7")
+    assert said is not None
+    assert "has no version 7 any more" in said
+
+
+@pytest.mark.parametrize("part", ["bundle", "floor"])
+def test_files_that_cannot_be_read_now_prove_nothing_and_no_second_model_is_made(
+    models: ModelStore, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    models.log(model())
+    read = Path.read_bytes
+
+    def hiccup(path: Path) -> bytes:
+        if path.parent.name == part:
+            raise OSError(5, "Input/output error")
+        return read(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", hiccup)
+        for ask in (lambda: models.damage("1"), lambda: models.find("f1"), lambda: models.log(model())):
+            with pytest.raises(ModelStoreError, match=rf"/{part} cannot be read now: .*Input/output error"):
+                ask()
+    assert models.damage("1") is None
+    assert [version.version for version in models.versions()] == ["1"]
+
+
+def test_other_storage_that_does_not_answer_proves_nothing(models: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    models.log(model())
+    version = models.version
+
+    def elsewhere(store: ModelStore, name: str) -> ModelVersion:
+        return replace(version(name), source="mlflow-artifacts://nowhere.invalid/bundle")
+
+    def silent(**_: object) -> str:
+        raise MlflowException("connection refused")
+
+    monkeypatch.setattr(ModelStore, "version", elsewhere)
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", silent)
+    with pytest.raises(ModelStoreError, match=r"nowhere\.invalid/bundle cannot be read now: connection refused"):
+        models.damage("1")

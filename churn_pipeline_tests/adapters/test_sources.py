@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,13 @@ def test_names_that_the_reader_needs_itself_are_refused(folder: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such folder"):
         open_source(tmp_path / "none")
+
+
+def test_a_value_that_stops_a_select_is_not_quoted(folder: Path) -> None:
+    (folder / "orgs.csv").write_text("org,size\nacme,secret\n")
+    mapping = "{files: {orgs: {from: orgs.csv}}, tables: {trials: {select: 'select org as trial_id, size::int as company_size from orgs'}}}"
+    with pytest.raises(
+        SourceError, match=r"tables\.trials\.select: a value stops the SQL\n.*do: use try_cast"
+    ) as caught:
+        read(folder, mapping)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))

@@ -322,3 +322,21 @@ def test_the_url_is_in_no_representation(warehouse: Warehouse) -> None:
 def test_the_declared_ledger_of_promotions_and_the_personal_issues_are_there(warehouse: Warehouse) -> None:
     for table in (SCORES, MODEL_PROMOTIONS, DATA_QUALITY_ISSUES):
         assert warehouse.read(f"select * from {table.name}").column_names == list(table.names)
+
+
+@pytest.mark.parametrize("change", ["drop column papers cascade", "rename to parcels_before"])
+def test_a_failure_of_the_server_is_not_blamed_on_the_rows(house: Warehouse, change: str) -> None:
+    rows = parcels(DAY, secretname=1.0)
+    with closing(connect(house.url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(f"alter table {house.schema}.parcels {change}")
+    with pytest.raises(WarehouseError, match=r"parcels could not be written: (.|\n)*do: (.|\n)*run again") as caught:
+        house.replace(PARCELS, rows, where={"day": DAY})
+    told = "".join(traceback.format_exception(caught.value))
+    assert "refused" not in told
+    assert "secretname" not in told
+
+
+def test_a_server_that_cannot_be_reached_is_named_as_such() -> None:
+    nowhere = Warehouse("postgresql://nobody:word@127.0.0.1:1/none")
+    with pytest.raises(WarehouseError, match="the connection to the server was lost"):
+        nowhere.replace(PARCELS, parcels(DAY, a=1.0), where={"day": DAY})

@@ -4,14 +4,17 @@ import json
 
 import pytest
 
+from churn_pipeline.adapters.bundle import BundleError
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Busy, Warehouse
+from churn_pipeline.capabilities.scoring.day import score_day, write_day
+from churn_pipeline.capabilities.scoring.score import Stamp
 from churn_pipeline.cli import model
 from churn_pipeline.cli.run import RunFailed
 from churn_pipeline.core.ledger import LedgerError
 from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
-from churn_pipeline_tests.shops import Shop
+from churn_pipeline_tests.shops import NOW, SECOND, Shop
 
 pytestmark = pytest.mark.flow
 
@@ -37,8 +40,47 @@ def test_models_are_listed_with_role_and_figures(
     rows = [
         [cell.strip() for cell in line.split("│")[1:-1]] for line in said(capsys).splitlines() if "│ logistic" in line
     ]
-    assert [(row[0], row[1], row[2]) for row in rows] == [("1", "", "2026-09-01"), ("2", "champion", "2026-10-01")]
-    assert float(rows[0][5]) == pytest.approx(shop.models.load("1").facts["test"]["overall"]["log_loss"], abs=1e-3)
+    assert [tuple(row[:4]) for row in rows] == [
+        ("1", "", "whole", "2026-09-01"),
+        ("2", "champion", "whole", "2026-10-01"),
+    ]
+    assert float(rows[0][6].split()[0]) == pytest.approx(
+        shop.models.load("1").facts["test"]["overall"]["log_loss"], abs=1e-3
+    )
+
+
+def test_a_damaged_model_is_listed_as_such_and_never_put_into_production_by_hand(
+    ours: Settings,
+    shop: Shop,
+    warehouse: Warehouse,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    (path,) = {p for p in shop.models.folder.rglob("bundle/logistic.json") if shop.models.version("1").run_id in str(p)}
+    whole = path.read_bytes()
+    path.write_bytes(whole + b" ")
+    try:
+        model.list_models(ours)
+        with pytest.raises(BundleError, match=r"logistic\.json was changed"):
+            model.promote_model(ours, "1", because="x", as_of=None)
+    finally:
+        path.write_bytes(whole)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said(capsys).splitlines() if "2026-" in line]
+    assert [(row[0], *row[2:4]) for row in rows] == [("1", "damaged", "2026-09-01"), ("2", "whole", "2026-10-01")]
+    assert warehouse.read("select * from model_promotions").num_rows == 0
+
+
+def test_models_whose_files_cannot_be_read_now_are_listed_nevertheless(
+    ours: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hiccup(_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr("churn_pipeline.adapters.bundle.load", hiccup)
+    model.list_models(ours)
+    assert said(capsys).count("unreachable") == 2
 
 
 def test_before_the_first_training_it_says_how_to_get_one(
@@ -64,10 +106,10 @@ def test_a_person_promotes_and_goes_back_with_a_reason_in_the_ledger(
     model.promote_model(ours, "2", because="again", as_of="2026-10-02")
     model.roll_back(ours, because="too many alarms", as_of="2026-10-03")
     assert said(capsys).splitlines() == [
-        "model 1 is champion now, in place of the rules",
-        "model 2 is champion now, in place of model 1",
-        "model 2 is the champion already",
-        "model 1 is champion now, in place of model 2",
+        "model 1 is champion from 2026-09-01 on, in place of the rules",
+        "model 2 is champion from 2026-10-01 on, in place of model 1",
+        "model 2 is the champion already, on 2026-10-02",
+        "model 1 is champion from 2026-10-03 on, in place of model 2",
     ]
     found = warehouse.read('select model_version, "by", verdict, run_id from model_promotions order by from_as_of')
     assert [(r["model_version"], r["by"], r["verdict"]) for r in found.to_pylist()] == [
@@ -77,7 +119,26 @@ def test_a_person_promotes_and_goes_back_with_a_reason_in_the_ledger(
     ]
 
 
-def test_without_a_day_it_holds_from_today_on(ours: Settings, warehouse: Warehouse) -> None:
+def test_without_a_day_it_holds_from_the_newest_scored_day_on(
+    ours: Settings, shop: Shop, warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stamp = Stamp("r", NOW, "f1")
+    day = score_day(shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings, stamp=stamp)
+    write_day(day, warehouse, as_of=SECOND)
+    model.promote_model(ours, "1", because="now", as_of=None)
+    assert said(capsys) == "model 1 is champion from 2026-10-01 on, in place of the rules\n"
+
+
+def test_a_day_before_the_last_champions_first_is_refused(ours: Settings, warehouse: Warehouse) -> None:
+    model.promote_model(ours, "1", because="the first", as_of="2026-10-01")
+    with pytest.raises(LedgerError, match="model 1 is champion from 2026-10-01 on and would stay it"):
+        model.promote_model(ours, "2", because="x", as_of="2026-09-30")
+    with pytest.raises(LedgerError, match="--as-of 2026-10-01"):
+        model.roll_back(ours, because="x", as_of="2026-09-30")
+    assert warehouse.read("select * from model_promotions").num_rows == 1
+
+
+def test_without_a_day_and_before_the_first_scores_it_holds_from_today_on(ours: Settings, warehouse: Warehouse) -> None:
     model.promote_model(ours, "1", because="now", as_of=None)
     (row,) = warehouse.read(
         "select from_as_of = date_trunc('day', decided_at, 'UTC') as today from model_promotions"

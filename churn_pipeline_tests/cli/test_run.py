@@ -54,6 +54,13 @@ def test_days_in_the_wrong_order_are_refused_before_anything_runs(monkeypatch: p
         score_days(Settings(), first="2024-05-02", last="2024-05-01", as_json=False)
 
 
+@pytest.mark.parametrize("text", ["1980-01-01", "2999-01-01"])
+def test_a_day_beyond_the_calendar_is_refused_before_anything_starts(text: str, tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match=f"{text} cannot be looked from.\n  allowed: 1990-01-01 to "):
+        score_days(Settings(data_dir=tmp_path), first=text, last=text, as_json=False)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture
 def business(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """An empty business which Dagster's instance, read from the environment, sees as well."""

@@ -39,9 +39,9 @@ def test_an_event_is_known_when_it_has_happened_and_arrived() -> None:
     assert EVENTS.versioned_by is None
 
 
-def test_personal_data_stands_in_contacts_alone() -> None:
+def test_personal_data_stands_in_contacts_and_in_what_events_carry_along() -> None:
     personal = {(t.name, c.name) for t in RAW_TABLES for c in t.columns if c.privacy is Privacy.PERSONAL}
-    assert personal == {("contacts", "email"), ("contacts", "name"), ("contacts", "owner")}
+    assert personal == {("contacts", "email"), ("contacts", "name"), ("contacts", "owner"), ("events", "properties")}
     assert {c.privacy for c in (TRIALS.column("trial_id"), CONTACTS.column("contact_id"))} == {Privacy.PSEUDONYM}
 
 

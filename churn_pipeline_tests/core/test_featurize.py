@@ -170,3 +170,22 @@ def test_the_snapshot_has_the_declared_columns_in_order(small: SmallWorld) -> No
 def test_the_version_is_stable_within_a_process_and_short() -> None:
     assert features_version() == features_version()
     assert len(features_version()) == 12
+
+
+def test_attributes_are_of_the_version_known_at_the_look_not_at_the_run(small: SmallWorld) -> None:
+    third, ninth = BEGIN + timedelta(days=3), BEGIN + timedelta(days=9)
+    upgraded = {**small.trials[0], "plan": "paid", "updated_at": BEGIN + timedelta(days=8)}
+    world = replace(small, trials=(*small.trials, upgraded))
+    looks = f"select 't' as trial_id, unnest([{sql_instant(third)}, {sql_instant(ninth)}]) as as_of"
+    seen = snapshots(world, BEGIN + timedelta(days=30), looks=looks)
+    assert [(r["as_of"], r["plan"]) for r in seen.to_pylist()] == [(third, "pro"), (ninth, "paid")]
+
+
+def test_where_only_a_later_version_is_known_the_trial_exists_without_attributes(small: SmallWorld) -> None:
+    day = BEGIN + timedelta(days=3)
+    late = {**small.trials[0], "updated_at": BEGIN + timedelta(days=8)}
+    world = replace(small, trials=(late, small.trials[1]))
+    rows = {r["trial_id"]: r for r in snapshots(world, BEGIN + timedelta(days=30)).to_pylist() if r["as_of"] == day}
+    assert rows["t"]["events_total"] == 5
+    assert (rows["t"]["plan"], rows["t"]["attributes_known"]) == (None, False)
+    assert rows["silent"]["attributes_known"] is True

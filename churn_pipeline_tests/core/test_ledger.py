@@ -14,7 +14,9 @@ from churn_pipeline.core.ledger import (
     entry,
     production_on,
     read,
+    refuse_earlier,
     scores_day,
+    taken_back,
 )
 
 BEGIN = datetime(2024, 5, 1, tzinfo=UTC)
@@ -74,6 +76,36 @@ def test_going_back_goes_to_the_champion_before_and_once_more_one_further() -> N
     back = ledger(("1", 0, "gate"), ("2", 10, "gate"), ("3", 20, "gate"), ("2", 30, "rollback"))
     assert before(back, day(30)) == "1"
     assert before(back, day(25)) == "2"
+
+
+def test_what_a_person_took_back_stays_so_until_a_person_gives_it_back() -> None:
+    past = ledger(("1", 0, "gate"), ("2", 10, "gate"), ("1", 20, "rollback"))
+    taken = taken_back(past, "2")
+    assert taken is not None
+    assert (taken.by, taken.from_as_of) == ("rollback", day(20))
+    assert taken_back(past, "1") is None
+    assert (
+        taken_back(ledger(("1", 0, "gate"), ("2", 10, "gate"), ("1", 20, "rollback"), ("3", 30, "gate")), "2") == taken
+    )
+    by_hand = ledger(("1", 0, "gate"), ("2", 10, "person"))
+    assert taken_back(by_hand, "1") == by_hand[-1]
+    assert taken_back(ledger(("1", 0, "gate"), ("2", 10, "person"), ("1", 20, "person")), "1") is None
+
+
+def test_who_lost_to_the_gate_or_was_never_champion_may_win_again() -> None:
+    past = ledger(("1", 0, "gate"), ("2", 10, "gate"))
+    assert [taken_back(past, version) for version in ("1", "2", "3")] == [None] * 3
+    assert taken_back((), "1") is None
+
+
+def test_a_day_before_the_last_champions_first_is_refused_since_nothing_would_change() -> None:
+    past = ledger(("1", 0, "gate"), ("2", 10, "gate"))
+    refuse_earlier((), day(0))
+    refuse_earlier(past, day(10))
+    with pytest.raises(
+        LedgerError, match=r"from 2024-05-10 on: model 2 is champion from 2024-05-11 on(.|\n)*--as-of 2024-05-11"
+    ):
+        refuse_earlier(past, day(9))
 
 
 def test_there_is_nothing_before_the_first_champion() -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from churn_pipeline.contracts.features.catalogue import FEATURES
 from churn_pipeline.core.reasons import words
-from churn_pipeline.core.schema import ModelFeature
-from churn_pipeline.core.vocabulary import LONGEST, candidates, feature_columns, vocabulary_query
+from churn_pipeline.core.schema import ModelFeature, SchemaError
+from churn_pipeline.core.vocabulary import LONGEST, candidates, feature_columns, unregistered, vocabulary_query
 
 
 def found(snapshots: str, **options: float) -> list[tuple[str, str, int]]:
@@ -68,6 +68,8 @@ def test_a_snapshot_is_flattened_and_a_name_that_was_never_counted_is_zero() -> 
     assert row == {"event_login": 2.0, "event_never": 0.0, 'feature_it\'s "odd"': 7.0, "active_days": 4.0}
 
 
-def test_a_feature_that_is_neither_registered_nor_counted_is_named() -> None:
-    with pytest.raises(KeyError, match="luck"):
-        feature_columns([ModelFeature("luck", "number")])
+def test_features_that_are_neither_registered_nor_counted_are_named_at_once() -> None:
+    features = [ModelFeature(name, "number") for name in ("luck", "active_days", "event_login", "fate")]
+    assert unregistered(features) == ("luck", "fate")
+    with pytest.raises(SchemaError, match=r"no snapshot has: luck, fate\n(.|\n)*do: .*churn retrain"):
+        feature_columns(features)

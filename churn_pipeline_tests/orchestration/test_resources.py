@@ -45,5 +45,6 @@ def test_an_asset_gets_each_resource_by_name_of_the_business_in_the_settings(set
         assert dg.materialize([thing], resources=resources(settings, Noon()), instance=instance).success
     assert seen["lake"] == Lake.of(settings)
     assert seen["tables"] == Warehouse.of(settings)
+    assert Warehouse.of(settings).read("select * from scores").num_rows == 0, "tables are there though nobody made them"
     assert seen["models"] == ModelStore.of(settings)
     assert (seen["same"], seen["at"]) == (True, Noon().now())

@@ -12,7 +12,7 @@ from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.analytics import DRIFT, MODEL_PERFORMANCE, MODEL_PROMOTIONS
 from churn_pipeline.definitions import build
 from churn_pipeline.orchestration.clock import Clock
-from churn_pipeline.orchestration.sensors import UNDER_WAY, degradation, read_signs
+from churn_pipeline.orchestration.sensors import RETRAINING, UNDER_WAY, degradation, read_signs
 from churn_pipeline.orchestration.writers import TAG
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.rows import DAY, rows
@@ -121,22 +121,24 @@ def test_drift_measured_against_an_older_champion_is_not_held_against_the_new_on
     assert "nothing has been monitored yet" in tick(warehouse, instance).skip_message
 
 
+@pytest.mark.parametrize("job", RETRAINING)
 @pytest.mark.parametrize("status", [status for status in UNDER_WAY if status is not dg.DagsterRunStatus.QUEUED])
 def test_while_a_retrain_is_under_way_no_other_is_asked_for(
-    warehouse: Warehouse, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+    warehouse: Warehouse, instance: dg.DagsterInstance, status: dg.DagsterRunStatus, job: str
 ) -> None:
     champion(warehouse, "1")
     performance(warehouse, "1", degraded=True)
-    create_run_for_test(instance, job_name="retrain", status=status, tags={TAG: "day"})
+    create_run_for_test(instance, job_name=job, status=status, tags={TAG: "day"})
     assert tick(warehouse, instance, days=30).skip_message == "a retrain is under way"
 
 
+@pytest.mark.parametrize("job", RETRAINING)
 def test_after_a_retrain_that_failed_as_well_there_is_a_cool_down(
-    warehouse: Warehouse, instance: dg.DagsterInstance
+    warehouse: Warehouse, instance: dg.DagsterInstance, job: str
 ) -> None:
     champion(warehouse, "1")
     performance(warehouse, "1", degraded=True)
-    create_run_for_test(instance, job_name="retrain", status=dg.DagsterRunStatus.FAILURE)
+    create_run_for_test(instance, job_name=job, status=dg.DagsterRunStatus.FAILURE)
     assert "none is asked for again before" in tick(warehouse, instance, days=6.9).skip_message
     assert len(tick(warehouse, instance, days=7.1).run_requests) == 1
 

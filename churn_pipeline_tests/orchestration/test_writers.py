@@ -6,9 +6,21 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Busy, Warehouse
+from churn_pipeline.definitions import build
 from churn_pipeline.orchestration import writers
-from churn_pipeline.orchestration.writers import BY_HAND, LOCK, TAG, alive, only_writer, writing_warehouse
+from churn_pipeline.orchestration.writers import (
+    BY_HAND,
+    BY_MATERIALIZE,
+    LOCK,
+    TAG,
+    alive,
+    only_writer,
+    writing_lake,
+    writing_warehouse,
+)
+from churn_pipeline.settings import Settings
 
 pytestmark = pytest.mark.flow
 
@@ -53,11 +65,12 @@ def test_runs_whose_process_was_killed_are_buried_and_nobody_else(
     written = {TAG: "day"}
     begun = [create_run_for_test(instance, status=state, tags=written | BY_HAND) for state in (waiting, started)]
     launched, mine, other = (create_run_for_test(instance, status=started, tags=written) for _ in range(3))
-    reader = create_run_for_test(instance, status=started)
+    ad_hoc = create_run_for_test(instance, job_name=f"{BY_MATERIALIZE}_0", status=started)
+    reader = create_run_for_test(instance, job_name="reader", status=started)
     queued = create_run_for_test(instance, status=waiting, tags=written)
     with warehouse.lock(alive(other.run_id)), only_writer(warehouse, instance, run_id=mine.run_id):
-        dead = [run for run in (*begun, launched) if status(instance, run) is dg.DagsterRunStatus.FAILURE]
-        assert dead == [*begun, launched]
+        dead = [run for run in (*begun, launched, ad_hoc) if status(instance, run) is dg.DagsterRunStatus.FAILURE]
+        assert dead == [*begun, launched, ad_hoc]
         assert [status(instance, run) for run in (mine, other, reader)] == [started] * 3
         assert status(instance, queued) is waiting
 
@@ -116,3 +129,48 @@ def test_a_run_that_a_schedule_launched_holds_the_lock_from_its_first_step_to_it
     assert free == [False]
     with warehouse.lock(LOCK):
         pass
+
+
+def test_who_only_writes_the_lake_holds_the_lock_too_and_it_is_taken_once(
+    warehouse: Warehouse, instance: dg.DagsterInstance, settings: Settings
+) -> None:
+    free: list[bool] = []
+
+    def look() -> None:
+        try:
+            with warehouse.lock(LOCK):
+                free.append(True)
+        except Busy:
+            free.append(False)
+
+    @dg.asset
+    def lands(lake: dg.ResourceParam[Lake]) -> None:
+        assert lake == Lake.of(settings)
+        look()
+
+    @dg.asset(deps=[lands])
+    def lands_and_writes(lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]) -> None:
+        look()
+
+    outside = {"settings": settings, "tables": warehouse, "warehouse": writing_warehouse, "lake": writing_lake}
+    assert dg.materialize([lands], resources=outside, instance=instance).success
+    assert dg.materialize([lands, lands_and_writes], resources=outside, instance=instance).success
+    assert free == [False] * 3
+
+
+def test_every_asset_and_check_holds_the_lock_whoever_started_it() -> None:
+    defs = build(Settings())
+    lock = {"lake", "warehouse"}
+    nodes = [node for node in defs.resolve_asset_graph().assets_defs if node.is_executable]
+    assert {"raw_tables_fit", "promotion_plan_planned_model_is_whole", "snapshots", "demo_source"} <= {
+        node.node_def.name for node in nodes
+    }
+    assert [node.node_def.name for node in nodes if not node.required_resource_keys & lock] == []
+    assert defs.resources is not None
+    assert (defs.resources["lake"], defs.resources["warehouse"]) == (writing_lake, writing_warehouse)
+    assert "warehouse" in writing_lake.required_resource_keys
+
+
+def test_the_job_of_button_materialize_is_known_by_its_name() -> None:
+    jobs = {job.name for job in build(Settings()).resolve_all_job_defs()}
+    assert any(name.startswith(BY_MATERIALIZE) for name in jobs)

@@ -100,12 +100,27 @@ def type_rows(connection: duckdb.DuckDBPyConnection, source: Source, reading: Re
     )
     try:
         connection.execute(f"create or replace temp table {typed} as {query}")
-    except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
+    except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
+        # DuckDB quotes the value, which may be somebody's name: neither its words nor the error itself go on
         raise SourceError(
-            f"{source.mapping_file or source.folder}, table {table.name}: a value stops the reading: {error}\n"
+            f"{source.mapping_file or source.folder}, table {table.name}: a value stops the reading"
+            f"{_where(connection, reading)}\n"
             "  do: use try_cast instead of cast in the SQL of the mapping; what cannot be read is then quarantined by itself"
-        ) from error
+        ) from None
     return typed
+
+
+def _where(connection: duckdb.DuckDBPyConnection, reading: Reading) -> str:
+    """The columns of a reading that stop it, each read alone."""
+    import duckdb
+
+    stopping = []
+    for column in reading.table.columns:
+        try:
+            connection.execute(f"select count({read_as(column.type, name(column.name))}) from {reading.view}")
+        except duckdb.Error:
+            stopping.append(column.name)
+    return f" of column {', '.join(stopping)}" if stopping else ""
 
 
 def _misread(columns: tuple[Column, ...]) -> str:

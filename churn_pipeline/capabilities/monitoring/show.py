@@ -40,11 +40,13 @@ def describe_performance(judged: tuple[Performance, ...], warehouse: Warehouse, 
 def describe_drift(watched: Watched, settings: Settings) -> dict[str, Any]:
     """The finding as a sentence, the distances as a picture, and the report to open."""
     if watched.drift is None:
-        return {"finding": "no model scored this day, so there is nothing to compare with"}
+        return {"finding": watched.because}
     shown: dict[str, Any] = {
         "finding": str(watched.drift),
         "compared with": f"the training data of model {watched.model_version}",
     }
+    if watched.left_out:
+        shown["days left out (no snapshots with all of its features)"] = watched.left_out
     if watched.report is not None:
         shifts = watched.drift.shifts
         bars = drift_bars([s.feature for s in shifts], [s.distance for s in shifts], [s.threshold for s in shifts])

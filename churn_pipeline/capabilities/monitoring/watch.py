@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from churn_pipeline.adapters.frames import snapshot_frame
-from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.lake import Lake, LakeError
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.monitoring import drift as drifting
@@ -28,6 +28,7 @@ from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from churn_pipeline.adapters.bundle import Bundle
 
@@ -35,8 +36,14 @@ if TYPE_CHECKING:
 WITHOUT_OUTCOME = """
 select trial_id, as_of, trial_day, conversion_probability, scored_by, model_version from scores s
 where as_of <= $1 and not exists (select from score_outcomes o where o.as_of = s.as_of and o.trial_id = s.trial_id)
+and (scored_by = 'rules' or exists (
+  select from model_promotions p
+  where p.role = 'champion' and p.model_version = s.model_version and p.from_as_of <= s.as_of
+))
 order by as_of, trial_id
 """
+"""Scores given in hindsight, by a model that was no champion yet, are no record of it: they stay without outcome."""
+SETTLED = "select distinct trial_id, converted from score_outcomes order by trial_id, converted"
 LATELY_MATURED = "select * from score_outcomes where matured_at > $1 and matured_at <= $2 order by as_of, trial_id"
 SCORED_DAYS = "select distinct as_of from scores where as_of > $1 and as_of <= $2 order by as_of"
 SCORES_OF = """
@@ -47,21 +54,41 @@ where as_of > $1 and as_of <= $2 and model_version = $3 order by as_of, trial_id
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The drift of a day: of whose features, and where the report lies. No drift where no model is in production."""
+    """The drift of a day: of whose features, and where the report lies.
+
+    Where there is no drift, `because` says why. `left_out` are days whose snapshots lack a feature of the champion.
+    """
 
     model_version: str | None
     drift: Drift | None
     report: Path | None
+    because: str = ""
+    left_out: int = 0
 
 
 def write_outcomes(lake: Lake, warehouse: Warehouse, *, as_of: datetime) -> int:
     """Join the scores that have no outcome yet to the labels that are mature by the day; gives how many joined.
 
-    Scores of the day itself that were given anew lose the outcome of the old ones first.
+    Scores of the day itself that were given anew lose the outcome of the old ones first, and so do all scores of a
+    trial whose label has changed (its subscription came late): they are joined to the label as it is now.
     """
-    warehouse.replace(SCORE_OUTCOMES, arrow_schema(SCORE_OUTCOMES).empty_table(), where={"as_of": as_of})
+    labels = lake.read(LABELS.name, as_of)
+    nothing = arrow_schema(SCORE_OUTCOMES).empty_table()
+    warehouse.replace(SCORE_OUTCOMES, nothing, where={"as_of": as_of})
+    for outcome in _changed(warehouse.read(SETTLED), labels):
+        warehouse.replace(SCORE_OUTCOMES, nothing, where=outcome)
     waiting = warehouse.read(WITHOUT_OUTCOME, [as_of])
-    return warehouse.append(SCORE_OUTCOMES, outcomes(waiting, lake.read(LABELS.name, as_of), as_of=as_of))
+    return warehouse.append(SCORE_OUTCOMES, outcomes(waiting, labels, as_of=as_of))
+
+
+def _changed(settled: pa.Table, labels: pa.Table) -> list[dict[str, Any]]:
+    """The outcomes (trial_id, converted) that the labels contradict by now."""
+    known = settled.join(labels.select(["trial_id", "converted"]), "trial_id", right_suffix="_now", join_type="inner")
+    return [
+        {"trial_id": row["trial_id"], "converted": row["converted"]}
+        for row in known.sort_by("trial_id").to_pylist()
+        if row["converted_now"] is not None and row["converted_now"] != row["converted"]
+    ]
 
 
 def write_performance(
@@ -85,11 +112,16 @@ def watch_drift(
     """Compare the snapshots and scores of the last days with what the day's champion was trained on."""
     version = _scored_by(warehouse, as_of)
     if version is None:
-        return Watched(None, None, None)
+        return Watched(None, None, None, "no model scored this day, so there is nothing to compare with")
     bundle = models.load(version)
-    training = _training_rows(lake, bundle)
+    trained = datetime.fromisoformat(bundle.facts["trained_as_of"])
+    training = _frame(lake, TRAINING_SET.name, trained, bundle)
+    if training is None:
+        return Watched(version, None, None, f"the training set of model {version} ({trained:%Y-%m-%d}) is gone")
     since = as_of - timedelta(days=settings.drift_window_days)
-    current = _recent_rows(lake, warehouse, bundle, since=since, as_of=as_of)
+    current, left_out = _recent_rows(lake, warehouse, bundle, since=since, as_of=as_of)
+    if current is None:
+        return Watched(version, None, None, f"no snapshots of the last days have the features of model {version}")
     found = drifting.measure(
         comparable(_fitted(training, bundle), current),
         _scores(training, bundle, warehouse.read(SCORES_OF, [since, as_of, version]).to_pandas()),
@@ -100,7 +132,7 @@ def watch_drift(
     )
     path = settings.home / "reports" / f"drift-{as_of:%Y-%m-%d}.html"
     report = save_report(found, path, drift_share=settings.drift_share) if found.shifts else None
-    return Watched(version, found, report)
+    return Watched(version, found, report, left_out=left_out)
 
 
 def write_drift(watched: Watched, warehouse: Warehouse, *, as_of: datetime, run_id: str) -> None:
@@ -118,25 +150,29 @@ def _scored_by(warehouse: Warehouse, as_of: datetime) -> str | None:
     return found[0]["model_version"] if found else None
 
 
-def _training_rows(lake: Lake, bundle: Bundle) -> pd.DataFrame:
-    trained = datetime.fromisoformat(bundle.facts["trained_as_of"])
-    return snapshot_frame(lake, TRAINING_SET.name, trained, bundle.scorer.schema.features)
+def _frame(lake: Lake, dataset: str, day: datetime, bundle: Bundle) -> pd.DataFrame | None:
+    """A day of a dataset with the model's features; None where it is gone or older than the declaration of one."""
+    import duckdb
+
+    try:
+        return snapshot_frame(lake, dataset, day, bundle.scorer.schema.features)
+    except (LakeError, duckdb.BinderException):
+        return None
 
 
 def _fitted(training: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     return training[~after(training, Bound.from_json(bundle.facts["fitted_until"]))]
 
 
-def _recent_rows(lake: Lake, warehouse: Warehouse, bundle: Bundle, *, since: datetime, as_of: datetime) -> pd.DataFrame:
+def _recent_rows(
+    lake: Lake, warehouse: Warehouse, bundle: Bundle, *, since: datetime, as_of: datetime
+) -> tuple[pd.DataFrame | None, int]:
+    """The snapshots of the days scored lately (None if there are none), and how many days had to be left out."""
     import pandas as pd
 
     days = warehouse.read(SCORED_DAYS, [since, as_of])["as_of"].to_pylist()
-    frames = [
-        snapshot_frame(lake, SNAPSHOTS.name, day, bundle.scorer.schema.features)
-        for day in days
-        if lake.has(SNAPSHOTS.name, day)
-    ]
-    return pd.concat(frames, ignore_index=True)
+    frames = [frame for day in days if (frame := _frame(lake, SNAPSHOTS.name, day, bundle)) is not None]
+    return (pd.concat(frames, ignore_index=True) if frames else None), len(days) - len(frames)
 
 
 def _scores(training: pd.DataFrame, bundle: Bundle, shown: pd.DataFrame) -> Comparison:

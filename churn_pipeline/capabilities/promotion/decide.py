@@ -21,7 +21,8 @@ from churn_pipeline.capabilities.promotion.gate import BASE_RATE, Rule, Verdict,
 from churn_pipeline.contracts.analytics import MODEL_VERDICTS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.lake import CHALLENGER, PROMOTION_PLAN, TRAINING_SET
-from churn_pipeline.core.ledger import production_on
+from churn_pipeline.core.ledger import Promotion, production_on, taken_back
+from churn_pipeline.core.vocabulary import unregistered
 from churn_pipeline.settings import Settings
 
 
@@ -47,16 +48,25 @@ def evaluate(
 ) -> Evaluation:
     """Judge the day's challenger against that day's champion, on matured trials that neither has seen.
 
-    A champion that cannot be loaded scores nothing any more: the challenger is judged like a first model then.
+    A champion that is damaged, or has features that are no longer registered, scores nothing any more: the challenger is
+    judged like a first model then. A challenger that a person took back is not judged again.
+
+    Raises:
+        ModelStoreError: the files of a model cannot be read now, which says nothing about the model.
+        BundleError: the challenger is damaged.
     """
     noted = lake.read(CHALLENGER.name, as_of).to_pylist()[0]
     challenger = noted["model_version"]
     if challenger is None:
         return Evaluation(None, f"no challenger: {noted['because']}")
-    champion = production_on(read_ledger(warehouse), as_of)
+    past = read_ledger(warehouse)
+    champion = production_on(past, as_of)
     if challenger == champion:
         return Evaluation(None, f"model {challenger} is the champion already")
-    rival = _rival(champion, models)
+    if taken := taken_back(past, challenger):
+        return Evaluation(None, _stands(taken))
+    remark = _obstacle(champion, models)
+    rival = None if remark else champion
     bundles = [models.load(version) for version in (challenger, rival) if version is not None]
     mine, *others = bundles
     floor = models.load_floor(challenger)
@@ -72,7 +82,6 @@ def evaluate(
         resamples=settings.gate_resamples,
     )
     rng = np.random.default_rng(settings.seed)
-    remark = "" if rival == champion else f"champion {champion} cannot be loaded"
     verdict = judge(judged, challenger=challenger, champion=rival, rule=rule, rng=rng, remark=remark)
     return Evaluation(verdict, str(verdict))
 
@@ -106,15 +115,22 @@ def figures(evaluation: Evaluation) -> dict[str, float | int]:
 
 
 def plan(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime) -> Plan:
-    """What the verdict on the day's challenger asks for."""
+    """What the verdict on the day's challenger asks for; nothing where a person took that challenger back."""
     challenger = lake.read(CHALLENGER.name, as_of).to_pylist()[0]["model_version"]
-    champion = production_on(read_ledger(warehouse), as_of)
+    past = read_ledger(warehouse)
+    champion = production_on(past, as_of)
+    nothing = Plan(None, None, "nothing changes: there is no verdict on another model")
+    if challenger is None or challenger == champion:
+        return nothing
+    if taken := taken_back(past, challenger):
+        return Plan(None, None, _stands(taken))
+    rival = None if _obstacle(champion, models) else champion
     found = warehouse.read(
         "select promote, verdict from model_verdicts where as_of = $1 and model_version = $2 and compared_with = $3",
-        [as_of, challenger or "", _rival(champion, models) or BASE_RATE],
+        [as_of, challenger, rival or BASE_RATE],
     ).to_pylist()
-    if challenger is None or challenger == champion or not found:
-        return Plan(None, None, "nothing changes: there is no verdict on another model")
+    if not found:
+        return nothing
     verdict = found[0]
     if not verdict["promote"]:
         return Plan(None, None, verdict["verdict"])
@@ -173,9 +189,23 @@ def carry_out(
     )
 
 
-def _rival(champion: str | None, models: ModelStore) -> str | None:
-    """The champion, as far as it can be loaded."""
-    return champion if champion is not None and models.damage(champion) is None else None
+def _obstacle(champion: str | None, models: ModelStore) -> str:
+    """Why the champion can score nothing any more; empty where it can, or there is none."""
+    if champion is None:
+        return ""
+    if models.damage(champion) is not None:
+        return f"champion {champion} cannot be loaded"
+    unknown = unregistered(models.load(champion).scorer.schema.features)
+    return f"champion {champion} has features that are no longer registered: {', '.join(unknown)}" if unknown else ""
+
+
+def _stands(taken: Promotion) -> str:
+    """What a person decided about a challenger before, as a sentence."""
+    how = "rolled back" if taken.by == "rollback" else "replaced by hand"
+    return (
+        f"nothing changes: model {taken.replaced} was {how} on {taken.from_as_of:%Y-%m-%d} ({taken.verdict}); "
+        "promote it by hand to bring it back"
+    )
 
 
 def _text(value: str | None) -> str:

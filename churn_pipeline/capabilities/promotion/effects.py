@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a promotion did: who is champion from that day on, whom it replaced, and whether that was new."""
+    """What a promotion did: who is champion from which day on, whom it replaced, and whether that was new."""
 
     model_version: str
     replaced: str | None
+    from_as_of: datetime
     changed: bool
 
     def __str__(self) -> str:
         if not self.changed:
-            return f"model {self.model_version} is the champion already"
-        return f"model {self.model_version} is champion now, in place of {f'model {self.replaced}' if self.replaced else 'the rules'}"
+            return f"model {self.model_version} is the champion already, on {self.from_as_of:%Y-%m-%d}"
+        loser = f"model {self.replaced}" if self.replaced else "the rules"
+        return f"model {self.model_version} is champion from {self.from_as_of:%Y-%m-%d} on, in place of {loser}"
 
 
 def read_ledger(warehouse: Warehouse) -> tuple[Promotion, ...]:
@@ -52,20 +54,25 @@ def promote(
     decided_at: datetime,
     run_id: str,
 ) -> Receipt:
-    """Make a version the champion from a day on.
+    """Make a version the champion from a day on, once it is known to be whole.
 
     Raises:
-        ModelStoreError: there is no such version.
+        ModelStoreError: there is no such version, or its files cannot be read now.
+        BundleError: it is damaged.
+        LedgerError: a person names a day before the last champion's first.
     """
-    models.version(version)
+    models.load(version)
+    models.load_floor(version)
     past = read_ledger(warehouse)
+    if by != "gate":
+        ledger.refuse_earlier(past, from_as_of)
     entry = ledger.entry(
         past, version, from_as_of=from_as_of, by=by, verdict=verdict, decided_at=decided_at, run_id=run_id
     )
     if entry is not None:
         _append(entry, warehouse)
     align(warehouse=warehouse, models=models)
-    return Receipt(version, entry.replaced if entry else None, changed=entry is not None)
+    return Receipt(version, entry.replaced if entry else None, from_as_of, changed=entry is not None)
 
 
 def rollback(
@@ -74,13 +81,15 @@ def rollback(
     """Go back to the champion before, from a day on. A rollback that was killed half-way is finished, not repeated.
 
     Raises:
-        LedgerError: there is none to go back to.
+        LedgerError: there is none to go back to, or the day is before the last champion's first.
+        BundleError: the one before is damaged.
     """
     past = read_ledger(warehouse)
     holder = models.champion()
     if past and past[-1].by == "rollback" and (holder is None or holder.version != past[-1].model_version):
         align(warehouse=warehouse, models=models)
-        return Receipt(past[-1].model_version, past[-1].replaced, changed=True)
+        return Receipt(past[-1].model_version, past[-1].replaced, past[-1].from_as_of, changed=True)
+    ledger.refuse_earlier(past, from_as_of)
     target = ledger.before(past, from_as_of)
     verdict = f"model {ledger.production_on(past, from_as_of)} rolled back to model {target}: {why}"
     return promote(

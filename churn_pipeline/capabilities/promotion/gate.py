@@ -85,8 +85,14 @@ class Verdict:
             f"log loss {way} by {abs(self.gain.mid):.3f} than {_named(self.compared_with)}, "
             f"interval {self.gain.low:.3f}..{self.gain.high:.3f}, on {self.trials:,} trials ({self.conversions:,} conversions)"
         )
+        found += "".join(f", {figure}" for figure in self._figures())
         decision = f"model {self.challenger} {'promoted' if self.promote else 'not promoted'}"
         return "; ".join(filter(None, (f"{decision}: {found}", *self.against, self.remark)))
+
+    def _figures(self) -> tuple[str, ...]:
+        rival = f" (champion {_short(self.compared_auc)})" if self.compared_auc is not None else ""
+        ranks = f"AUC {_short(self.auc)}{rival}" if self.auc is not None else ""
+        return tuple(filter(None, (ranks, f"calibration error {_short(self.ece)}")))
 
     def row(self, *, as_of: datetime, run_id: str) -> dict[str, Any]:
         """The verdict as a row of `model_verdicts`."""
@@ -165,6 +171,11 @@ def _against(
         (mine > mean["floor"], f"worse than the logistic regression ({mine:.4f} against {mean['floor']:.4f})"),
     )
     return tuple(sentence for holds, sentence in objections if holds)
+
+
+def _short(share: float) -> str:
+    """A number from 0 to 1 without its leading zero: .812."""
+    return f"{share:.3f}".removeprefix("0")
 
 
 def _named(compared_with: str) -> str:

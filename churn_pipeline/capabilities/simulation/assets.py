@@ -9,13 +9,21 @@ from churn_pipeline.orchestration.table_asset import OWNER
 from churn_pipeline.settings import Settings
 
 
-@dg.asset(group_name="simulation", kinds={"numpy", "parquet"}, owners=[OWNER], partitions_def=DAYS)
-def demo_source(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+# the lake is asked for, since whoever has it is the only writer: nobody reads the files while they are replaced
+@dg.asset(
+    group_name="simulation",
+    kinds={"numpy", "parquet"},
+    owners=[OWNER],
+    partitions_def=DAYS,
+    required_resource_keys={"settings", "lake"},
+)
+def demo_source(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """A simulated trial business as files of raw tables, where no source of your own is named.
 
     The truth, each trial's probability to convert, goes to a file beside them that no feature can read. Left as it is
     where a source is named.
     """
+    settings: Settings = context.resources.settings
     if settings.source is not None:
         return dg.MaterializeResult(metadata={"skipped": f"raw records come from {settings.source}"})
     provided = provide(Parameters.of(settings), folder=settings.source_folder, truth=settings.truth_file)

@@ -82,7 +82,8 @@ def _issues(table: Table, *, read_at: datetime, run_id: str) -> str:
     """SQL: the rejected rows of view `staged` as rows of data_quality_issues, in the order of the files."""
     rule = "_broken[1]"
     key = " || '/' || ".join(f"coalesce({name(c)}::varchar, _misread[{quoted(c)}])" for c in table.key)
-    identity = f"concat_ws('|', {quoted(table.name)}, _file, coalesce(_line, 0), {rule}, _raw)"
+    # neither file nor line: the next export, under a new name, brings the same bad rows again
+    identity = f"concat_ws('|', {quoted(table.name)}, {key}, {rule}, _raw)"
     cases = " ".join(f"when {quoted(r.name)} then {because(r)}" for r in all_rules(table, read_at=read_at))
     columns = {
         "issue_id": f"md5({identity})",

@@ -65,11 +65,12 @@ def check_batch(lake: Lake, table: Table, *, as_of: datetime, max_bad_share: flo
         )
         broken = {str(rule): int(count) for rule, count in counted.fetchall()}
         missing = tuple(c.name for c in table.columns if not c.null and c.name not in files.given)
-        problems = [*_structure(table, files, rows, missing)]
+        structure = [*_structure(table, files, rows, missing), *_vanished(lake, table, rows)]
+        problems = structure[:]
         if not problems:
             problems += _too_bad(connection, table, as_of, max_bad_share)
         looked = Outcome(0, 0, ())
-        if rows and not _structure(table, files, rows, missing):
+        if rows and not structure:
             frame = sample(connection, table, "staged", given=files.given, rows=sample_rows)
             looked = run_suite(table, frame, max_bad_share=max_bad_share)
             problems += [
@@ -102,6 +103,17 @@ def _structure(table: Table, files: _Files, rows: int, missing: tuple[str, ...])
             "  do: find out why the export was empty; yesterday's scores stay until there are rows"
         )
     return problems
+
+
+def _vanished(lake: Lake, table: Table, rows: int) -> list[str]:
+    """That a table of outcomes is gone: every trial that matures without it would count as one that did not convert."""
+    if table.presence is not Presence.FOR_TRAINING or rows or not lake.has_raw(table):
+        return []
+    return [
+        f"{table.name}, rule vanished_table: the source has no row of it, and had some before (the lake holds them)\n"
+        f"  allowed: at least one row of {table.name}, as this source had them once: without them every trial would count as not converted\n"
+        "  do: bring its file back, or fix its entry in the mapping; `churn source check` says what was found"
+    ]
 
 
 def _no_file(table: Table) -> str:

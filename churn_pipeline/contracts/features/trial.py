@@ -1,6 +1,7 @@
 """What is known of the trial itself, and what was done to it."""
 
 from churn_pipeline.contracts.features.feature import Feature
+from churn_pipeline.contracts.features.recency import hours
 
 
 def _segment(column: str, says: str) -> Feature:
@@ -85,7 +86,7 @@ TOUCHES = (
         name="hours_since_last_touch",
         family="touches",
         meaning="Hours from the last contact to the snapshot.",
-        sql="cast(epoch_us(any_value(as_of)) - epoch_us(max(sent_at)) as double) / 3600000000.0",
+        sql=hours("any_value(as_of)", "max(sent_at)"),
         says="last contacted {value:.0f} hours ago",
         source="touch",
         unit="hours",

@@ -3,8 +3,6 @@
 from churn_pipeline.contracts.features.feature import Feature
 
 ACTIVE_DAYS = "count(distinct cast(occurred_at as date))"
-# doubles are added in the order of their size: in the order of arrival the last bits would depend on threads and files
-VALUE_SUM = "list_sum(list_sort(list(value) filter (value is not null)))"
 
 
 def _events(days: int) -> Feature:

@@ -74,8 +74,13 @@ def test_drift_is_a_sentence_a_picture_a_table_the_farthest_first_and_a_link(tmp
     assert "data:image/png" in shown["distances"].value
 
 
-def test_where_no_model_scored_there_is_only_the_sentence() -> None:
-    assert list(describe_drift(Watched(None, None, None), Settings())) == ["finding"]
+def test_where_nothing_was_compared_there_is_only_the_sentence() -> None:
+    assert describe_drift(Watched(None, None, None, "no model scored"), Settings()) == {"finding": "no model scored"}
+
+
+def test_days_that_were_left_out_are_counted() -> None:
+    shown = describe_drift(Watched("3", drift(), None, left_out=2), Settings())
+    assert [number for words, number in shown.items() if words.startswith("days left out")] == [2]
 
 
 def test_where_nothing_could_be_compared_there_is_no_report() -> None:

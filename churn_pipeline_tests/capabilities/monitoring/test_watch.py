@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.monitoring import watch
-from churn_pipeline.contracts.analytics import SCORE_OUTCOMES, SCORES
+from churn_pipeline.contracts.analytics import MODEL_PROMOTIONS, SCORE_OUTCOMES, SCORES
+from churn_pipeline_tests.conftest import execute
 from churn_pipeline_tests.rows import rows
 from churn_pipeline_tests.shops import FIRST, SECOND, Shop
 
@@ -27,8 +30,11 @@ def shown(warehouse: Warehouse, shop: Shop, day_offset: int = 0, by: str = "cham
     return [row["trial_id"] for row in looked]
 
 
-def matured(warehouse: Warehouse, shop: Shop, count: int = 40) -> list[str]:
-    """Put scores given on the first day, of trials that are mature by the second, among the tables."""
+def matured(warehouse: Warehouse, shop: Shop, count: int = 40, since: datetime = FIRST) -> list[str]:
+    """Put scores given on the first day, of trials that are mature by the second, among the tables.
+
+    The model that gave them is champion from day `since` on.
+    """
     labels = shop.lake.read("labels", SECOND).to_pylist()
     before = set(shop.lake.read("labels", FIRST)["trial_id"].to_pylist())
     fresh = [row for row in labels if row["trial_id"] not in before][:count]
@@ -36,6 +42,8 @@ def matured(warehouse: Warehouse, shop: Shop, count: int = 40) -> list[str]:
     warehouse.replace(
         SCORES, rows(SCORES, *given, as_of=FIRST, scored_by="champion", model_version="1"), where={"as_of": FIRST}
     )
+    entry = {"promotion_id": "1", "role": "champion", "model_version": "1", "from_as_of": since}
+    warehouse.append(MODEL_PROMOTIONS, rows(MODEL_PROMOTIONS, entry))
     return [row["trial_id"] for row in fresh]
 
 
@@ -105,7 +113,8 @@ def test_where_the_rules_scored_there_is_nothing_to_compare_and_old_rows_of_the_
     watch.write_drift(watched, warehouse, as_of=SECOND, run_id="r")
     shown(warehouse, shop, by="rules", version="rules")
     watched = watch.watch_drift(shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
-    assert watched == watch.Watched(None, None, None)
+    assert (watched.model_version, watched.drift, watched.report) == (None, None, None)
+    assert watched.because.startswith("no model scored this day")
     watch.write_drift(watched, warehouse, as_of=SECOND, run_id="r")
     assert warehouse.read("select * from drift").num_rows == 0
 
@@ -115,5 +124,52 @@ def test_a_scored_day_whose_snapshots_are_gone_is_left_out(shop: Shop, warehouse
     shown(warehouse, shop, day_offset=1)
     watched = watch.watch_drift(shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
     assert watched.drift is not None
+    assert watched.left_out == 1
     features = [shift for shift in watched.drift.shifts if shift.feature == "active_days"]
     assert all(len(s.columns.current) <= shop.lake.read("snapshots", SECOND).num_rows for s in features)
+
+
+def test_scores_given_in_hindsight_are_no_record_of_the_champion(shop: Shop, warehouse: Warehouse) -> None:
+    matured(warehouse, shop, since=SECOND)
+    assert watch.write_outcomes(shop.lake, warehouse, as_of=SECOND) == 0
+    scores = warehouse.read("select * from scores")
+    by_rules = scores.set_column(scores.column_names.index("scored_by"), "scored_by", [["rules"] * scores.num_rows])
+    warehouse.replace(SCORES, by_rules, where={"as_of": FIRST})
+    assert watch.write_outcomes(shop.lake, warehouse, as_of=SECOND) == 40
+
+
+def test_an_outcome_follows_a_label_that_changed(shop: Shop, warehouse: Warehouse) -> None:
+    first, *_ = matured(warehouse, shop)
+    watch.write_outcomes(shop.lake, warehouse, as_of=SECOND)
+    right = warehouse.read("select * from score_outcomes order by trial_id").to_pylist()
+    execute(warehouse.url, f"update analytics.score_outcomes set converted = not converted where trial_id = '{first}'")
+    assert watch.write_outcomes(shop.lake, warehouse, as_of=SECOND) == 1
+    assert warehouse.read("select * from score_outcomes order by trial_id").to_pylist() == right
+
+
+def test_days_written_before_a_feature_was_declared_are_left_out(
+    shop: Shop, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    shown(warehouse, shop)
+    shown(warehouse, shop, day_offset=1)
+    lake = Lake(tmp_path, shop.lake.engine)
+    with lake.engine.connection() as connection:
+        for dataset, day in (("training_set", FIRST), ("snapshots", SECOND)):
+            lake.write(connection, dataset, day, shop.lake.rows(dataset, day))
+        older = f"select * exclude (active_days) from ({shop.lake.rows('snapshots', SECOND)})"
+        lake.write(connection, "snapshots", SECOND - timedelta(days=1), older)
+        watched = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
+        assert (watched.left_out, watched.drift is None) == (1, False)
+        lake.write(connection, "snapshots", SECOND, older)
+    watched = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
+    assert (watched.drift, watched.because) == (None, "no snapshots of the last days have the features of model 1")
+
+
+def test_without_the_training_set_there_is_no_drift_and_it_says_why(
+    shop: Shop, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    shown(warehouse, shop)
+    lake = Lake(tmp_path, shop.lake.engine)
+    watched = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
+    assert (watched.drift, watched.because) == (None, "the training set of model 1 (2026-09-01) is gone")
+    watch.write_drift(watched, warehouse, as_of=SECOND, run_id="r")

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.bundle import Bundle, BundleError
 from churn_pipeline.adapters.lake import Lake, LakeError
-from churn_pipeline.adapters.model_store import ModelStoreError
+from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion import decide
 from churn_pipeline.capabilities.promotion.decide import Evaluation, Plan
-from churn_pipeline.capabilities.promotion.effects import Receipt, promote, read_ledger
+from churn_pipeline.capabilities.promotion.effects import Receipt, promote, read_ledger, rollback
 from churn_pipeline.capabilities.training.train import Trained, write_challenger
+from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline_tests.shops import FIRST, NOW, SECOND, Shop, elsewhere
 
 pytestmark = pytest.mark.flow
@@ -24,9 +26,9 @@ def evaluated(shop: Shop, warehouse: Warehouse, day: datetime, lake: Lake | None
     return evaluation
 
 
-def crown(shop: Shop, warehouse: Warehouse, version: str) -> None:
+def crown(shop: Shop, warehouse: Warehouse, version: str, *, day: datetime = FIRST) -> None:
     promote(
-        version, warehouse=warehouse, models=shop.models, from_as_of=FIRST, by="gate", verdict="better", decided_at=NOW,
+        version, warehouse=warehouse, models=shop.models, from_as_of=day, by="gate", verdict="better", decided_at=NOW,
         run_id="r",
     )  # fmt: skip
 
@@ -45,9 +47,9 @@ def test_the_first_model_is_compared_with_the_base_rate_and_takes_over_if_it_bea
     planned = decide.plan(shop.lake, warehouse, shop.models, as_of=FIRST)
     assert planned == Plan("1", None, str(verdict))
     carried = decide.carry_out(planned, warehouse, shop.models, as_of=FIRST, decided_at=NOW, run_id="r")
-    assert carried == Receipt("1", None, changed=True)
+    assert carried == Receipt("1", None, FIRST, changed=True)
     assert decide.carry_out(planned, warehouse, shop.models, as_of=FIRST, decided_at=NOW, run_id="r") == Receipt(
-        "1", None, changed=False
+        "1", None, FIRST, changed=False
     )
     assert [entry.verdict for entry in read_ledger(warehouse)] == [str(verdict)]
 
@@ -75,6 +77,64 @@ def test_a_verdict_against_an_older_champion_promotes_nobody(shop: Shop, warehou
     evaluated(shop, warehouse, SECOND)  # against the base rate
     crown(shop, warehouse, "1")
     assert decide.plan(shop.lake, warehouse, shop.models, as_of=SECOND).promote is None
+
+
+def test_a_model_that_was_rolled_back_is_not_promoted_again_until_a_person_does(
+    shop: Shop, warehouse: Warehouse
+) -> None:
+    crown(shop, warehouse, "1")
+    evaluated(shop, warehouse, SECOND)
+    crown(shop, warehouse, "2", day=SECOND)
+    rollback(
+        warehouse=warehouse,
+        models=shop.models,
+        from_as_of=SECOND,
+        why="too many alarms",
+        decided_at=NOW + timedelta(hours=1),
+        run_id="r",
+    )
+    words = (
+        "nothing changes: model 2 was rolled back on 2026-10-01 (model 2 rolled back to model 1: too many alarms); "
+        "promote it by hand to bring it back"
+    )
+    assert evaluated(shop, warehouse, SECOND) == Evaluation(None, words)
+    assert decide.plan(shop.lake, warehouse, shop.models, as_of=SECOND) == Plan(None, None, words)
+
+
+def test_a_champion_with_a_feature_that_is_gone_is_no_rival_and_the_verdict_says_so(
+    shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crown(shop, warehouse, "1")
+    gone = ModelFeature("luck", "number")
+    load = ModelStore.load
+
+    def with_luck(models: ModelStore, version: str) -> Bundle:
+        bundle = load(models, version)
+        if version == "2":
+            return bundle
+        schema = replace(bundle.scorer.schema, features=(*bundle.scorer.schema.features, gone))
+        return replace(bundle, scorer=replace(bundle.scorer, schema=schema))
+
+    monkeypatch.setattr(ModelStore, "load", with_luck)
+    evaluation = evaluated(shop, warehouse, SECOND)
+    assert evaluation.verdict is not None
+    assert evaluation.verdict.compared_with == "base rate"
+    assert evaluation.because.endswith("champion 1 has features that are no longer registered: luck")
+    assert decide.plan(shop.lake, warehouse, shop.models, as_of=SECOND).promote == "2"
+
+
+def test_a_champion_that_cannot_be_read_now_stops_the_decision(
+    shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crown(shop, warehouse, "1")
+
+    def hiccup(_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("churn_pipeline.adapters.bundle.load", hiccup)
+    with pytest.raises(ModelStoreError, match="cannot be read now"):
+        evaluated(shop, warehouse, SECOND)
+    assert warehouse.read("select * from model_verdicts").num_rows == 0
 
 
 def test_the_champion_itself_is_not_judged_again_and_nothing_is_written(shop: Shop, warehouse: Warehouse) -> None:

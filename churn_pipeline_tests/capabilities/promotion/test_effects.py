@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from churn_pipeline.adapters.bundle import BundleError
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.adapters.warehouse import Warehouse
@@ -63,12 +64,12 @@ def test_promotions_and_rollbacks_are_written_once_and_the_alias_follows(
 ) -> None:
     """One test, since MLflow takes seconds to make its tables."""
     first = promote("1", warehouse, models)
-    assert (str(first), champion(models)) == ("model 1 is champion now, in place of the rules", "1")
+    assert (str(first), champion(models)) == ("model 1 is champion from 2024-05-01 on, in place of the rules", "1")
     with pytest.raises(LedgerError, match="model 1 is the first champion"):
         rollback(warehouse, models, day=1)
 
     again = promote("1", warehouse, models, day=3)
-    assert str(again) == "model 1 is the champion already"
+    assert str(again) == "model 1 is the champion already, on 2024-05-04"
     assert len(read_ledger(warehouse)) == 1
 
     assert promote("2", warehouse, models, day=10).replaced == "1"
@@ -76,6 +77,16 @@ def test_promotions_and_rollbacks_are_written_once_and_the_alias_follows(
 
     with pytest.raises(ModelStoreError, match="has no version 7"):
         promote("7", warehouse, models, day=11)
+
+    with pytest.raises(LedgerError, match="model 2 is champion from 2024-05-11 on"):
+        rollback(warehouse, models, day=9)
+    (damaged,) = (p for p in models.folder.rglob("bundle/logistic.json") if models.version("1").run_id in str(p))
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole + b" ")
+    with pytest.raises(BundleError, match=r"logistic\.json was changed"):
+        rollback(warehouse, models, day=12)
+    damaged.write_bytes(whole)
+    assert len(read_ledger(warehouse)) == 2
 
     def killed(*_: object) -> None:
         raise Killed

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -50,6 +51,9 @@ def test_a_better_model_is_promoted_with_a_sentence() -> None:
     assert str(found).startswith("model 4 promoted: log loss better by 0.0")
     assert "than champion 3, interval 0.0" in str(found)
     assert "on 3,000 trials" in str(found)
+    figures = r", AUC \.\d{3} \(champion \.\d{3}\), calibration error \.\d{3}$"
+    assert re.search(figures, str(found))
+    assert f"AUC {found.auc:.3f}".replace("0.", ".", 1) in str(found)
 
 
 def test_a_gain_within_the_noise_is_not_enough() -> None:
@@ -83,6 +87,7 @@ def test_the_first_model_has_to_beat_the_base_rate() -> None:
     assert first.compared_with == BASE_RATE
     assert first.compared_auc is None
     assert "than the base rate" in str(first)
+    assert re.search(r", AUC \.\d{3}, calibration error", str(first))
     blind = replace(given, challenger=given.base, compared=given.base)
     assert not verdict(blind, champion=None).promote
 
@@ -99,6 +104,8 @@ def test_one_outcome_only_has_no_auc_and_does_not_promote() -> None:
     given = rows(200, challenger=0.5, champion=1.0)
     found = verdict(replace(given, converted=np.zeros(600, dtype=bool)))
     assert (found.auc, found.promote) == (None, False)
+    assert "AUC" not in str(found)
+    assert ", calibration error " in str(found)
 
 
 def test_nothing_to_judge_on_is_an_error() -> None:

@@ -17,12 +17,12 @@ def test_the_champion_shows_since_when_it_holds_what_changed_and_its_page() -> N
         [PROMOTION],
         DAY,
         Plan("3", None, "better"),
-        Receipt("3", None, changed=True),
+        Receipt("3", None, DAY, changed=True),
         model="churn_demo",
         settings=Settings(),
     )
     assert shown["champion"] == "model 3 since 2024-05-01"
-    assert shown["change"] == "model 3 is champion now, in place of the rules"
+    assert shown["change"] == "model 3 is champion from 2024-05-01 on, in place of the rules"
     assert shown["verdict"] == "better"
     assert "churn_demo" in shown["model in MLflow"].url
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import pytest
 
 from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion.effects import promote
 from churn_pipeline.capabilities.scoring.day import UNKNOWN_BASE_RATE, Day, base_rate, score_day, write_day
 from churn_pipeline.capabilities.scoring.score import Stamp
 from churn_pipeline.contracts.analytics import SCORES
 from churn_pipeline.core.log_odds import log_odds
+from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline_tests.batches import empty_lake
 from churn_pipeline_tests.rows import rows
 from churn_pipeline_tests.shops import FIRST, NOW, SECOND, Shop
@@ -90,6 +93,19 @@ def test_a_model_that_cannot_be_loaded_does_not_stop_the_day_and_the_error_is_wr
     write_day(scored(shop, warehouse), warehouse, as_of=SECOND)
     assert written(warehouse, "prediction_errors") == []
     assert {row["scored_by"] for row in written(warehouse, "scores")} == {"champion"}
+
+
+def test_a_champion_with_a_feature_that_is_gone_does_not_stop_the_day_and_the_error_names_it(
+    shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crown(shop, warehouse)
+    bundle = shop.models.load("1")
+    schema = replace(bundle.scorer.schema, features=(*bundle.scorer.schema.features, ModelFeature("luck", "number")))
+    monkeypatch.setattr(ModelStore, "load", lambda *_: replace(bundle, scorer=replace(bundle.scorer, schema=schema)))
+    day = scored(shop, warehouse)
+    assert set(day.scores["scored_by"].to_pylist()) == {"rules"}
+    (error,) = day.errors["error"].to_pylist()
+    assert error.startswith("features that no snapshot has: luck")
 
 
 def test_scoring_a_day_again_replaces_it(shop: Shop, warehouse: Warehouse) -> None:

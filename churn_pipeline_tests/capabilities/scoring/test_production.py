@@ -43,3 +43,14 @@ def test_a_broken_bundle_is_replaced_by_the_rules_and_the_changed_file_is_named(
     assert by.scored_by == "rules"
     assert by.error is not None
     assert "logistic.json was changed" in by.error
+
+
+def test_storage_that_does_not_answer_lets_the_rules_score(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hiccup(_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("churn_pipeline.adapters.bundle.load", hiccup)
+    by = in_production(Scoring("1"), shop.models, base_rate=0.3)
+    assert (by.scored_by, by.note) == ("rules", production.NOT_LOADED)
+    assert by.error is not None
+    assert "cannot be read now" in by.error

@@ -197,6 +197,26 @@ def test_personal_values_are_not_repeated_in_the_reason(tmp_path: Path) -> None:
     assert "secret" not in issue["because"]
 
 
+def test_properties_of_an_event_are_personal_too(tmp_path: Path) -> None:
+    source = clean_source(tmp_path / "source")
+    write_csv(source.folder / "events.csv", [event(1, properties="{secret")])
+    (issue,) = take_in(empty_lake(tmp_path), source, [TRIALS, EVENTS])["events"].issues.to_pylist()
+    assert issue["rule"] == "wrong_type_properties"
+    assert "secret" not in issue["because"]
+
+
+def test_the_same_bad_row_in_another_file_and_line_is_the_same_issue(tmp_path: Path) -> None:
+    lake, source = empty_lake(tmp_path), clean_source(tmp_path / "source")
+    bad = event(1, occurred_at="13/45/2026")
+    file = write_csv(source.folder / "events.csv", [bad])
+    (first,) = take_in(lake, source)["events"].issues.to_pylist()
+    file.unlink()
+    write_csv(source.folder / "events-later.csv", [event(2), bad, bad])
+    accepted = take_in(lake, source)["events"]
+    assert {issue["issue_id"] for issue in accepted.issues.to_pylist()} == {first["issue_id"]}
+    assert {issue["file"] for issue in accepted.issues.to_pylist()} == {"events-later.csv"}
+
+
 def test_rows_that_do_not_add_up_are_a_fault_of_the_pipeline(tmp_path: Path) -> None:
     lake = empty_lake(tmp_path)
     stage(lake, clean_source(tmp_path / "source"), [TRIALS, SUBSCRIPTIONS])

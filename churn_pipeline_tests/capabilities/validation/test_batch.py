@@ -11,7 +11,7 @@ from churn_pipeline.capabilities.validation.batch import BatchVerdict, check_bat
 from churn_pipeline.capabilities.validation.suite import Outcome, Unmet
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TOUCHES, TRIALS
 from churn_pipeline.contracts.spec import Table
-from churn_pipeline_tests.batches import AS_OF, clean_source, empty_lake, event, stage, subscription, write_csv
+from churn_pipeline_tests.batches import AS_OF, clean_source, empty_lake, event, stage, subscription, take_in, write_csv
 
 # Great Expectations takes seconds to import
 pytestmark = pytest.mark.flow
@@ -123,3 +123,30 @@ def test_an_expectation_that_only_the_suite_sees_unmet_stops_the_batch(
     found = verdict(source, SUBSCRIPTIONS, tmp_path)
     assert not found.passed
     assert "subscriptions.csv, column mrr, rule out_of_bounds_mrr" in str(found)
+
+
+@pytest.mark.parametrize("left", [None, "a header"])
+def test_outcomes_that_vanish_from_the_source_stop_the_batch(source: Source, tmp_path: Path, left: str | None) -> None:
+    lake, file = empty_lake(tmp_path), source.folder / "subscriptions.csv"
+    take_in(lake, source, [TRIALS, SUBSCRIPTIONS])
+    if left is None:
+        file.unlink()
+    else:
+        write_csv(file, [], subscription(0).keys())
+    stage(lake, source, [TRIALS, SUBSCRIPTIONS])
+    judged = check_batch(lake, SUBSCRIPTIONS, as_of=AS_OF, max_bad_share=0.2, sample_rows=1_000)
+    (problem,) = judged.problems
+    assert problem.startswith("subscriptions, rule vanished_table")
+    assert "do: bring its file back" in problem
+
+
+def test_a_source_that_never_had_outcomes_may_go_on_without(source: Source, tmp_path: Path) -> None:
+    (source.folder / "subscriptions.csv").unlink()
+    assert verdict(source, SUBSCRIPTIONS, tmp_path).passed
+
+
+def test_properties_of_an_event_are_not_quoted(source: Source, tmp_path: Path) -> None:
+    write_csv(source.folder / "events.csv", [event(n, properties="{secret") for n in range(40)])
+    (problem,) = verdict(source, EVENTS, tmp_path).problems
+    assert "rule wrong_type_properties" in problem
+    assert "secret" not in problem
