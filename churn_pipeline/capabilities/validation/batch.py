@@ -65,7 +65,7 @@ def check_batch(lake: Lake, table: Table, *, as_of: datetime, max_bad_share: flo
         )
         broken = {str(rule): int(count) for rule, count in counted.fetchall()}
         missing = tuple(c.name for c in table.columns if not c.null and c.name not in files.given)
-        structure = [*_structure(table, files, rows, missing), *_vanished(lake, table, rows)]
+        structure = [*_structure(table, files, rows, missing), *_vanished(lake, table, files)]
         problems = structure[:]
         if not problems:
             problems += _too_bad(connection, table, as_of, max_bad_share)
@@ -105,13 +105,16 @@ def _structure(table: Table, files: _Files, rows: int, missing: tuple[str, ...])
     return problems
 
 
-def _vanished(lake: Lake, table: Table, rows: int) -> list[str]:
-    """That a table of outcomes is gone: every trial that matures without it would count as one that did not convert."""
-    if table.presence is not Presence.FOR_TRAINING or rows or not lake.has_raw(table):
+def _vanished(lake: Lake, table: Table, files: _Files) -> list[str]:
+    """That a table of outcomes is gone: every trial that matures without it would count as one that did not convert.
+
+    A file without rows is fine: an export of what is new may well have none.
+    """
+    if table.presence is not Presence.FOR_TRAINING or files.names or not lake.has_raw(table):
         return []
     return [
-        f"{table.name}, rule vanished_table: the source has no row of it, and had some before (the lake holds them)\n"
-        f"  allowed: at least one row of {table.name}, as this source had them once: without them every trial would count as not converted\n"
+        f"{table.name}, rule vanished_table: the source has no file for it, and had one before (the lake holds its rows)\n"
+        f"  allowed: a file, if only with a header: without it every trial would count as one that did not convert\n"
         "  do: bring its file back, or fix its entry in the mapping; `churn source check` says what was found"
     ]
 
