@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     mapping: Path | None = Field(None, description="Mapping file that says how the files become the raw tables.")
     business: str = Field(
         "demo",
-        pattern="[a-z][a-z0-9_]{0,40}",
+        pattern="^[a-z][a-z0-9_]{0,40}$",
         description="Name of the business: its database and its folder in the data directory.",
     )
 
@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     reports_address: str = Field("http://localhost:3002", description="Where the reports are, for links.")
 
     duckdb_memory: str = Field(
-        "4GB", pattern=r"\d+(MB|GB)", description="Memory limit of the query engine; beyond it spills to disk."
+        "4GB", pattern=r"^\d+(MB|GB)$", description="Memory limit of the query engine; beyond it spills to disk."
     )
     threads: int = Field(2, ge=1, description="Threads of the query engine.")
     lake_buckets: int = Field(

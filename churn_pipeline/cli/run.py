@@ -36,7 +36,7 @@ def retrain_model(settings: Settings, *, as_of: str | None, as_json: bool) -> No
     """A challenger as of a day, then the verdict."""
     day = chosen_day(settings, as_of)
     execute(settings, "retrain", [day])
-    say_run(settings, midnight(day), as_json=as_json)
+    say_run(settings, midnight(day), as_json=as_json, scored=False)
 
 
 def score_days(settings: Settings, *, first: str, last: str, as_json: bool) -> None:
@@ -47,7 +47,13 @@ def score_days(settings: Settings, *, first: str, last: str, as_json: bool) -> N
 
 
 def chosen_day(settings: Settings, as_of: str | None) -> date:
-    """The day asked for; else the one that begins at the midnight after the newest known record."""
+    """The day asked for; else the one that begins at the midnight after the newest known record.
+
+    Raises:
+        RunFailed: the text is no day, the source holds no record, or a mapping has no source to map.
+    """
+    if settings.mapping is not None and settings.source is None:
+        raise RunFailed(f"{settings.mapping.name} maps a source, and none is named.\n  do: add --source FOLDER")
     if as_of is not None:
         return parsed_day(as_of)
     if settings.source is None:

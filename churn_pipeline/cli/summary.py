@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.settings import Settings
+from churn_pipeline.settings import PROJECT, Settings
 
 READ = """
 select table_name, rows_read, rows_kept, rows_quarantined, rows_duplicate, rows_new from ingestion_counts
@@ -47,6 +49,7 @@ def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
         "verdict": verdict[0]["verdict"] if verdict else None,
         "scored": rows(BUCKETS),
         "odd": [
+            *_quarantine_words(rows(READ)),
             *(f"the model could not score: {row['error'].splitlines()[0]}" for row in rows(ERRORS)),
             *(f"performance: {row['verdict']}" for row in rows(DEGRADED)),
             *_drift_words([row["feature"] for row in rows(DRIFTED)]),
@@ -54,13 +57,15 @@ def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
     }
 
 
-def say_run(settings: Settings, as_of: datetime, *, as_json: bool) -> None:
-    """Print what a run did."""
+def say_run(settings: Settings, as_of: datetime, *, as_json: bool, scored: bool = True) -> None:
+    """Print what a run did; `scored` is false for a run that scores nobody."""
     facts = run_facts(Warehouse.of(settings), as_of)
     if as_json:
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
         return
-    sys.stdout.write("\n".join(_lines(facts)) + "\n")
+    sys.stdout.write(
+        "\n".join(line for line in _lines(facts, settings) if scored or not line.startswith("scored")) + "\n"
+    )
 
 
 def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -> None:
@@ -74,16 +79,29 @@ def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -
         sys.stdout.write(f"{day['as_of']}  {_scored(day['scored'])}\n")
 
 
-def _lines(facts: dict[str, Any]) -> list[str]:
+def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
+    churn, business = _command(), _named(settings)
     return [
         "",
         f"read     {_read(facts['read'])}",
         f"model    {_model(facts['champion'], facts['verdict'])}",
         f"scored   {_scored(facts['scored'])} (as of {facts['as_of']})",
         f"odd      {'; '.join(facts['odd']) or 'nothing'}",
-        "look     churn table scores_latest     the scores with their reasons (schema analytics)",
-        "         make dev                      Dagster at http://localhost:3000, MLflow at http://localhost:3001",
+        f"look     {churn} table scores_latest{business}   the scores with their reasons (schema analytics)",
+        f"         {churn} dev{business}   Dagster at http://localhost:3000, MLflow at http://localhost:3001",
     ]
+
+
+def _command() -> str:
+    """How a person in the project's folder calls this command."""
+    called = Path(sys.argv[0]).absolute()
+    return str(called.relative_to(PROJECT)) if called.is_relative_to(PROJECT) and called.name == "churn" else "churn"
+
+
+def _named(settings: Settings) -> str:
+    """The options without which a command would speak of another business."""
+    options = (("--source", settings.source), ("--mapping", settings.mapping))
+    return "".join(f" {option} {shlex.quote(str(path))}" for option, path in options if path is not None)
 
 
 def _model(champion: dict[str, Any] | None, verdict: str | None) -> str:
@@ -112,6 +130,11 @@ def _scored(scored: list[dict[str, Any]]) -> str:
         + (f" [{row['note']}]" if row["note"] else "")
         for row in scored
     )
+
+
+def _quarantine_words(read: list[dict[str, Any]]) -> list[str]:
+    rejected = sum(row["rows_quarantined"] for row in read)
+    return [f"{rejected:,} rows in quarantine (table data_quality_issues says why)"] if rejected else []
 
 
 def _drift_words(features: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime, time
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.warehouse import Warehouse, WarehouseError
@@ -12,6 +13,11 @@ from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+MOST_COLUMNS = 8
+NAMES, VALUES = 30, 34
+"""Characters that the names of columns and a row's values need, where each column has a line."""
 
 
 def show(settings: Settings, query: str, *, limit: int, as_json: bool) -> None:
@@ -39,27 +45,35 @@ def show(settings: Settings, query: str, *, limit: int, as_json: bool) -> None:
 
 
 def print_table(found: pa.Table) -> None:
-    """Print rows: as a table where it fits the screen, else one line a value."""
+    """Print rows: a line each where there are few columns, else a line a column, for as many rows as the screen is wide."""
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
+    if not found.num_rows:
+        console.print(f"no rows yet; columns: {', '.join(found.column_names)}")
+        return
     shown = Table()
-    if found.num_columns <= 8:
+    if found.num_columns <= MOST_COLUMNS:
         for name in found.column_names:
             shown.add_column(name, overflow="fold")
         for row in found.to_pylist():
             shown.add_row(*(_text(value) for value in row.values()))
     else:
-        shown.add_column("column")
-        for number in range(found.num_rows):
+        fitting = min(found.num_rows, max(1, (console.width - NAMES) // VALUES))
+        shown.add_column("column", no_wrap=True)
+        for number in range(fitting):
             shown.add_column(f"row {number + 1}", overflow="fold")
         for name in found.column_names:
-            shown.add_row(name, *(_text(value) for value in found[name].to_pylist()))
+            shown.add_row(name, *(_text(value) for value in found[name].to_pylist()[:fitting]))
     console.print(shown)
+    if found.num_columns > MOST_COLUMNS and fitting < found.num_rows:
+        console.print(f"{fitting} of {found.num_rows} rows; a SELECT of a few columns, or --json, shows all of them")
 
 
 def _text(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, datetime):
+        return str(value.date()) if value.time() == time() else f"{value:%Y-%m-%d %H:%M:%S}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -42,6 +42,13 @@ def test_a_source_without_records_says_what_to_do(tmp_path: Path) -> None:
         chosen_day(Settings(source=source.folder, data_dir=tmp_path / "data"), None)
 
 
+def test_a_mapping_without_a_source_is_refused(tmp_path: Path) -> None:
+    mapping = tmp_path / "shop.yaml"
+    mapping.write_text("business: shop\n")
+    with pytest.raises(RunFailed, match=r"shop\.yaml maps a source, and none is named\.\n  do: add --source FOLDER"):
+        chosen_day(Settings(mapping=mapping, data_dir=tmp_path), "2024-05-01")
+
+
 @pytest.mark.parametrize("text", ["yesterday", "2024-13-01", "2024-05-01T00:00", ""])
 def test_what_is_no_day_is_told_with_what_is_one(text: str) -> None:
     with pytest.raises(RunFailed, match=r"is no day\.\n  allowed: YYYY-MM-DD"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,8 +66,19 @@ def test_a_run_tells_what_was_read_who_is_champion_who_was_scored_and_where_to_l
     assert lines[2] == (
         "scored   4 trials by the champion: 2 at risk, 1 in the middle, 1 hot [few conversions yet] (as of 2024-05-02)"
     )
-    assert lines[3] == "odd      nothing"
+    assert lines[3] == "odd      66 rows in quarantine (table data_quality_issues says why)"
     assert "churn table scores_latest" in lines[4]
+
+
+def test_where_to_look_names_the_business_of_the_run_and_a_retrain_tells_of_no_scores(
+    ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = settings.model_copy(update={"source": Path("/my files"), "mapping": Path("m.yaml")})
+    say_run(named, DAY, as_json=False, scored=False)
+    out = capsys.readouterr().out
+    assert "churn table scores_latest --source '/my files' --mapping m.yaml" in out
+    assert "churn dev --source '/my files' --mapping m.yaml" in out
+    assert "scored" not in out
 
 
 def test_the_champion_of_a_day_is_who_the_ledger_says_and_not_who_was_decided_on_last(ran: Warehouse) -> None:
@@ -85,6 +97,7 @@ def test_whatever_is_odd_is_named(ran: Warehouse) -> None:
     ran.append(MODEL_PERFORMANCE, rows(MODEL_PERFORMANCE, judged))
     ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, {"error": "bundle x is not the saved one\n  do: y"}))
     assert run_facts(ran, DAY)["odd"] == [
+        "66 rows in quarantine (table data_quality_issues says why)",
         "the model could not score: bundle x is not the saved one",
         "performance: degraded: AUC 0.5",
         "drifted: f4, f3, f2 and 2 more",

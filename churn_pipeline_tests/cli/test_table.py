@@ -33,7 +33,26 @@ def test_a_wide_table_has_a_line_for_each_column(
 ) -> None:
     out = printed(pa.table({f"c{n}": [n, n + 10] for n in range(9)}), capsys, monkeypatch)
     assert "row 2" in out
+    assert "of 2 rows" not in out
     assert re.search(r"c8 +│ 8 +│ 18 +│", out)
+
+
+def test_a_wide_table_shows_as_many_rows_as_fit_and_says_how_to_see_the_others(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = printed(pa.table({f"c{n}": list(range(50)) for n in range(9)}), capsys, monkeypatch)
+    assert "2 of 50 rows; a SELECT of a few columns, or --json, shows all of them" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_midnights_are_shown_as_days_and_no_rows_as_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = [datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 1, 9, 30, tzinfo=UTC)]
+    out = printed(pa.table({"at": moments}), capsys, monkeypatch)
+    assert re.search(r"│ 2024-05-01 +│", out)
+    assert "2024-05-01 09:30:00" in out
+    assert "no rows yet" in printed(pa.table({"at": moments}).slice(0, 0), capsys, monkeypatch)
 
 
 @pytest.mark.flow
