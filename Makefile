@@ -29,14 +29,14 @@ dev: $(READY)    ## Dagster's UI, its daemon and MLflow's UI
 
 test: $(READY)   ## every test, the slow ones included, with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n 2 --dist loadscope --cov --cov-report=term
+	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term
 
 test-fast: $(READY)  ## the pure tests
 	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow and not flow"
 
 test-postgres: $(READY)  ## the tests that touch a database, on the server of CHURN_TEST_POSTGRES_URL
 	@test -n "$$CHURN_TEST_POSTGRES_URL" || { echo "set CHURN_TEST_POSTGRES_URL to a database of the server to use"; exit 2; }
-	@$(BIN)/pytest -n 2 --dist loadscope -q -m "not slow" churn_pipeline_tests/adapters churn_pipeline_tests/orchestration \
+	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -q -m "not slow" churn_pipeline_tests/adapters churn_pipeline_tests/orchestration \
 		churn_pipeline_tests/capabilities/scoring churn_pipeline_tests/capabilities/promotion churn_pipeline_tests/test_flow.py
 
 lint: $(READY)   ## style, types, layers, staleness of generated docs
