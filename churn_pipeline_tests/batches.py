@@ -87,19 +87,31 @@ def empty_lake(folder: Path) -> Lake:
     return Lake(folder / "lake", Engine("512MB", 1, folder / "spill"))
 
 
-def stage(lake: Lake, source: Source, tables: Iterable[Table] = RAW_TABLES, *, read_at: datetime = READ_AT) -> None:
+def stage(
+    lake: Lake,
+    source: Source,
+    tables: Iterable[Table] = RAW_TABLES,
+    *,
+    as_of: datetime = AS_OF,
+    read_at: datetime = READ_AT,
+) -> None:
     """Stage the tables of a source."""
     for table in tables:
-        stage_table(lake, source, table, as_of=AS_OF, read_at=read_at)
+        stage_table(lake, source, table, as_of=as_of, read_at=read_at)
 
 
 def take_in(
-    lake: Lake, source: Source, tables: Iterable[Table] = RAW_TABLES, *, read_at: datetime = READ_AT
+    lake: Lake,
+    source: Source,
+    tables: Iterable[Table] = RAW_TABLES,
+    *,
+    as_of: datetime = AS_OF,
+    read_at: datetime = READ_AT,
 ) -> dict[str, Accepted]:
     """Stage and accept the tables of a source, by name."""
     listed = tuple(tables)
-    stage(lake, source, listed, read_at=read_at)
-    return {t.name: accept(lake, t, as_of=AS_OF, read_at=read_at, run_id="run-1") for t in listed}
+    stage(lake, source, listed, as_of=as_of, read_at=read_at)
+    return {t.name: accept(lake, t, as_of=as_of, read_at=read_at, run_id="run-1") for t in listed}
 
 
 def staged_rows(lake: Lake, table: Table) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from churn_pipeline.adapters.engine import Engine, name, quoted
 from churn_pipeline.contracts.derive.duckdb import duckdb_type
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -149,6 +150,25 @@ class Lake:
             self.history(connection, table, view=f"{table.name}_history")
             connection.execute(f"create or replace temp view {name(table.name)} as {_known(table, before)}")
 
+    def rejected(self, connection: duckdb.DuckDBPyConnection, table: Table, *, before: datetime) -> None:
+        """Create view `rejected_<table>`: trial_id of each record in quarantine, known before `before` and not landed since.
+
+        A record whose moments could not be read was always known. What landed under the same key for the same trial
+        is the record mended.
+        """
+        if any((self.root / f"quarantined_{table.name}").glob("*.parquet")):
+            files = quoted(self.root / f"quarantined_{table.name}" / "*.parquet")
+            found = f"select trial_id, record_key, known_at from read_parquet({files})"
+        else:
+            found = "select null::varchar as trial_id, null::varchar as record_key, null::timestamptz as known_at where false"
+        self.history(connection, table, view=f"{table.name}_history")
+        key = " || '/' || ".join(f"landed.{name(c)}::varchar" for c in table.key)
+        connection.execute(
+            f"create or replace temp view {name('rejected_' + table.name)} as select distinct trial_id from ({found}) as found "
+            f"where known_at < {sql_instant(before)} and not exists (select 1 from {name(table.name + '_history')} as landed "
+            f"where {key} = found.record_key and landed.{name(table.trial or table.key[0])} = found.trial_id)"
+        )
+
     def has_raw(self, table: Table) -> bool:
         """Whether any record of the table has landed."""
         return next(self._raw(table).glob("day=*/bucket=*/part.parquet"), None) is not None
@@ -240,7 +260,7 @@ def _day(table: Table) -> str:
 
 
 def _known(table: Table, before: datetime) -> str:
-    moment = f"timestamptz {quoted(before.isoformat())}"
+    moment = sql_instant(before)
     rows = (
         f"from {name(table.name + '_history')} where day < cast({moment} as date) + 1 and {known_at(table)} < {moment}"
     )

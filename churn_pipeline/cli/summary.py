@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.settings import PROJECT, Settings
 
 READ = """
@@ -134,7 +135,9 @@ def _scored(scored: list[dict[str, Any]]) -> str:
 
 def _quarantine_words(read: list[dict[str, Any]]) -> list[str]:
     rejected = sum(row["rows_quarantined"] for row in read)
-    return [f"{rejected:,} rows in quarantine (table data_quality_issues says why)"] if rejected else []
+    words = [f"{rejected:,} rows in quarantine (table data_quality_issues says why)"] if rejected else []
+    unknown = any(row["table_name"] == SUBSCRIPTIONS.name and row["rows_quarantined"] for row in read)
+    return words + (["trials whose subscription is in quarantine have no label"] if unknown else [])
 
 
 def _drift_words(features: list[str]) -> list[str]:

@@ -52,7 +52,7 @@ LANDMARK_SNAPSHOTS = Table(
 
 LABELS = Table(
     "labels",
-    "What became of each trial whose window has closed.",
+    "What became of each trial whose window has closed; without those whose subscription is in quarantine.",
     door=Door.LAKE,
     key=("trial_id",),
     columns=(

@@ -18,15 +18,17 @@ TICK = timedelta(microseconds=1)
 
 
 def labelled(
-    as_of: datetime, *converted_at: datetime, start: datetime = START, grace: int = GRACE
+    as_of: datetime, *converted_at: datetime, start: datetime = START, grace: int = GRACE, rejected: bool = False
 ) -> list[dict[str, Any]]:
-    """The labels as of a moment of one 14-day trial with subscriptions at those moments."""
+    """The labels as of a moment of one 14-day trial with subscriptions at those moments, and one in quarantine if `rejected`."""
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(
             f"create view trials as select 't' as trial_id, {sql_instant(start)} as started_at, 14 as trial_days"
         )
         connection.execute("create table subscriptions (trial_id varchar, started_at timestamptz)")
+        connection.execute("create table rejected_subscriptions (trial_id varchar)")
+        connection.execute("insert into rejected_subscriptions values (?)", ["t" if rejected else None])
         for at in converted_at:
             connection.execute("insert into subscriptions values ('t', ?)", [at])
         rows: list[dict[str, Any]] = (
@@ -49,6 +51,13 @@ def test_a_subscription_on_the_last_instant_of_the_grace_counts_and_one_at_its_e
 
 def test_without_a_subscription_the_trial_did_not_convert() -> None:
     assert labelled(CLOSES) == [{"trial_id": "t", "converted": False, "converted_at": None, "matured_at": CLOSES}]
+
+
+def test_nobody_can_say_what_became_of_a_trial_whose_only_subscription_is_in_quarantine() -> None:
+    assert labelled(CLOSES, rejected=True) == []
+    assert labelled(CLOSES, CLOSES, rejected=True) == []
+    (row,) = labelled(CLOSES, START, rejected=True)
+    assert row["converted"] is True
 
 
 def test_the_first_subscription_is_the_conversion() -> None:

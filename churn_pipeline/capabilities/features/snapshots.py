@@ -33,6 +33,7 @@ def write_labels(lake: Lake, as_of: datetime, grace_days: int) -> int:
     """Label every trial whose window has closed by `as_of`; gives the number of labels."""
 
     def write(connection: duckdb.DuckDBPyConnection) -> int:
+        lake.rejected(connection, SUBSCRIPTIONS, before=as_of)
         query = labels_query(sql_instant(as_of), grace_days) + " order by trial_id"
         return lake.write(connection, LABELS.name, as_of, query)
 

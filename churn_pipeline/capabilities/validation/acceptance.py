@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.lake import Lake, known_at
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.derive.rules import Rule, all_rules
@@ -66,7 +66,9 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
         quarantined,
         duplicate,
         landed.new,
-        lake.read(f"quarantined_{table.name}", as_of).cast(arrow_schema(DATA_QUALITY_ISSUES)),
+        lake.read(f"quarantined_{table.name}", as_of, select=", ".join(DATA_QUALITY_ISSUES.names)).cast(
+            arrow_schema(DATA_QUALITY_ISSUES)
+        ),
         _counts(run_id, table.name, as_of, read, kept, quarantined, duplicate, landed.new, read_at),
     )
 
@@ -79,7 +81,10 @@ def _counts(*values: object) -> pa.Table:
 
 
 def _issues(table: Table, *, read_at: datetime, run_id: str) -> str:
-    """SQL: the rejected rows of view `staged` as rows of data_quality_issues, in the order of the files."""
+    """SQL: the rejected rows of view `staged` as rows of data_quality_issues, in the order of the files.
+
+    Beside them stand the trial that the record speaks of and when it became known, as far as they could be read.
+    """
     rule = "_broken[1]"
     key = " || '/' || ".join(f"coalesce({name(c)}::varchar, _misread[{quoted(c)}])" for c in table.key)
     # neither file nor line: the next export, under a new name, brings the same bad rows again
@@ -98,7 +103,8 @@ def _issues(table: Table, *, read_at: datetime, run_id: str) -> str:
         "run_id": quoted(run_id),
     }
     listed = ", ".join(f"{columns[c]} as {name(c)}" for c in DATA_QUALITY_ISSUES.names)
-    return f"select {listed} from staged where _broken is not null order by _file, _line, _row"
+    trial = name(table.trial) if table.trial else "null::varchar"
+    return f"select {listed}, {trial} as trial_id, {known_at(table)} as known_at from staged where _broken is not null order by _file, _line, _row"
 
 
 def because(rule: Rule) -> str:

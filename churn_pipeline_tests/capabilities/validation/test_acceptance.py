@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from churn_pipeline.adapters.engine import quoted
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.sources import Source
 from churn_pipeline.capabilities.validation.acceptance import RowLawError, accept, because
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
@@ -233,3 +235,23 @@ def test_rows_that_do_not_add_up_are_a_fault_of_the_pipeline(tmp_path: Path) -> 
 def test_a_reason_without_a_value_to_show_names_the_column() -> None:
     (rule,) = [r for r in all_rules(CONTACTS, read_at=READ_AT) if r.name == "out_of_bounds_name"]
     assert because(rule).startswith("'name'")
+
+
+def test_a_rejected_record_is_remembered_with_its_trial_until_it_has_landed(tmp_path: Path) -> None:
+    """What the labels go by: nobody can say what became of a trial whose subscription is in quarantine."""
+
+    def rejected(lake: Lake, before: datetime = AS_OF) -> list[str]:
+        with lake.engine.connection() as connection:
+            lake.rejected(connection, SUBSCRIPTIONS, before=before)
+            return [row[0] for row in connection.execute("from rejected_subscriptions order by 1").fetchall()]
+
+    source, lake = clean_source(tmp_path / "in"), empty_lake(tmp_path)
+    assert rejected(lake) == []
+    rows = [subscription(1, mrr="-5"), subscription(2, subscription_id="s3"), subscription(3), subscription(4)]
+    write_csv(source.folder / "subscriptions.csv", rows)
+    take_in(lake, source)
+    assert rejected(lake) == ["t1", "t3"]
+    assert rejected(lake, datetime(2024, 5, 25, tzinfo=UTC)) == []
+    write_csv(source.folder / "subscriptions.csv", [subscription(1), *rows[1:]])
+    take_in(lake, source, as_of=AS_OF + timedelta(days=1))
+    assert rejected(lake) == ["t3"]
