@@ -153,14 +153,17 @@ def dev(
     source: Source = None,
     mapping: Mapping = None,
     port: Annotated[
-        int, typer.Option(min=1, max=65533, help="Port of Dagster's UI; MLflow's and the reports' follow.")
-    ] = 3000,
+        int | None,
+        typer.Option(
+            min=1, max=65533, help="Port of Dagster's UI (else setting dev_port); MLflow's and the reports' follow."
+        ),
+    ] = None,
 ) -> None:
     """Start Dagster's UI, its daemon and MLflow's UI; Ctrl-C ends all of them."""
     settings = environment.prepare(source=source, mapping=mapping)
     from churn_pipeline.cli.dev import serve
 
-    serve(settings, port=port)
+    serve(settings, port=port or settings.dev_port)
 
 
 @app.command()
