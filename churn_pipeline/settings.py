@@ -120,6 +120,12 @@ class Settings(BaseSettings):
         date(2026, 11, 1),
         description="Nothing that became known at or after its midnight (UTC) exists in the simulated business.",
     )
+    dev_port: int = Field(
+        3000,
+        ge=1,
+        le=65533,
+        description="Port of Dagster's UI in `churn dev`; MLflow's UI and the reports have the next two.",
+    )
     mlflow_address: str = Field("http://localhost:3001", description="Where MLflow's UI is, for links.")
     reports_address: str = Field("http://localhost:3002", description="Where the reports are, for links.")
 

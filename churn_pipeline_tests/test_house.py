@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 import churn_pipeline
 from churn_pipeline.contracts.analytics import ANALYTICS_TABLES
 from churn_pipeline.contracts.lake import LAKE_TABLES
 from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.settings import PROJECT
 
 PACKAGE = Path(churn_pipeline.__file__).parent
 TESTS = Path(__file__).parent
@@ -155,6 +158,20 @@ def test_no_function_and_no_module_is_too_long() -> None:
 def test_no_name_says_nothing() -> None:
     nothing = {"utils", "helpers", "common", "manager", "misc", "util", "helper"}
     assert [name(p) for p in PACKAGE.rglob("*") if p.stem in nothing] == []
+
+
+def test_the_hooks_before_a_commit_are_there_and_check_what_make_lint_checks() -> None:
+    config = PROJECT / ".pre-commit-config.yaml"
+    subprocess.run([Path(sys.executable).parent / "pre-commit", "validate-config", config], check=True)
+    (repo,) = yaml.safe_load(config.read_text())["repos"]
+    hooks = repo["hooks"]
+    assert (repo["repo"], {hook["language"] for hook in hooks}) == ("local", {"system"}), "nothing is downloaded"
+    tools = [re.findall(r"^\.venv/bin/([\w-]+(?: [a-z]+)?)", hook["entry"]) for hook in hooks]
+    assert [hook["id"] for hook, tool in zip(hooks, tools, strict=True) if not tool] == []
+    programs = {tool.split()[0] for (tool,) in tools}
+    assert {program for program in programs if not (Path(sys.executable).parent / program).exists()} == set()
+    lint = re.findall(r"^lint:.*\n((?:\t.*\n)+)", (PROJECT / "Makefile").read_text(), re.MULTILINE)[0]
+    assert [tool for (tool,) in tools] == re.findall(r"\$\(BIN\)/([\w-]+(?: [a-z]+)?)", lint)
 
 
 @pytest.mark.flow

@@ -121,20 +121,25 @@ def running_server(data_dir: Path) -> Server:
     return Server(folder, _password(place))
 
 
-def stop_server(data_dir: Path) -> None:
-    """Stop the server of a data directory (open transactions are rolled back); fine if none runs.
+def is_created(data_dir: Path) -> bool:
+    """Whether a data directory has a server, running or not."""
+    return Place(data_dir).cluster.exists()
+
+
+def stop_server(data_dir: Path) -> bool:
+    """Stop the server of a data directory (open transactions are rolled back); gives whether one was running.
 
     Raises:
         EmbeddedPostgresError: it goes on running, or was started elsewhere, where we cannot see whether it runs.
     """
     place = Place(data_dir.resolve())
     if not place.cluster.exists():
-        return
+        return False
     with _locked(place):
         living = _processes(place)
         if not living:
             _require_ours(place)
-            return
+            return False
         noted = _postmaster_file(place)
         said = ""
         if noted and int(noted[0]) in living:
@@ -149,6 +154,7 @@ def stop_server(data_dir: Path) -> None:
                 f"the embedded PostgreSQL in {place.cluster} goes on running (processes {', '.join(map(str, living))}): {said}\n"
                 "  do: end what uses it, then churn stop again; remove nothing of it before"
             )
+    return True
 
 
 # ---- is it there?

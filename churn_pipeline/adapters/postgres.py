@@ -11,7 +11,8 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from churn_pipeline.adapters.embedded_postgres import running_server
+from churn_pipeline.adapters.embedded_postgres import is_created, running_server
+from churn_pipeline.core.spelling import did_you_mean
 from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ SCHEMAS = {
     "optuna": "Studies of Optuna.",
     "analytics": "",
 }
+DATABASE = "churn_"
+"""What the name of a business's database on the embedded server begins with."""
 PREPARING = 7_305_224_511_871_041
 """Key of the advisory lock under which schemas are made (any constant)."""
 
@@ -49,6 +52,34 @@ def database_url(settings: Settings, *, schema: str | None = None, driver: str |
     base = _embedded_database(settings) if given is None else given.get_secret_value()
     _prepare(base, settings.business)
     return located(base, schema=schema, driver=driver)
+
+
+def require_business(settings: Settings) -> None:
+    """Return if something has been run on the business that the settings name. Makes nothing, not even a server.
+
+    Raises:
+        DatabaseError: there is no such business; says which there are.
+    """
+    there = _businesses(settings)
+    if settings.business not in there:
+        raise DatabaseError(
+            f"nothing has been run on business `{settings.business}`{did_you_mean(settings.business, there)}\n"
+            f"  allowed: {', '.join(there) or 'none yet: churn run makes the first'}\n"
+            "  do: name one by its --source and --mapping, or in CHURN_BUSINESS; without them it is the demo"
+        )
+
+
+def _businesses(settings: Settings) -> list[str]:
+    """The businesses that the server keeps tables of, in order of their names."""
+    if settings.postgres_url is not None:
+        with closing(connect(settings.postgres_url.get_secret_value())) as connection:
+            owner = _owner(_comments(connection).get("analytics"))
+        return [] if owner is None else [owner]
+    if not is_created(settings.data_dir):
+        return []
+    with closing(connect(running_server(settings.data_dir).url())) as connection, connection.cursor() as cursor:
+        cursor.execute("select datname from pg_database where starts_with(datname, %s) order by 1", [DATABASE])
+        return [str(name).removeprefix(DATABASE) for (name,) in cursor.fetchall()]
 
 
 def located(url: str, *, schema: str | None = None, driver: str | None = None) -> str:
@@ -88,7 +119,7 @@ def _embedded_database(settings: Settings) -> str:
     import psycopg2
 
     server = running_server(settings.data_dir)
-    database = f"churn_{settings.business}"
+    database = DATABASE + settings.business
     with closing(connect(server.url())) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute("select from pg_database where datname = %s", [database])
@@ -124,9 +155,8 @@ def _refuse_if_taken(connection: psycopg2.extensions.connection, comment: str | 
         return
     database = urlsplit(url).path.lstrip("/")
     do = "  do: make an empty database for this business and name it in CHURN_POSTGRES_URL"
-    before, after = _claim("|").split("|")
-    if comment is not None and comment.startswith(before):
-        owner = comment.removeprefix(before).removesuffix(after)
+    owner = _owner(comment)
+    if owner is not None:
         raise DatabaseError(
             f"database {database} belongs to business `{owner}`; this is business `{business}`, and one database holds one business.\n{do},\n"
             f"      or set CHURN_BUSINESS={owner} if that is who you are"
@@ -154,6 +184,14 @@ def _comments(connection: psycopg2.extensions.connection) -> dict[str, str | Non
 
 def _missing(found: dict[str, str | None]) -> list[str]:
     return [schema for schema in SCHEMAS if schema not in found]
+
+
+def _owner(comment: str | None) -> str | None:
+    """The business that a comment on the schema claims it for; None where it claims nothing."""
+    before, after = _claim("|").split("|")
+    if comment is None or not comment.startswith(before):
+        return None
+    return comment.removeprefix(before).removesuffix(after)
 
 
 def _claim(business: str) -> str:

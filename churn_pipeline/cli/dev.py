@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from churn_pipeline.adapters.model_store import ModelStore
@@ -56,12 +57,14 @@ def serve(settings: Settings, *, port: int) -> None:
     try:
         # the URL of the models holds a password, which anybody could read on a command line
         environment = {**WITHOUT_JOBS, "MLFLOW_BACKEND_STORE_URI": models.url}
+        sys.stderr.write(f"starting {', '.join(commands)}; Ctrl-C ends all of them\n")
         for name, command in commands.items():
             children[name] = _start(command, environment)
-        sys.stderr.write(
-            f"\nDagster  http://localhost:{port}\nMLflow   http://localhost:{port + 1}\n"
-            f"reports  http://localhost:{port + 2}\nCtrl-C ends all of them.\n\n"
-        )
+        if _all_answer((port, port + 1, port + 2), children):
+            sys.stderr.write(
+                f"\nDagster  http://localhost:{port}\nMLflow   http://localhost:{port + 1}\n"
+                f"reports  http://localhost:{port + 2}\nCtrl-C ends all of them.\n\n"
+            )
         _wait(children)
     except KeyboardInterrupt:
         sys.stderr.write("ending ...\n")
@@ -114,6 +117,24 @@ def _tool(name: str, *arguments: str) -> list[str]:
 def _start(command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     # a session of its own, so that whatever a child starts ends with it
     return subprocess.Popen(command, cwd=PROJECT, env={**os.environ, **environment}, start_new_session=True)
+
+
+def _all_answer(ports: Sequence[int], children: Mapping[str, subprocess.Popen[bytes]]) -> bool:
+    """Wait until there is an answer on every port; False as soon as one of the children has ended."""
+    silent = list(ports)
+    while silent and all(child.poll() is None for child in children.values()):
+        time.sleep(0.2)
+        silent = [port for port in silent if not _answers(port)]
+    return not silent
+
+
+def _answers(port: int) -> bool:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status < 500
+        except (OSError, HTTPException):
+            return False
 
 
 def _wait(children: dict[str, subprocess.Popen[bytes]]) -> None:

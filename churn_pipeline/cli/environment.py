@@ -33,3 +33,17 @@ def prepare(*, source: Path | None, mapping: Path | None) -> Settings:
     settings = load_settings()
     os.environ["CHURN_DATA_DIR"] = str(settings.data_dir.resolve())  # children work in another folder
     return settings
+
+
+def prepare_known(*, source: Path | None, mapping: Path | None) -> Settings:
+    """The settings of a command that only makes sense on a business that something has been run on.
+
+    Raises:
+        DatabaseError: there is no such business; none is made.
+        SettingsError: a setting is out of its bounds.
+    """
+    from churn_pipeline.adapters.postgres import require_business
+
+    settings = prepare(source=source, mapping=mapping)
+    require_business(settings)
+    return settings

@@ -55,7 +55,7 @@ def score(
     json: AsJson = False,
 ) -> None:
     """Score past days as they were known then, from the records that are in the lake."""
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_known(source=source, mapping=mapping)
     from churn_pipeline.cli.run import score_days
 
     score_days(settings, first=as_of, last=to or as_of, as_json=json)
@@ -85,7 +85,7 @@ def source_check(
 @model_app.command("list")
 def model_list(source: Source = None, mapping: Mapping = None) -> None:
     """Every registered model, with its role and how good it was."""
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_known(source=source, mapping=mapping)
     from churn_pipeline.cli.model import list_models
 
     list_models(settings)
@@ -98,7 +98,7 @@ def model_show(
     mapping: Mapping = None,
 ) -> None:
     """What a model was made from, how good it was, and every verdict on it."""
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_known(source=source, mapping=mapping)
     from churn_pipeline.cli.model import show_model
 
     show_model(settings, version)
@@ -113,7 +113,7 @@ def model_promote(
     mapping: Mapping = None,
 ) -> None:
     """Make a model the champion by hand."""
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_known(source=source, mapping=mapping)
     from churn_pipeline.cli.model import promote_model
 
     promote_model(settings, version, because=because, as_of=as_of)
@@ -127,7 +127,7 @@ def model_rollback(
     mapping: Mapping = None,
 ) -> None:
     """Give the role of champion back to the model that held it before."""
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_known(source=source, mapping=mapping)
     from churn_pipeline.cli.model import roll_back
 
     roll_back(settings, because=because, as_of=as_of)
@@ -136,13 +136,13 @@ def model_rollback(
 @app.command()
 def table(
     query: Annotated[str, typer.Argument(help="A table of the warehouse, or a SELECT.")],
-    limit: Annotated[int, typer.Option(help="Most rows shown.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Most rows shown.")] = 20,
     source: Source = None,
     mapping: Mapping = None,
     json: AsJson = False,
 ) -> None:
     """Show rows of a table that people read, or the answer to a SELECT."""
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_known(source=source, mapping=mapping)
     from churn_pipeline.cli.table import show
 
     show(settings, query, limit=limit, as_json=json)
@@ -153,14 +153,17 @@ def dev(
     source: Source = None,
     mapping: Mapping = None,
     port: Annotated[
-        int, typer.Option(min=1, max=65533, help="Port of Dagster's UI; MLflow's and the reports' follow.")
-    ] = 3000,
+        int | None,
+        typer.Option(
+            min=1, max=65533, help="Port of Dagster's UI (else setting dev_port); MLflow's and the reports' follow."
+        ),
+    ] = None,
 ) -> None:
     """Start Dagster's UI, its daemon and MLflow's UI; Ctrl-C ends all of them."""
     settings = environment.prepare(source=source, mapping=mapping)
     from churn_pipeline.cli.dev import serve
 
-    serve(settings, port=port)
+    serve(settings, port=port or settings.dev_port)
 
 
 @app.command()
@@ -169,7 +172,10 @@ def stop() -> None:
     settings = environment.prepare(source=None, mapping=None)
     from churn_pipeline.adapters.embedded_postgres import stop_server
 
-    stop_server(settings.data_dir)
+    stopped = stop_server(settings.data_dir)
+    sys.stdout.write(
+        f"{'stopped' if stopped else 'nothing was running:'} the embedded PostgreSQL in {settings.data_dir}\n"
+    )
 
 
 @app.command()

@@ -89,7 +89,7 @@ def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
         f"scored   {_scored(facts['scored'])} (as of {facts['as_of']})",
         f"odd      {'; '.join(facts['odd']) or 'nothing'}",
         f"look     {churn} table scores_latest{business}   the scores with their reasons (schema analytics)",
-        f"         {churn} dev{business}   Dagster at http://localhost:3000, MLflow at http://localhost:3001",
+        f"         {churn} dev{business}   Dagster at http://localhost:{settings.dev_port}, MLflow at {settings.mlflow_address}",
     ]
 
 

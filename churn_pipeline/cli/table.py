@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.warehouse import Warehouse, WarehouseError
 from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, ANALYTICS_VIEWS
+from churn_pipeline.core.spelling import did_you_mean
 from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    import adbc_driver_manager
     import pyarrow as pa
 
 
+NO_SUCH_TABLE = "42P01"
+"""SQLSTATE of a table that is not there (PostgreSQL, appendix A)."""
 MOST_COLUMNS = 8
 NAMES, VALUES = 30, 34
 """Characters that the names of columns and a row's values need, where each column has a line."""
@@ -32,16 +36,24 @@ def show(settings: Settings, query: str, *, limit: int, as_json: bool) -> None:
     try:
         found = Warehouse.of(settings).read(f"select * from ({select.strip().rstrip(';')}) as asked limit {limit}")
     except adbc_driver_manager.Error as error:
-        tables = ", ".join(item.name for item in (*ANALYTICS_TABLES, *ANALYTICS_VIEWS))
-        raise WarehouseError(
-            f"{query!r} cannot be answered: {str(error).strip()}\n  allowed: a SELECT, or one of {tables}\n"
-            "  do: churn run makes the tables, if that has not been done yet"
-        ) from None
+        raise _unanswered(query, error) from None
     if as_json:
         for row in found.to_pylist():
             sys.stdout.write(json.dumps(row, default=str) + "\n")
         return
     print_table(found)
+
+
+def _unanswered(query: str, error: adbc_driver_manager.Error) -> WarehouseError:
+    tables = [item.name for item in (*ANALYTICS_TABLES, *ANALYTICS_VIEWS)]
+    if " " not in query.strip() and error.sqlstate == NO_SUCH_TABLE:
+        what = f"there is no table {query}{did_you_mean(query, tables)}"
+    else:
+        what = f"{query!r} cannot be answered: {str(error).strip()}"
+    return WarehouseError(
+        f"{what}\n  allowed: a SELECT, or one of {', '.join(tables)}\n"
+        "  do: churn run makes the tables, if that has not been done yet"
+    )
 
 
 def print_table(found: pa.Table) -> None:

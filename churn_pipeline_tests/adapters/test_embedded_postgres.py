@@ -17,6 +17,7 @@ import pytest
 from churn_pipeline.adapters.embedded_postgres import (
     Place,
     Server,
+    is_created,
     running_server,
     stop_server,
 )
@@ -237,11 +238,11 @@ def test_a_path_too_long_for_a_socket_gets_a_short_private_folder_that_stays(sho
         shutil.rmtree(folder)
 
 
-def test_stopping_is_fine_where_nothing_runs(server: Server, home: Path, tmp_path: Path) -> None:
-    stop_server(home)
-    stop_server(home)
-    stop_server(tmp_path)
+def test_stopping_says_whether_anything_ran(server: Server, home: Path, tmp_path: Path) -> None:
+    assert is_created(home)
+    assert [stop_server(home), stop_server(home), stop_server(tmp_path)] == [True, False, False]
     assert not postmasters(home)
+    assert (is_created(home), is_created(tmp_path)) == (True, False)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 from pydantic import SecretStr
 
-from churn_pipeline.adapters.postgres import DatabaseError, connect, database_url, located
+from churn_pipeline.adapters.postgres import DatabaseError, connect, database_url, located, require_business
 from churn_pipeline.settings import Settings
 
 
@@ -22,13 +22,11 @@ def ask(url: str, query: str) -> list[tuple[object, ...]]:
 
 
 def schemas(url: str) -> dict[object, object]:
-    return dict(
-        ask(
-            url,
-            "select nspname, obj_description(oid, 'pg_namespace') from pg_namespace "
-            "where nspname in ('dagster', 'mlflow', 'optuna', 'analytics')",
-        )  # type: ignore[arg-type]
+    query = (
+        "select nspname, obj_description(oid, 'pg_namespace') from pg_namespace "
+        "where nspname in ('dagster', 'mlflow', 'optuna', 'analytics')"
     )
+    return {row[0]: row[1] for row in ask(url, query)}
 
 
 def change(url: str, *statements: str) -> None:
@@ -70,6 +68,21 @@ def test_a_database_belongs_to_one_business(settings: Settings) -> None:
     ):
         database_url(settings.model_copy(update={"business": "acme"}))
     assert database_url(settings)
+
+
+def test_only_a_business_that_something_was_run_on_is_there_and_asking_makes_none(
+    settings: Settings, database: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DatabaseError, match=r"(?s)nothing has been run on business `demo`\n  allowed: none yet"):
+        require_business(settings)
+    assert schemas(database) == {}
+    database_url(settings)
+    require_business(settings)
+    with pytest.raises(DatabaseError, match=r"business `demos`; did you mean demo\?\n  allowed: demo\n"):
+        require_business(settings.model_copy(update={"business": "demos"}))
+    with pytest.raises(DatabaseError, match="none yet"):
+        require_business(Settings(data_dir=tmp_path / "fresh"))
+    assert not (tmp_path / "fresh").exists()
 
 
 def test_a_schema_with_tables_of_others_is_not_taken(settings: Settings, database: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,8 @@ from churn_pipeline.cli import dev
 pytestmark = pytest.mark.slow
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
+LATE = "import sys, time, http.server as s; time.sleep(0.5); s.test(s.SimpleHTTPRequestHandler, bind='127.0.0.1', port=int(sys.argv[1]))"
+"""A server that takes a while to be there."""
 PARENT = [
     sys.executable,
     "-c",
@@ -77,13 +80,14 @@ def test_a_child_that_does_not_listen_is_killed_after_the_grace(monkeypatch: pyt
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
-    """`serve` without databases, with children that sleep; gives the commands it would have started."""
+    """`serve` without databases, with children that only answer; gives the commands it would have started."""
     commands: list[str] = []
     start = dev._start
 
-    def asleep(command: list[str], environment: Mapping[str, str]) -> Any:
+    def answering(command: list[str], environment: Mapping[str, str]) -> Any:
         commands.append(" ".join(command))
-        return start(SLEEPS, environment)
+        port = next((word for word in command if re.fullmatch(r"4\d{4}", word)), None)
+        return start([sys.executable, "-c", LATE, port] if port else SLEEPS, environment)
 
     class Nothing:
         url, folder = "postgresql://x", tmp_path
@@ -96,7 +100,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
         def prepare(self) -> None: ...
 
-    monkeypatch.setattr(dev, "_start", asleep)
+    monkeypatch.setattr(dev, "_start", answering)
     monkeypatch.setattr(dev, "Warehouse", Nothing)
     monkeypatch.setattr(dev, "ModelStore", Nothing)
     monkeypatch.setattr(dev, "_bury_the_dead", lambda _: None)
@@ -113,15 +117,22 @@ def free_port() -> int:
     raise AssertionError("no free ports")
 
 
-def test_a_signal_ends_everything_that_was_started(
-    served: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_addresses_are_told_once_all_of_them_answer_and_a_signal_ends_everything(
+    served: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from churn_pipeline.settings import Settings
 
-    before = signal.getsignal(signal.SIGTERM)
-    threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    before, port = signal.getsignal(signal.SIGTERM), free_port()
+    wait, answered = dev._wait, list[bool]()
+
+    def interrupted(started: dict[str, subprocess.Popen[bytes]]) -> None:
+        answered.extend(dev._answers(port + more) for more in range(3))
+        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
+        wait(started)
+
+    monkeypatch.setattr(dev, "_wait", interrupted)
     try:
-        dev.serve(Settings(data_dir=tmp_path), port=free_port())
+        dev.serve(Settings(data_dir=tmp_path), port=port)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert [Path(command.split()[0]).name for command in served[:3]] == [
@@ -131,9 +142,17 @@ def test_a_signal_ends_everything_that_was_started(
     ]
     assert all("127.0.0.1" in command for command in served if "daemon" not in command)
     said = capsys.readouterr().err
-    assert "Dagster  http://localhost:" in said
-    assert "ending ..." in said
-    assert [child for child in psutil.Process().children() if "sleep(60)" in " ".join(child.cmdline())] == []
+    assert answered == [True, True, True]
+    assert said.startswith("starting Dagster's UI, Dagster's daemon, MLflow's UI, the reports;")
+    assert f"Dagster  http://localhost:{port}\nMLflow   http://localhost:{port + 1}\n" in said
+    assert said.endswith("ending ...\n")
+    assert [child for child in psutil.Process().children() if "import" in " ".join(child.cmdline())] == []
+
+
+def test_no_address_is_told_where_one_of_them_never_answers() -> None:
+    ends = [sys.executable, "-c", "raise SystemExit(3)"]
+    with children(ui=SLEEPS, daemon=ends) as started:
+        assert not dev._all_answer([free_port()], started)
 
 
 def test_a_port_that_is_taken_is_named_before_anything_starts(served: list[str], tmp_path: Path) -> None:
@@ -141,6 +160,7 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(served: list[str],
 
     port = free_port()
     with closing(socket.socket()) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # another test's connections may linger on it
         other.bind(("127.0.0.1", port + 1))
         other.listen()
         with pytest.raises(dev.PortsTaken, match=rf"port {port + 1} \(wanted for MLflow's UI\)"):

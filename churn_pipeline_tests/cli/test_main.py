@@ -11,8 +11,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.cli.docs import _commands
 from churn_pipeline.cli.main import app, main
+from churn_pipeline.settings import Settings
 
 COMMANDS = [path for path, _ in _commands(typer.main.get_command(app), ())]
 
@@ -63,7 +65,9 @@ def test_no_command_is_an_invitation_to_read(monkeypatch: pytest.MonkeyPatch) ->
         (["run", "--source", "nowhere"], "SourceError"),
         (["run", "--mapping", "nowhere.yaml"], "nowhere.yaml"),
         (["run", "--as-of", "tomorrow"], "'tomorrow' is no day"),
-        (["score", "--as-of", "2024-05-02", "--to", "2024-05-01"], "swap them"),
+        (["score", "--as-of", "2024-05-02"], "nothing has been run on business `demo`"),
+        (["table", "scores"], "none yet: churn run makes the first"),
+        (["model", "list"], "nothing has been run on business `demo`"),
         (["source", "check", "nowhere"], "nowhere"),
     ],
 )
@@ -74,6 +78,28 @@ def test_what_is_foreseen_ends_with_its_message_and_status_1(
     told = capsys.readouterr().err
     assert said in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_no_rows_or_fewer_cannot_be_asked_for(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ended(monkeypatch, "table", "scores", "--limit", limit) == 2
+
+
+def test_looking_at_a_business_that_is_not_there_makes_none_and_names_those_that_are(
+    short_data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.environ["CHURN_DATA_DIR"] = str(short_data_dir)
+    for business in ("acme", "workforce"):
+        database_url(Settings(data_dir=short_data_dir, business=business))
+    assert ended(monkeypatch, "table", "scores", "--source", "akme") == 1
+    told = capsys.readouterr().err
+    assert "nothing has been run on business `akme`; did you mean acme?\n  allowed: acme, workforce\n  do: " in told
+    assert ended(monkeypatch, "table", "scores", "--source", "akme") == 1
+    assert "allowed: acme, workforce\n" in capsys.readouterr().err, "looking made it"
+    assert ended(monkeypatch, "stop") == 0
+    assert capsys.readouterr().out == f"stopped the embedded PostgreSQL in {short_data_dir}\n"
+    assert ended(monkeypatch, "stop") == 0
+    assert capsys.readouterr().out == f"nothing was running: the embedded PostgreSQL in {short_data_dir}\n"
 
 
 def test_a_setting_out_of_its_bounds_ends_a_command(

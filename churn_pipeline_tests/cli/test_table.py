@@ -80,7 +80,7 @@ def test_a_view_is_a_table_to_people(
 
 
 @pytest.mark.flow
-@pytest.mark.parametrize("query", ["score", "select nonsense", "drop table actions", "select 1; drop table actions"])
+@pytest.mark.parametrize("query", ["select nonsense", "drop table actions", "select 1; drop table actions"])
 def test_what_the_server_does_not_answer_is_told_with_the_tables_there_are(
     warehouse: Warehouse, settings: Settings, query: str
 ) -> None:
@@ -88,3 +88,13 @@ def test_what_the_server_does_not_answer_is_told_with_the_tables_there_are(
         show(settings, query, limit=5, as_json=False)
     assert "scores_latest" in str(refused.value)
     assert warehouse.read("select * from actions").num_rows == 0
+
+
+@pytest.mark.flow
+def test_a_table_that_is_not_there_is_told_with_those_that_are(warehouse: Warehouse, settings: Settings) -> None:
+    with pytest.raises(WarehouseError) as refused:
+        show(settings, "score", limit=5, as_json=False)
+    first, allowed, do = str(refused.value).splitlines()
+    assert first == "there is no table score; did you mean scores?"
+    assert allowed.startswith("  allowed: a SELECT, or one of scores, ")
+    assert do.startswith("  do: ")

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+
+from churn_pipeline.core.spelling import did_you_mean
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("thread", "threads"), ("threds", "threads"), ("seeds", "seed"), ("seed", "seed")]
+)
+def test_the_nearest_name_is_offered(word: str, meant: str) -> None:
+    assert did_you_mean(word, ["threads", "seed", "grace_days"]) == f"; did you mean {meant}?"
+
+
+def test_nothing_is_offered_where_nothing_is_like_it() -> None:
+    assert did_you_mean("colour", ["threads", "seed"]) == ""
+    assert did_you_mean("threads", []) == ""
