@@ -5,17 +5,28 @@ Precedence: environment variable `CHURN_<NAME>`, then the `settings:` block of t
 
 from __future__ import annotations
 
+import logging
+import os
 import re
+from collections.abc import Iterable
 from datetime import date
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from churn_pipeline.core.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 PROJECT = Path(__file__).resolve().parent.parent
 RESERVED = frozenset({"dagster", "mappings", "postgres"})
+NO_SETTINGS = frozenset({"CHURN_REALDATA", "CHURN_TEST_POSTGRES_URL", "CHURN_TRACEBACK"})
+"""Variables that begin like settings and are none: two for the tests, one for whoever wants tracebacks."""
 
 
 class SettingsError(Exception):
@@ -202,21 +213,49 @@ def _business_of(folder: Path) -> str:
 def load_settings(**overrides: Any) -> Settings:
     """The settings of this process: environment, mapping file, defaults.
 
+    A variable that begins with `CHURN_` and is no setting changes nothing, which is said as a warning, once a process.
+
     Raises:
         SettingsError: a setting is out of its bounds or unknown; all offences at once, values left out.
     """
+    _warn_of(tuple(unknown_variables(os.environ)))
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [f"  {_variable(offence['loc'])}: {_reason(offence['msg'])}" for offence in error.errors()]
+        lines = [f"  {_words(offence)}" for offence in error.errors()]
         # what was given may hold a password: it must not be shown, nor be found in the chain of errors
         raise SettingsError(
             "\n".join(["some settings cannot be used:", *lines, "  do: see docs/settings.md for what is allowed"])
         ) from None
 
 
-def _variable(place: tuple[int | str, ...]) -> str:
-    return f"CHURN_{str(place[0]).upper()}" if place else "mapping"
+def unknown_variables(environment: Iterable[str]) -> list[str]:
+    """A line for each variable that begins with `CHURN_` and is no setting, with the one that was perhaps meant."""
+    known = NO_SETTINGS | {f"CHURN_{name.upper()}" for name in Settings.model_fields}
+    ours = sorted(name for name in environment if name.upper().startswith("CHURN_"))
+    return [
+        f"{name}: no such setting{did_you_mean(name.upper(), known, prefix='CHURN_')}"
+        for name in ours
+        if name.upper() not in known
+    ]
+
+
+@cache
+def _warn_of(lines: tuple[str, ...]) -> None:
+    if lines:
+        told = "\n  ".join(lines)
+        logging.getLogger(__name__).warning(
+            "these environment variables change nothing:\n  %s\n  do: see docs/settings.md for those there are", told
+        )
+
+
+def _words(offence: ErrorDetails) -> str:
+    if not offence["loc"]:
+        return f"mapping: {_reason(offence['msg'])}"
+    name = str(offence["loc"][0])
+    if offence["type"] == "extra_forbidden":
+        return f"settings: {name}: no such setting{did_you_mean(name, Settings.model_fields)}"
+    return f"CHURN_{name.upper()}: {_reason(offence['msg'])}"
 
 
 def _reason(message: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from churn_pipeline.settings import RESERVED, Settings, SettingsError, load_settings
+from churn_pipeline.settings import NO_SETTINGS, RESERVED, Settings, SettingsError, load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -67,9 +67,28 @@ def test_all_that_is_wrong_is_named_at_once_and_no_value_is_shown(monkeypatch: p
     assert refused.value.__cause__ is None
 
 
-def test_a_setting_that_does_not_exist_is_refused_in_a_mapping(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="CHURN_GRACE"):
-        load_settings(mapping=mapping(tmp_path, "settings: {grace: 40}"))
+def test_a_setting_that_does_not_exist_is_refused_in_a_mapping_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(mapping=mapping(tmp_path, "settings: {grace_day: 40, colour: red}"))
+    assert "  settings: grace_day: no such setting; did you mean grace_days?\n" in str(refused.value)
+    assert "  settings: colour: no such setting\n" in str(refused.value)
+
+
+def test_a_variable_that_is_no_setting_is_warned_of_once_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CHURN_THREDS", "secret")
+    assert load_settings().threads == 2
+    load_settings()
+    (warned,) = caplog.messages
+    assert "  CHURN_THREDS: no such setting; did you mean CHURN_THREADS?\n" in warned
+    assert "secret" not in warned
+
+
+def test_variables_of_others_of_the_tests_and_settings_in_any_case_are_not_warned_of() -> None:
+    known = [f"CHURN_{name.upper()}" for name in Settings.model_fields]
+    assert unknown_variables([*known, "churn_seed", *NO_SETTINGS, "PATH", "CHURNING"]) == []
+    assert unknown_variables(["CHURN_COLOUR"]) == ["CHURN_COLOUR: no such setting"]
 
 
 @pytest.mark.parametrize("text", ["- a list", "just words", "a: [", "settings: [1]"])

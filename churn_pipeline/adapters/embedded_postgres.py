@@ -121,11 +121,6 @@ def running_server(data_dir: Path) -> Server:
     return Server(folder, _password(place))
 
 
-def is_created(data_dir: Path) -> bool:
-    """Whether a data directory has a server, running or not."""
-    return Place(data_dir).cluster.exists()
-
-
 def stop_server(data_dir: Path) -> bool:
     """Stop the server of a data directory (open transactions are rolled back); gives whether one was running.
 

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from churn_pipeline.adapters.embedded_postgres import is_created, running_server
+from churn_pipeline.adapters.embedded_postgres import Place, running_server
 from churn_pipeline.core.spelling import did_you_mean
 from churn_pipeline.settings import Settings
 
@@ -75,7 +75,7 @@ def _businesses(settings: Settings) -> list[str]:
         with closing(connect(settings.postgres_url.get_secret_value())) as connection:
             owner = _owner(_comments(connection).get("analytics"))
         return [] if owner is None else [owner]
-    if not is_created(settings.data_dir):
+    if not Place(settings.data_dir).cluster.exists():
         return []
     with closing(connect(running_server(settings.data_dir).url())) as connection, connection.cursor() as cursor:
         cursor.execute("select datname from pg_database where starts_with(datname, %s) order by 1", [DATABASE])

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def did_you_mean(word: str, allowed: Iterable[str]) -> str:
+def did_you_mean(word: str, allowed: Iterable[str], *, prefix: str = "") -> str:
     """A question to put behind an error about a name; empty where nothing is like it.
+
+    That two names begin with `prefix` makes them no more alike.
 
     >>> did_you_mean("threds", ["threads", "seed"])
     '; did you mean threads?'
     >>> did_you_mean("colour", ["threads", "seed"])
     ''
     """
-    near = get_close_matches(word, list(allowed), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = get_close_matches(word.removeprefix(prefix), [name.removeprefix(prefix) for name in allowed], n=1)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""

@@ -17,7 +17,6 @@ import pytest
 from churn_pipeline.adapters.embedded_postgres import (
     Place,
     Server,
-    is_created,
     running_server,
     stop_server,
 )
@@ -239,10 +238,9 @@ def test_a_path_too_long_for_a_socket_gets_a_short_private_folder_that_stays(sho
 
 
 def test_stopping_says_whether_anything_ran(server: Server, home: Path, tmp_path: Path) -> None:
-    assert is_created(home)
     assert [stop_server(home), stop_server(home), stop_server(tmp_path)] == [True, False, False]
     assert not postmasters(home)
-    assert (is_created(home), is_created(tmp_path)) == (True, False)
+    assert list(tmp_path.iterdir()) == []
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,3 +15,9 @@ def test_the_nearest_name_is_offered(word: str, meant: str) -> None:
 def test_nothing_is_offered_where_nothing_is_like_it() -> None:
     assert did_you_mean("colour", ["threads", "seed"]) == ""
     assert did_you_mean("threads", []) == ""
+
+
+def test_a_beginning_that_all_names_share_is_no_likeness() -> None:
+    allowed = ["CHURN_THREADS", "CHURN_SEED"]
+    assert did_you_mean("CHURN_THREDS", allowed, prefix="CHURN_") == "; did you mean CHURN_THREADS?"
+    assert did_you_mean("CHURN_COLOUR", allowed, prefix="CHURN_") == ""
