@@ -48,7 +48,7 @@ def degradation(
     """Read what the tables say of the champion on their newest day, and decide."""
     if any(context.instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNDER_WAY), limit=1) for job in RETRAINING):
         return dg.SkipReason("a retrain is under way")
-    signs = read_signs(tables)
+    signs = read_signs(tables, window_days=settings.performance_window_days)
     asked = ask_retrain(
         signs,
         now=clock.now(),
@@ -63,8 +63,11 @@ def degradation(
     return dg.RunRequest(run_key=asked.key, partition_key=day, tags={"churn/because": asked.because[:200]})
 
 
-def read_signs(warehouse: Warehouse) -> Signs | None:
-    """What the tables say of the present champion; None before it has been watched."""
+def read_signs(warehouse: Warehouse, *, window_days: int) -> Signs | None:
+    """What the tables say of the present champion on the newest day it was watched; None before that.
+
+    A verdict of an older day is none of that day: on it no score of the champion had matured within the window.
+    """
     champion = _first(warehouse.read(CHAMPION).to_pylist())
     if champion is None:
         return None
@@ -74,11 +77,13 @@ def read_signs(warehouse: Warehouse) -> Signs | None:
     seen = [row["as_of"] for row in (performance, drift) if row is not None]
     if not seen:
         return None
+    newest = max(seen)
+    judged = performance if performance is not None and performance["as_of"] == newest else None
     return Signs(
-        as_of=max(seen),
+        as_of=newest,
         champion=version,
-        degraded=performance is not None and performance["degraded"],
-        performance=performance["verdict"] if performance else "no score has matured yet",
+        degraded=judged is not None and judged["degraded"],
+        performance=judged["verdict"] if judged else f"none of its scores matured in the {window_days} days before",
         drift_share=float(drift["share"]) if drift else 0.0,
     )
 

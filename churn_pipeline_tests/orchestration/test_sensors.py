@@ -65,7 +65,7 @@ def drift(warehouse: Warehouse, version: str, *flags: bool, as_of: datetime = DA
 
 
 def test_nothing_monitored_is_no_reason_to_retrain(warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
-    assert read_signs(warehouse) is None
+    assert read_signs(warehouse, window_days=28) is None
     assert "nothing has been monitored yet" in tick(warehouse, instance).skip_message
     champion(warehouse, "1")
     assert "nothing has been monitored yet" in tick(warehouse, instance).skip_message
@@ -98,6 +98,16 @@ def test_the_newest_day_counts(warehouse: Warehouse, instance: dg.DagsterInstanc
     performance(warehouse, "1", degraded=True)
     performance(warehouse, "1", degraded=False, as_of=DAY + timedelta(days=1))
     assert tick(warehouse, instance).run_requests == []
+
+
+def test_an_old_verdict_is_none_of_a_day_on_which_nothing_matured(
+    warehouse: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    champion(warehouse, "1")
+    performance(warehouse, "1", degraded=True)
+    drift(warehouse, "1", False, as_of=DAY + timedelta(days=30))
+    told = tick(warehouse, instance).skip_message
+    assert "as of 2024-06-01 model 1 holds (none of its scores matured in the 28 days before) and 0%" in told
 
 
 def test_enough_drifted_features_ask_for_a_retrain_and_the_score_is_no_feature(
