@@ -32,11 +32,12 @@ from scores where as_of = $1 group by scored_by
 """
 DRIFTED = "select feature from drift where as_of = $1 and drifted order by distance / threshold desc"
 DEGRADED = "select verdict from model_performance where as_of = $1 and degraded"
+PERFORMANCE = "select verdict from model_performance where as_of = $1 order by scored_by, model_version"
 ERRORS = "select error from prediction_errors where as_of = $1"
 
 
 def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
-    """What a run did, as plain values: read, champion, verdict, scored, odd."""
+    """What a run did, as plain values: read, champion, verdict, scored, performance, odd."""
 
     def rows(query: str) -> list[dict[str, Any]]:
         return list(warehouse.read(query, [as_of]).to_pylist())
@@ -49,6 +50,7 @@ def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
         "champion": champion[0] | {"from_as_of": str(champion[0]["from_as_of"].date())} if champion else None,
         "verdict": verdict[0]["verdict"] if verdict else None,
         "scored": rows(BUCKETS),
+        "performance": [row["verdict"] for row in rows(PERFORMANCE)],
         "odd": [
             *_quarantine_words(rows(READ)),
             *(f"the model could not score: {row['error'].splitlines()[0]}" for row in rows(ERRORS)),
@@ -64,9 +66,8 @@ def say_run(settings: Settings, as_of: datetime, *, as_json: bool, scored: bool 
     if as_json:
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
         return
-    sys.stdout.write(
-        "\n".join(line for line in _lines(facts, settings) if scored or not line.startswith("scored")) + "\n"
-    )
+    told = [line for line in _lines(facts, settings) if scored or not line.startswith(("scored", "matured"))]
+    sys.stdout.write("\n".join(told) + "\n")
 
 
 def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -> None:
@@ -87,6 +88,7 @@ def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
         f"read     {_read(facts['read'])}",
         f"model    {_model(facts['champion'], facts['verdict'])}",
         f"scored   {_scored(facts['scored'])} (as of {facts['as_of']})",
+        f"matured  {'; '.join(facts['performance']) or _nothing_matured(settings)}",
         f"odd      {'; '.join(facts['odd']) or 'nothing'}",
         f"look     {churn} table scores_latest{business}   the scores with their reasons (schema analytics)",
         f"         {churn} dev{business}   Dagster at http://localhost:{settings.dev_port}, MLflow at {settings.mlflow_address}",
@@ -130,6 +132,13 @@ def _scored(scored: list[dict[str, Any]]) -> str:
         f"{row['at_risk']:,} at risk, {row['middle']:,} in the middle, {row['hot']:,} hot"
         + (f" [{row['note']}]" if row["note"] else "")
         for row in scored
+    )
+
+
+def _nothing_matured(settings: Settings) -> str:
+    return (
+        f"no score in the last {settings.performance_window_days} days: what became of a score is known "
+        f"{settings.grace_days} days after its trial's planned end"
     )
 
 

@@ -66,8 +66,20 @@ def test_a_run_tells_what_was_read_who_is_champion_who_was_scored_and_where_to_l
     assert lines[2] == (
         "scored   4 trials by the champion: 2 at risk, 1 in the middle, 1 hot [few conversions yet] (as of 2024-05-02)"
     )
-    assert lines[3] == "odd      66 rows in quarantine (table data_quality_issues says why)"
-    assert "churn table scores_latest" in lines[4]
+    assert lines[3] == (
+        "matured  no score in the last 28 days: what became of a score is known 7 days after its trial's planned end"
+    )
+    assert lines[4] == "odd      66 rows in quarantine (table data_quality_issues says why)"
+    assert "churn table scores_latest" in lines[5]
+
+
+def test_how_good_the_matured_scores_were_is_told(
+    ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judged = {"scored_by": "champion", "verdict": "held: AUC 0.8", "window_days": 28}
+    ran.append(MODEL_PERFORMANCE, rows(MODEL_PERFORMANCE, judged))
+    say_run(settings, DAY, as_json=False)
+    assert "\nmatured  held: AUC 0.8\n" in capsys.readouterr().out
 
 
 def test_where_to_look_names_the_business_of_the_run_and_a_retrain_tells_of_no_scores(
@@ -79,6 +91,7 @@ def test_where_to_look_names_the_business_of_the_run_and_a_retrain_tells_of_no_s
     assert "churn table scores_latest --source '/my files' --mapping m.yaml" in out
     assert "churn dev --source '/my files' --mapping m.yaml" in out
     assert "scored" not in out
+    assert "matured" not in out
 
 
 def test_the_champion_of_a_day_is_who_the_ledger_says_and_not_who_was_decided_on_last(ran: Warehouse) -> None:
