@@ -18,6 +18,7 @@ import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from churn_pipeline.contracts.analytics import AT_RISK_BELOW, HOT_ABOVE
 from churn_pipeline.core.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class Settings(BaseSettings):
         20_000, ge=100, description="Most rows of a batch that Great Expectations looks at; the row rules look at all."
     )
 
-    at_risk_below: float = Field(0.3, ge=0, le=1, description="Scores below it are `at_risk`.")
-    hot_above: float = Field(0.7, ge=0, le=1, description="Scores above it are `hot`.")
+    at_risk_below: float = Field(AT_RISK_BELOW, ge=0, le=1, description="Scores below it are `at_risk`.")
+    hot_above: float = Field(HOT_ABOVE, ge=0, le=1, description="Scores above it are `hot`.")
 
     test_share: float = Field(
         0.25, gt=0, lt=1, description="Newest share of the matured trials that judges models and fits none."

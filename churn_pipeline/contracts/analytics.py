@@ -8,6 +8,8 @@ from churn_pipeline.contracts.spec import Column, Flag, Instant, Integer, Json, 
 LABEL = Text(low=1, high=200)
 SENTENCE = Text(high=2000)
 SHOWN_REASONS = 5
+AT_RISK_BELOW, HOT_ABOVE = 0.3, 0.7
+"""Bounds of the buckets where no setting says otherwise."""
 
 AS_OF = Column("as_of", Instant(), "The moment the trial was looked at; midnight UTC in batch.")
 DAY = Column("as_of", Instant(), "The day the figures belong to: only what was known before this midnight UTC counts.")
@@ -44,7 +46,7 @@ SCORES = Table(
         Column(
             "score_bucket",
             OneOf(("at_risk", "middle", "hot")),
-            "`at_risk` below 0.3, `hot` above 0.7, else `middle`; both thresholds are settings.",
+            f"`at_risk` below {AT_RISK_BELOW}, `hot` above {HOT_ABOVE}, else `middle`; both thresholds are settings.",
         ),
         Column(
             "change_1d",

@@ -4,6 +4,7 @@ import pytest
 
 from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, MODEL_PROMOTIONS, SCORES, SCORES_LATEST, SHOWN_REASONS
 from churn_pipeline.contracts.spec import Door, OneOf, Real, Table
+from churn_pipeline.settings import Settings
 
 
 def test_scores_has_the_columns_that_readers_were_promised() -> None:
@@ -33,3 +34,8 @@ def test_only_the_ledger_is_append_only() -> None:
 
 def test_the_view_shows_the_newest_score_of_each_trial() -> None:
     assert (SCORES_LATEST.of, SCORES_LATEST.per, SCORES_LATEST.at) == (SCORES, "trial_id", "as_of")
+
+
+def test_the_bounds_of_the_buckets_are_told_as_the_settings_have_them() -> None:
+    low, high = (Settings.model_fields[name].default for name in ("at_risk_below", "hot_above"))
+    assert f"`at_risk` below {low}, `hot` above {high}" in SCORES.column("score_bucket").meaning
