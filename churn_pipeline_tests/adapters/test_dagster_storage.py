@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -29,7 +30,7 @@ def instance(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @op
 def greet() -> None:
-    print("hello from a step")  # noqa: T201
+    sys.stdout.write("hello from a step\n")
 
 
 @job(tags={"churn/writes": "scores"})

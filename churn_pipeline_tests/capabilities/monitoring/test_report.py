@@ -21,7 +21,7 @@ def sample(rng: np.random.Generator, rows: int, more: float = 0.0) -> pd.DataFra
         {
             "actions": rng.poisson(3 + more, rows).astype(float),
             "minutes": np.where(rng.random(rows) < 0.2, np.nan, rng.normal(more, 1, rows)),
-            "plan": rng.choice(["basic", "pro", None], rows),  # type: ignore[arg-type]
+            "plan": rng.choice(np.array(["basic", "pro", None]), rows),
             "nobody_knows": np.nan,
             SCORE: rng.beta(2, 3, rows),
         }
