@@ -9,17 +9,8 @@ import pytest
 from churn_pipeline.core.log_odds import probability
 from churn_pipeline.core.members import MemberError
 from churn_pipeline.core.members.lightgbm import LightGBMMember
-from churn_pipeline_tests.core.members.trees import Node, shapley
+from churn_pipeline_tests.core.members.trees import Node, rows, shapley
 from churn_pipeline_tests.scorers import lightgbm_member
-
-
-def _rows(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(count, 8))
-    x[rng.random((count, 8)) < 0.15] = np.nan
-    x[:, 7] = 1.0
-    known = np.nan_to_num(x, nan=0.5)
-    return x, (rng.random(count) < probability(known[:, 0] * 2 - known[:, 1] * known[:, 2])).astype(float)
 
 
 def _tree(given: dict[str, Any]) -> Node:
@@ -38,9 +29,9 @@ def _tree(given: dict[str, Any]) -> Node:
 
 
 def test_pushes_are_the_shapley_values_of_brute_force() -> None:
-    member = lightgbm_member(*_rows(600, 1), rounds=12)
+    member = lightgbm_member(*rows(600, 1), rounds=12)
     trees = [_tree(dump["tree_structure"]) for dump in member.booster.dump_model()["tree_info"]]
-    x, _ = _rows(6, 2)
+    x, _ = rows(6, 2)
     base, pushes = member.contributions(x)
     for row, found in zip(x, pushes, strict=True):
         *expected, nothing = shapley(trees, row.tolist())
@@ -49,40 +40,16 @@ def test_pushes_are_the_shapley_values_of_brute_force() -> None:
 
 
 def test_base_and_pushes_give_the_margin_of_the_library() -> None:
-    member = lightgbm_member(*_rows(800, 1), rounds=60)
-    x, _ = _rows(2000, 2)
+    member = lightgbm_member(*rows(800, 1), rounds=60)
+    x, _ = rows(2000, 2)
     base, pushes = member.contributions(x)
     assert np.abs(base + pushes.sum(axis=1) - member.margin(x)).max() < 1e-10
     np.testing.assert_allclose(probability(member.margin(x)), member.booster.predict(x), atol=1e-12)
 
 
-def test_a_column_without_a_split_pushes_exactly_nothing() -> None:
-    member = lightgbm_member(*_rows(800, 1))
-    _, pushes = member.contributions(_rows(50, 2)[0])
-    assert (pushes[:, 7] == 0).all()
-
-
-def test_a_row_answers_the_same_alone_and_among_others() -> None:
-    member = lightgbm_member(*_rows(800, 1))
-    x, _ = _rows(300, 2)
-    _, together = member.contributions(x)
-    for row in (0, 128, 299):
-        np.testing.assert_array_equal(member.margin(x[row : row + 1]), member.margin(x)[row : row + 1])
-        np.testing.assert_array_equal(member.contributions(x[row : row + 1])[1][0], together[row])
-
-
-def test_the_same_rows_give_the_same_bytes_and_bytes_are_read_back() -> None:
-    first, second = (lightgbm_member(*_rows(300, 1)) for _ in range(2))
-    assert first.files() == second.files()
-    again = LightGBMMember.read(first.files())
-    x, _ = _rows(20, 2)
-    np.testing.assert_array_equal(again.margin(x), first.margin(x))
-    assert again.files() == first.files()
-
-
 def test_early_stopping_keeps_the_best_round_only() -> None:
-    x, labels = _rows(400, 1)
-    held, held_labels = _rows(400, 2)
+    x, labels = rows(400, 1)
+    held, held_labels = rows(400, 2)
     known = lightgbm.Dataset(x, labels)
     booster = lightgbm.train(
         {"objective": "binary", "learning_rate": 0.8, "verbose": -1, "num_threads": 1},
@@ -96,15 +63,7 @@ def test_early_stopping_keeps_the_best_round_only() -> None:
 
 
 def test_a_booster_of_something_else_is_refused() -> None:
-    x, labels = _rows(50, 1)
+    x, labels = rows(50, 1)
     booster = lightgbm.train({"objective": "regression", "verbose": -1}, lightgbm.Dataset(x, labels), 2)
     with pytest.raises(MemberError, match="objective=regression; allowed: objective=binary"):
         LightGBMMember.of(booster)
-
-
-def test_no_rows_have_a_base_and_no_pushes() -> None:
-    member = lightgbm_member(*_rows(300, 1))
-    base, pushes = member.contributions(np.zeros((0, 8)))
-    assert base == member.contributions(_rows(3, 2)[0])[0]
-    assert pushes.shape == (0, 8)
-    assert member.margin(np.zeros((0, 8))).shape == (0,)

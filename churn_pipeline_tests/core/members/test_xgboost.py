@@ -10,17 +10,8 @@ import xgboost
 from churn_pipeline.core.log_odds import probability
 from churn_pipeline.core.members import MemberError
 from churn_pipeline.core.members.xgboost import XGBoostMember
-from churn_pipeline_tests.core.members.trees import Node, shapley
+from churn_pipeline_tests.core.members.trees import Node, rows, shapley
 from churn_pipeline_tests.scorers import xgboost_member
-
-
-def _rows(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(count, 8))
-    x[rng.random((count, 8)) < 0.15] = np.nan
-    x[:, 7] = 1.0
-    known = np.nan_to_num(x, nan=0.5)
-    return x, (rng.random(count) < probability(known[:, 0] * 2 - known[:, 1] * known[:, 2])).astype(float)
 
 
 def _tree(given: dict[str, Any]) -> Node:
@@ -44,10 +35,10 @@ def _base_score(booster: xgboost.Booster) -> float:
 
 
 def test_pushes_are_the_shapley_values_of_brute_force() -> None:
-    member = xgboost_member(*_rows(600, 1), rounds=12)
+    member = xgboost_member(*rows(600, 1), rounds=12)
     trees = [_tree(json.loads(dump)) for dump in member.booster.get_dump(dump_format="json", with_stats=True)]
     start = _base_score(member.booster)
-    x, _ = _rows(6, 2)
+    x, _ = rows(6, 2)
     base, pushes = member.contributions(x)
     for row, found in zip(x, pushes, strict=True):
         *expected, nothing = shapley(trees, row.tolist())
@@ -56,41 +47,17 @@ def test_pushes_are_the_shapley_values_of_brute_force() -> None:
 
 
 def test_base_and_pushes_give_the_margin_of_the_library() -> None:
-    member = xgboost_member(*_rows(800, 1), rounds=60)
-    x, _ = _rows(2000, 2)
+    member = xgboost_member(*rows(800, 1), rounds=60)
+    x, _ = rows(2000, 2)
     base, pushes = member.contributions(x)
     margin = member.margin(x)
     assert np.abs(base + pushes.sum(axis=1) - margin).max() < 1e-5
     np.testing.assert_allclose(probability(margin), member.booster.predict(xgboost.DMatrix(x)), atol=1e-6)
 
 
-def test_a_column_without_a_split_pushes_exactly_nothing() -> None:
-    member = xgboost_member(*_rows(800, 1))
-    _, pushes = member.contributions(_rows(50, 2)[0])
-    assert (pushes[:, 7] == 0).all()
-
-
-def test_a_row_answers_the_same_alone_and_among_others() -> None:
-    member = xgboost_member(*_rows(800, 1))
-    x, _ = _rows(300, 2)
-    _, together = member.contributions(x)
-    for row in (0, 128, 299):
-        np.testing.assert_array_equal(member.margin(x[row : row + 1]), member.margin(x)[row : row + 1])
-        np.testing.assert_array_equal(member.contributions(x[row : row + 1])[1][0], together[row])
-
-
-def test_the_same_rows_give_the_same_bytes_and_bytes_are_read_back() -> None:
-    first, second = (xgboost_member(*_rows(300, 1)) for _ in range(2))
-    assert first.files() == second.files()
-    again = XGBoostMember.read(first.files())
-    x, _ = _rows(20, 2)
-    np.testing.assert_array_equal(again.margin(x), first.margin(x))
-    assert again.files() == first.files()
-
-
 def test_early_stopping_keeps_the_best_round_only() -> None:
-    x, labels = _rows(400, 1)
-    held, held_labels = _rows(400, 2)
+    x, labels = rows(400, 1)
+    held, held_labels = rows(400, 2)
     watched = [(xgboost.DMatrix(held, held_labels), "held")]
     parameters = {"objective": "binary:logistic", "eta": 0.8, "max_depth": 6, "nthread": 1}
     booster = xgboost.train(
@@ -101,14 +68,6 @@ def test_early_stopping_keeps_the_best_round_only() -> None:
 
 
 def test_a_booster_of_something_else_is_refused() -> None:
-    x, labels = _rows(50, 1)
+    x, labels = rows(50, 1)
     with pytest.raises(MemberError, match="reg:squarederror; allowed: binary:logistic"):
         XGBoostMember.of(xgboost.train({"objective": "reg:squarederror"}, xgboost.DMatrix(x, labels), 2))
-
-
-def test_no_rows_have_a_base_and_no_pushes() -> None:
-    member = xgboost_member(*_rows(300, 1))
-    base, pushes = member.contributions(np.zeros((0, 8)))
-    assert base == member.contributions(_rows(3, 2)[0])[0]
-    assert pushes.shape == (0, 8)
-    assert member.margin(np.zeros((0, 8))).shape == (0,)

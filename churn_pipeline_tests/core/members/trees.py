@@ -1,4 +1,4 @@
-"""Shapley values of a tree ensemble by brute force, from the dumped trees alone.
+"""Rows to fit trees on, and Shapley values of a tree ensemble by brute force, from the dumped trees alone.
 
 The value of a set of columns is what the trees answer who know these columns only: at a split on a column of the set
 they follow the row, at any other they take both sides by the share of training rows (cover) that went there.
@@ -10,6 +10,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb, isnan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_pipeline.core.log_odds import probability
+
+
+def rows(count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Eight columns with nulls and labels that depend on the first three; the last column never varies."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count, 8))
+    x[rng.random((count, 8)) < 0.15] = np.nan
+    x[:, 7] = 1.0
+    known = np.nan_to_num(x, nan=0.5)
+    return x, (rng.random(count) < probability(known[:, 0] * 2 - known[:, 1] * known[:, 2])).astype(float)
 
 
 @dataclass(frozen=True)
