@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,15 +140,23 @@ class Lake:
             source = f"select {nulls}, cast(null as date) as day, cast(null as bigint) as bucket where false"
         connection.execute(f"create or replace temp view {name(view)} as {source}")
 
-    def known(self, connection: duckdb.DuckDBPyConnection, tables: Iterable[Table], *, before: datetime) -> None:
+    def known(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        tables: Iterable[Table],
+        *,
+        before: datetime,
+        since: date | None = None,
+    ) -> None:
         """Create one view per table, of its name: its records as they were known strictly before `before`.
 
         Of a versioned record the newest version known by then counts. Where the lake only has later versions, the
-        record exists by what never changes (`Table.fixed`) and everything else about it is null.
+        record exists by what never changes (`Table.fixed`) and everything else about it is null. Of tables without
+        versions only the partitions of the days from `since` on are read.
         """
         for table in tables:
             self.history(connection, table, view=f"{table.name}_history")
-            connection.execute(f"create or replace temp view {name(table.name)} as {_known(table, before)}")
+            connection.execute(f"create or replace temp view {name(table.name)} as {_known(table, before, since)}")
 
     def rejected(self, connection: duckdb.DuckDBPyConnection, table: Table, *, before: datetime) -> None:
         """Create view `rejected_<table>`: trial_id of each record in quarantine, known before `before` and not landed since.
@@ -259,12 +267,13 @@ def _day(table: Table) -> str:
     return f"cast(coalesce(greatest({moments}), {ALWAYS}) as date)"
 
 
-def _known(table: Table, before: datetime) -> str:
+def _known(table: Table, before: datetime, since: date | None) -> str:
     moment = sql_instant(before)
-    rows = (
-        f"from {name(table.name + '_history')} where day < cast({moment} as date) + 1 and {known_at(table)} < {moment}"
-    )
+    history = name(table.name + "_history")
     if table.versioned_by is None:
+        # plain dates, so that the partitions of other days are not even opened
+        days = [f"day <= date '{before:%Y-%m-%d}'", *([f"day >= date '{since}'"] if since else [])]
+        rows = f"from {history} where {' and '.join(days)} and {known_at(table)} < {moment}"
         return f"select {_columns(table)}, {known_at(table)} as known_at, bucket {rows}"
     version = name(table.versioned_by)
     seen = f"({version} is null or {version} < {moment})"
@@ -273,7 +282,7 @@ def _known(table: Table, before: datetime) -> str:
         name(c) if c in fixed else f"case when {seen} then {name(c)} end as {name(c)}" for c in table.names
     )
     keys = ", ".join(name(c) for c in table.key)
-    exists = f"from {name(table.name + '_history')} where {known_at(table)} < {moment}"
+    exists = f"from {history} where {known_at(table)} < {moment}"
     return (
         f"select {kept}, {known_at(table)} as known_at, bucket {exists} qualify row_number() over (partition by {keys} "
         f"order by {seen} desc, case when {seen} then {version} end desc nulls last, {version}) = 1"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.contracts.lake import LABELS, LANDMARK_SNAPSHOTS, SNAPSHOTS, TRAINING_SET
 from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, SUBSCRIPTIONS, TOUCHES, TRIALS
 from churn_pipeline.core.clock import sql_instant
-from churn_pipeline.core.featurize import landmark_looks, running_looks, snapshots_query
+from churn_pipeline.core.featurize.looks import Looks, landmark_looks, reached_query, running_looks
+from churn_pipeline.core.featurize.query import snapshots_query
 from churn_pipeline.core.labels import labels_query, training_set_query
 
 if TYPE_CHECKING:
@@ -47,11 +49,24 @@ def write_training_set(lake: Lake, as_of: datetime) -> int:
         return lake.write(connection, TRAINING_SET.name, as_of, query)
 
 
-def _write_snapshots(lake: Lake, dataset: str, as_of: datetime, looks: str) -> int:
-    def query(bucket: int) -> str:
-        return f"select * from ({snapshots_query(looks, bucket=bucket)}) order by started_at, trial_id, as_of"
+def _write_snapshots(lake: Lake, dataset: str, as_of: datetime, looks: Looks) -> int:
+    def write(connection: duckdb.DuckDBPyConnection) -> int:
+        reached, since = _reached(connection, looks)
+        lake.known(connection, [EVENTS], before=as_of, since=since)
 
-    return _knowing(lake, as_of, lambda connection: lake.write_buckets(connection, dataset, as_of, query))
+        def query(bucket: int) -> str:
+            return f"select * from ({snapshots_query(reached, bucket=bucket)}) order by started_at, trial_id, as_of"
+
+        return lake.write_buckets(connection, dataset, as_of, query)
+
+    return _knowing(lake, as_of, write)
+
+
+def _reached(connection: duckdb.DuckDBPyConnection, looks: Looks) -> tuple[Looks, date | None]:
+    """The looks without days that no trial reaches, and the first day on which an event of such a trial can lie."""
+    rows = connection.execute(reached_query(looks)).fetchall()
+    after, starts = ([row[place] for row in rows] for place in (0, 1))
+    return replace(looks, after=tuple(after) or looks.after), min(starts, default=None)
 
 
 def _knowing(lake: Lake, as_of: datetime, write: Callable[[duckdb.DuckDBPyConnection], int]) -> int:

@@ -1,11 +1,12 @@
 """How long ago."""
 
 from churn_pipeline.contracts.features.feature import Feature
+from churn_pipeline.contracts.features.grains import DAYS
 
 
-def hours(later: str, earlier: str) -> str:
-    """SQL: hours between two instants, through integer microseconds so that every engine agrees to the last bit."""
-    return f"cast(epoch_us({later}) - epoch_us({earlier}) as double) / 3600000000.0"
+def hours(microseconds: str) -> str:
+    """SQL: whole microseconds as hours; whole until here, so that every engine agrees to the last bit."""
+    return f"cast({microseconds} as double) / 3600000000.0"
 
 
 RECENCY = (
@@ -13,16 +14,28 @@ RECENCY = (
         name="hours_since_last_event",
         family="recency",
         meaning="Hours from the last event to the snapshot.",
-        sql=hours("any_value(as_of)", "max(occurred_at)"),
+        over=DAYS,
+        sql=hours("any_value(now) - max(last_at)"),
         says="last seen {value:.0f} hours ago",
         unit="hours",
         absent="nothing done yet",
     ),
     Feature(
+        name="first_event_at",
+        family="recency",
+        meaning="When the first event happened.",
+        over=DAYS,
+        sql="min(first_at)",
+        says="",
+        unit="microseconds",
+        absent="nothing done yet",
+        hidden=True,
+    ),
+    Feature(
         name="hours_to_first_event",
         family="recency",
         meaning="Hours from the start of the trial to the first event.",
-        sql=hours("min(occurred_at)", "any_value(started_at)"),
+        sql=hours("first_event_at - began"),
         says="began {value:.1f} hours after the start",
         unit="hours",
         absent="nothing done yet",
@@ -31,8 +44,8 @@ RECENCY = (
         name="hours_between_active_days",
         family="recency",
         meaning="Mean hours between active days.",
-        sql=f"({hours('max(occurred_at)', 'min(occurred_at)')}) "
-        "/ nullif(count(distinct cast(occurred_at as date)) - 1, 0)",
+        over=DAYS,
+        sql=f"({hours('max(last_at) - min(first_at)')}) / nullif(count(*) - 1, 0)",
         says="comes back every {value:.0f} hours",
         unit="hours",
         absent="active on fewer than two days",
