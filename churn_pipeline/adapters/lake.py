@@ -2,6 +2,7 @@
 
     <root>/raw/<table>/day=<known>/bucket=<n>/part.parquet   every version of every good record, by the day it became known
     <root>/<dataset>/<day>.parquet                           what was computed for a day
+    <root>/<dataset>/<day>-<batch>.parquet                   the same of a batch of repaired rows that was replayed
 
 A file is replaced as a whole by a rename, so a reader sees the old or the new one and a killed writer leaves only a
 `.new` file that the next write of the same place overwrites.
@@ -162,19 +163,19 @@ class Lake:
         """Create view `rejected_<table>`: trial_id of each record in quarantine, known before `before` and not landed since.
 
         A record whose moments could not be read was always known. What landed under the same key for the same trial
-        is the record mended.
+        is the record mended, and so is what landed from a replay of it.
         """
-        if any((self.root / f"quarantined_{table.name}").glob("*.parquet")):
-            files = quoted(self.root / f"quarantined_{table.name}" / "*.parquet")
-            found = f"select trial_id, record_key, known_at from read_parquet({files})"
-        else:
-            found = "select null::varchar as trial_id, null::varchar as record_key, null::timestamptz as known_at where false"
+        found = self.every_day(
+            f"quarantined_{table.name}",
+            "null::varchar as issue_id, null::varchar as trial_id, null::varchar as record_key, null::timestamptz as known_at",
+        )
+        mended = self.every_day(f"mended_{table.name}", "null::varchar as issue_id")
         self.history(connection, table, view=f"{table.name}_history")
-        key = " || '/' || ".join(f"landed.{name(c)}::varchar" for c in table.key)
         connection.execute(
             f"create or replace temp view {name('rejected_' + table.name)} as select distinct trial_id from ({found}) as found "
-            f"where known_at < {sql_instant(before)} and not exists (select 1 from {name(table.name + '_history')} as landed "
-            f"where {key} = found.record_key and landed.{name(table.trial or table.key[0])} = found.trial_id)"
+            f"where known_at < {sql_instant(before)} and issue_id not in (select issue_id from ({mended})) "
+            f"and not exists (select 1 from {name(table.name + '_history')} as landed "
+            f"where {record_key(table)} = found.record_key and landed.{name(table.trial or table.key[0])} = found.trial_id)"
         )
 
     def has_raw(self, table: Table) -> bool:
@@ -183,9 +184,11 @@ class Lake:
 
     # ---- datasets of a day
 
-    def write(self, connection: duckdb.DuckDBPyConnection, dataset: str, as_of: datetime, query: str) -> int:
-        """Replace a day of a dataset by the rows of `query`, and say how many there were."""
-        place = self._place(dataset, as_of)
+    def write(
+        self, connection: duckdb.DuckDBPyConnection, dataset: str, as_of: datetime, query: str, *, batch: str = ""
+    ) -> int:
+        """Replace a day of a dataset (or a replayed batch of it) by the rows of `query`, and say how many there were."""
+        place = self._place(dataset, as_of, batch)
         self._made(place.parent)
         new = place.with_suffix(".new")
         rows = _count(connection, f"copy ({query}) to {quoted(new)} (format parquet, compression zstd)")
@@ -205,17 +208,17 @@ class Lake:
             parts = quoted(Path(beside) / "*.parquet")
             return self.write(connection, dataset, as_of, f"select * from read_parquet({parts})")
 
-    def has(self, dataset: str, as_of: datetime) -> bool:
-        """Whether that day of the dataset has been written."""
-        return self._place(dataset, as_of).exists()
+    def has(self, dataset: str, as_of: datetime, *, batch: str = "") -> bool:
+        """Whether that day of the dataset, or that replayed batch of it, has been written."""
+        return self._place(dataset, as_of, batch).exists()
 
-    def file(self, dataset: str, as_of: datetime) -> Path:
-        """The Parquet file that holds a day of a dataset.
+    def file(self, dataset: str, as_of: datetime, *, batch: str = "") -> Path:
+        """The Parquet file that holds a day of a dataset, or a replayed batch of it.
 
         Raises:
             LakeError: nobody has written that day.
         """
-        path = self._place(dataset, as_of)
+        path = self._place(dataset, as_of, batch)
         if not path.exists():
             raise LakeError(
                 f"the lake has no {dataset} for {as_of:%Y-%m-%d} (looked for {path}).\n"
@@ -223,26 +226,32 @@ class Lake:
             )
         return path
 
-    def rows(self, dataset: str, as_of: datetime) -> str:
-        """SQL: a query that gives a day of a dataset.
+    def rows(self, dataset: str, as_of: datetime, *, batch: str = "") -> str:
+        """SQL: a query that gives a day of a dataset, or a replayed batch of it.
 
         Raises:
             LakeError: nobody has written that day.
         """
-        return f"select * from read_parquet({quoted(self.file(dataset, as_of))})"
+        return f"select * from read_parquet({quoted(self.file(dataset, as_of, batch=batch))})"
 
-    def read(self, dataset: str, as_of: datetime, *, select: str = "*") -> pa.Table:
-        """A day of a dataset as an Arrow table; `select` is a SQL select list over it.
+    def every_day(self, dataset: str, columns: str) -> str:
+        """SQL: a query that gives all days and batches of a dataset; no row of `columns` where there is none."""
+        if not any((self.root / dataset).glob("*.parquet")):
+            return f"select {columns} where false"
+        return f"select * from read_parquet({quoted(self.root / dataset / '*.parquet')})"
+
+    def read(self, dataset: str, as_of: datetime, *, select: str = "*", batch: str = "") -> pa.Table:
+        """A day of a dataset (or a replayed batch of it) as an Arrow table; `select` is a SQL select list over it.
 
         Raises:
             LakeError: nobody has written that day.
         """
-        rows = self.rows(dataset, as_of)
+        rows = self.rows(dataset, as_of, batch=batch)
         with self.engine.connection() as connection:
             return connection.sql(f"select {select} from ({rows})").to_arrow_table()
 
-    def _place(self, dataset: str, as_of: datetime) -> Path:
-        return self.root / dataset / f"{as_of:%Y-%m-%d}.parquet"
+    def _place(self, dataset: str, as_of: datetime, batch: str = "") -> Path:
+        return self.root / dataset / f"{as_of:%Y-%m-%d}{f'-{batch}' if batch else ''}.parquet"
 
     def _raw(self, table: Table) -> Path:
         return self.root / "raw" / table.name
@@ -259,6 +268,11 @@ class Lake:
 def known_at(table: Table) -> str:
     """SQL: the moment a record became known, never null (a record without one was always known)."""
     return f"coalesce(greatest({', '.join(name(c) for c in table.known_at)}), {ALWAYS})"
+
+
+def record_key(table: Table) -> str:
+    """SQL: the key of a landed record (`landed`) as data_quality_issues writes it."""
+    return " || '/' || ".join(f"landed.{name(c)}::varchar" for c in table.key)
 
 
 def _day(table: Table) -> str:

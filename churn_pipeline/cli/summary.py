@@ -82,7 +82,7 @@ def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -
 
 
 def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
-    churn, business = _command(), _named(settings)
+    churn, business = command(), named(settings)
     return [
         "",
         f"read     {_read(facts['read'])}",
@@ -95,13 +95,13 @@ def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
     ]
 
 
-def _command() -> str:
+def command() -> str:
     """How a person in the project's folder calls this command."""
     called = Path(sys.argv[0]).absolute()
     return str(called.relative_to(PROJECT)) if called.is_relative_to(PROJECT) and called.name == "churn" else "churn"
 
 
-def _named(settings: Settings) -> str:
+def named(settings: Settings) -> str:
     """The options without which a command would speak of another business."""
     options = (("--source", settings.source), ("--mapping", settings.mapping))
     return "".join(f" {option} {shlex.quote(str(path))}" for option, path in options if path is not None)

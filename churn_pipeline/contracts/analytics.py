@@ -200,6 +200,26 @@ DATA_QUALITY_ISSUES = Table(
     ),
 )
 
+DATA_QUALITY_RESOLUTIONS = Table(
+    "data_quality_resolutions",
+    "How each rejected record was mended. An issue without a row here is open.",
+    key=("issue_id",),
+    append_only=True,
+    columns=(
+        Column("issue_id", LABEL, "The issue, as in data_quality_issues."),
+        Column("table_name", LABEL, "The raw table."),
+        Column(
+            "resolved_by",
+            OneOf(("source", "replay", "newer_issue")),
+            "`source`: a record of its key landed from the source; `replay`: its repaired row landed; `newer_issue`: its "
+            "repaired row was rejected again, as an issue of its own.",
+        ),
+        Column("became", SENTENCE, "Key of the record that landed, or the newer issue."),
+        Column("resolved_at", Instant(), "When that was seen."),
+        RUN,
+    ),
+)
+
 INGESTION_COUNTS = Table(
     "ingestion_counts",
     "The row law, per run and table: rows read = rows kept + rows quarantined + exact duplicates.",
@@ -253,6 +273,7 @@ ANALYTICS_TABLES = (
     MODEL_PERFORMANCE,
     DRIFT,
     DATA_QUALITY_ISSUES,
+    DATA_QUALITY_RESOLUTIONS,
     INGESTION_COUNTS,
     PREDICTION_ERRORS,
     ACTIONS,

@@ -29,20 +29,24 @@ class Staged:
     absent: tuple[str, ...]
 
 
-def stage_table(lake: Lake, source: Source, table: Table, *, as_of: datetime, read_at: datetime) -> Staged:
+def stage_table(
+    lake: Lake, source: Source, table: Table, *, as_of: datetime, read_at: datetime, batch: str = ""
+) -> Staged:
     """Read, type and judge one raw table, and write it as `staged_<table>` and `staged_<table>_files` of the day.
 
-    `trials` has to be staged before the tables whose records belong to a trial.
+    `trials` has to be staged before the tables whose records belong to a trial. `batch` names a replay, which stands
+    beside the day's own batch.
 
     Raises:
         SourceError: the mapping names what is not there, or its SQL does not run.
     """
     with lake.engine.connection() as connection:
         reading = source.read(connection, table)
-        trials = "" if table == TRIALS else lake.rows(f"staged_{TRIALS.name}", as_of)
+        trials = "" if table == TRIALS else lake.rows(f"staged_{TRIALS.name}", as_of, batch=batch)
         rows = _judged(connection, lake, source, reading, trials=trials, read_at=read_at)
-        count = lake.write(connection, f"staged_{table.name}", as_of, f"select {judged_columns(table)} from ({rows})")
-        lake.write(connection, f"staged_{table.name}_files", as_of, _facts(reading))
+        judged = f"select {judged_columns(table)} from ({rows})"
+        count = lake.write(connection, f"staged_{table.name}", as_of, judged, batch=batch)
+        lake.write(connection, f"staged_{table.name}_files", as_of, _facts(reading), batch=batch)
     return Staged(table.name, count, reading.files, reading.missing, reading.absent)
 
 

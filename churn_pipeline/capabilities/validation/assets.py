@@ -9,17 +9,26 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.validation.acceptance import accept
 from churn_pipeline.capabilities.validation.batch import check_batch
-from churn_pipeline.capabilities.validation.show import describe_accepted, describe_batch
-from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
+from churn_pipeline.capabilities.validation.replayed import check_replay, take_back
+from churn_pipeline.capabilities.validation.resolutions import write_resolutions
+from churn_pipeline.capabilities.validation.show import (
+    describe_accepted,
+    describe_batch,
+    describe_replayed,
+    say_batches,
+)
+from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, DATA_QUALITY_RESOLUTIONS, INGESTION_COUNTS
+from churn_pipeline.contracts.lake import REPAIRED_ROWS
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.orchestration.clock import Clock
-from churn_pipeline.orchestration.days import as_of
+from churn_pipeline.orchestration.days import DAYS, as_of
 from churn_pipeline.orchestration.metadata import finding
-from churn_pipeline.orchestration.table_asset import raw_name, table_spec
+from churn_pipeline.orchestration.table_asset import OWNER, raw_name, table_asset, table_spec
 from churn_pipeline.settings import Settings
 
 GROUP = "validation"
 FIT = "fit_to_be_used"
+FIT_AGAIN = "fit_to_be_replayed"
 
 
 @dg.multi_asset_check(
@@ -76,3 +85,54 @@ def checked_tables(
         yield dg.MaterializeResult(asset_key=table.name, metadata=describe_accepted(accepted))
     yield dg.MaterializeResult(asset_key=DATA_QUALITY_ISSUES.name, metadata={"new issues": issues})
     yield dg.MaterializeResult(asset_key=INGESTION_COUNTS.name, metadata={"dagster/row_count": rows})
+
+
+@table_asset(
+    DATA_QUALITY_RESOLUTIONS,
+    group=GROUP,
+    deps=(DATA_QUALITY_ISSUES.name, "replayed_rows", *(t.name for t in RAW_TABLES)),
+)
+def data_quality_resolutions(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
+) -> dg.MaterializeResult:
+    """Looked at anew after every run that lands records."""
+    mended = write_resolutions(lake, warehouse, resolved_at=clock.now(), run_id=context.run.run_id)
+    return dg.MaterializeResult(metadata={"issues that were mended": mended})
+
+
+@dg.asset_check(
+    asset=REPAIRED_ROWS.name,
+    name=FIT_AGAIN,
+    blocking=True,
+    description="The repaired rows can be read and have the columns they need. What is still wrong with single rows sends these "
+    "back to quarantine and stops none of the others.",
+)
+def repaired_rows_fit(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+    """Judge a replay as a whole, before anything of it is used."""
+    verdicts = check_replay(lake, as_of=as_of(context))
+    return finding(FIT_AGAIN, passed=all(v.passed for v in verdicts), words=say_batches(verdicts))
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    group_name=GROUP,
+    deps=[REPAIRED_ROWS.name],
+    kinds={"duckdb", "parquet"},
+    owners=[OWNER],
+    description="Repaired rows of the quarantine, taken in again: good ones land, the others are issues again.",
+)
+def replayed_rows(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
+) -> dg.MaterializeResult:
+    """By the same rules, counts and row law as any other row."""
+    accepted = take_back(lake, as_of=as_of(context), read_at=clock.now(), run_id=context.run.run_id)
+    for table in accepted:
+        warehouse.append(DATA_QUALITY_ISSUES, table.issues)
+        warehouse.append(INGESTION_COUNTS, table.counts)
+    return dg.MaterializeResult(metadata=describe_replayed(accepted))

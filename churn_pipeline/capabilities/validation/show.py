@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from churn_pipeline.capabilities.validation.acceptance import Accepted
@@ -31,3 +32,15 @@ def describe_accepted(accepted: Accepted) -> dict[str, Any]:
         "exact duplicates": accepted.duplicate,
         "rows new to the lake": accepted.new,
     }
+
+
+def say_batches(verdicts: Iterable[BatchVerdict]) -> str:
+    """The verdicts on several tables, the one after the other."""
+    return "\n".join(str(verdict) for verdict in verdicts)
+
+
+def describe_replayed(accepted: Iterable[Accepted]) -> dict[str, Any]:
+    """What became of the repaired rows, table by table."""
+    lines = [(a.table, a.read, a.kept, a.new, a.quarantined, a.duplicate) for a in accepted]
+    headings = ("table", "rows", "kept", "new to the lake", "rejected again", "exact duplicates")
+    return {"dagster/row_count": sum(line[1] for line in lines), "repaired rows": rows(headings, lines)}
