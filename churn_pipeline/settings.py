@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -131,6 +131,27 @@ class Settings(BaseSettings):
     demo_until: date = Field(
         date(2026, 11, 1),
         description="Nothing that became known at or after its midnight (UTC) exists in the simulated business.",
+    )
+    demo_touches: bool = Field(
+        True,
+        description="Whether the simulated company touches its trials by itself: an experiment with 20 % control, and calls to whom it likes.",
+    )
+    demo_outcome: Literal["traits", "order_of_steps"] = Field(
+        "traits",
+        description="What decides on conversion in the simulated business: hidden traits that show in the usage, or nothing but the order of two steps.",
+    )
+    demo_again_share: float = Field(
+        0.001,
+        ge=0,
+        le=1,
+        description="Share of trials, events and subscriptions of the simulated business that are delivered twice.",
+    )
+    demo_damaged_share: float = Field(
+        0.05, ge=0, le=1, description="Share of what is delivered twice whose second delivery is damaged."
+    )
+    demo_drift: str = Field(
+        "",
+        description="What changes in the simulated business: kind:first day:strength, apart by commas, such as `concept:2026-08-01:0.5`. Kinds: docs/simulator.md.",
     )
     dev_port: int = Field(
         3000,
