@@ -4,8 +4,8 @@
     <root>/<dataset>/<day>.parquet                           what was computed for a day
     <root>/<dataset>/<day>-<batch>.parquet                   the same of a batch of repaired rows that was replayed
 
-A file is replaced as a whole by a rename, so a reader sees the old or the new one and a killed writer leaves only a
-`.new` file that the next write of the same place overwrites.
+A file is replaced as a whole by a rename, so a reader sees the old or the new one and a killed writer leaves only what the
+next one removes: a `.new` file, a folder `landing-*` or `buckets-*`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 ALWAYS = "timestamptz '1970-01-01 00:00:00+00'"
 LANDING = "landing-"
-"""How the folders begin in which partitions are written before they are swapped in."""
+BUCKETS = "buckets-"
+"""How the folders begin in which partitions, and buckets of a day, are written before they are swapped in."""
 
 
 class LakeError(Exception):
@@ -100,8 +101,8 @@ class Lake:
             shutil.rmtree(beside, ignore_errors=True)
 
     def _sweep(self) -> None:
-        """Remove what a killed landing left; there is one writer, so nobody is landing now."""
-        for left in self.root.glob(f"{LANDING}*"):
+        """Remove what a killed writer left; there is one writer, so nobody is writing now."""
+        for left in (*self.root.glob(f"{LANDING}*"), *self.root.glob(f"{BUCKETS}*")):
             shutil.rmtree(left, ignore_errors=True)
 
     @staticmethod
@@ -160,22 +161,28 @@ class Lake:
             connection.execute(f"create or replace temp view {name(table.name)} as {_known(table, before, since)}")
 
     def rejected(self, connection: duckdb.DuckDBPyConnection, table: Table, *, before: datetime) -> None:
-        """Create view `rejected_<table>`: trial_id of each record in quarantine, known before `before` and not landed since.
+        """Create view `rejected_<table>`: trial_id and known_at of the records in quarantine that nothing known by then mends.
 
-        A record whose moments could not be read was always known. What landed under the same key for the same trial
-        is the record mended, and so is what landed from a replay of it.
+        Only what was known before `before` counts, on either side; a record whose moments could not be read was always
+        known. What landed for the same trial under the same key (under any, if the key was missing) is the record
+        mended, and so is what landed from a replay of it.
         """
+        assert table.trial, table.name
         found = self.every_day(
             f"quarantined_{table.name}",
-            "null::varchar as issue_id, null::varchar as trial_id, null::varchar as record_key, null::timestamptz as known_at",
+            "null::varchar as issue_id, null::varchar as trial_id, null::varchar as record_key, "
+            "null::timestamptz as known_at, null::timestamptz as version",
         )
         mended = self.every_day(f"mended_{table.name}", "null::varchar as issue_id")
         self.history(connection, table, view=f"{table.name}_history")
+        moment = sql_instant(before)
         connection.execute(
-            f"create or replace temp view {name('rejected_' + table.name)} as select distinct trial_id from ({found}) as found "
-            f"where known_at < {sql_instant(before)} and issue_id not in (select issue_id from ({mended})) "
-            f"and not exists (select 1 from {name(table.name + '_history')} as landed "
-            f"where {record_key(table)} = found.record_key and landed.{name(table.trial or table.key[0])} = found.trial_id)"
+            f"create or replace temp view {name('rejected_' + table.name)} as select distinct trial_id, known_at "
+            f"from ({found}) as found where greatest(known_at, version) < {moment} "
+            f"and issue_id not in (select issue_id from ({mended})) "
+            f"and not exists (select 1 from {name(table.name + '_history')} as landed where {version_at(table)} < {moment} "
+            f"and landed.{name(table.trial)} = found.trial_id "
+            f"and (found.record_key is null or {record_key(table)} = found.record_key))"
         )
 
     def has_raw(self, table: Table) -> bool:
@@ -201,7 +208,8 @@ class Lake:
         """As `write`, one bucket of trials after the other, so that memory is bounded by the largest bucket."""
         if self.buckets == 1:
             return self.write(connection, dataset, as_of, query(0))
-        with tempfile.TemporaryDirectory(prefix="buckets-", dir=self._made(self.root)) as beside:
+        self._sweep()
+        with tempfile.TemporaryDirectory(prefix=BUCKETS, dir=self._made(self.root)) as beside:
             for bucket in range(self.buckets):
                 part = quoted(Path(beside) / f"{bucket}.parquet")
                 connection.execute(f"copy ({query(bucket)}) to {part} (format parquet, compression zstd)")
@@ -275,10 +283,15 @@ def record_key(table: Table) -> str:
     return " || '/' || ".join(f"landed.{name(c)}::varchar" for c in table.key)
 
 
-def _day(table: Table) -> str:
+def version_at(table: Table) -> str:
+    """SQL: the moment this version of a record became known, never null."""
     version = [table.versioned_by] if table.versioned_by else []
     moments = ", ".join(name(c) for c in (*table.known_at, *version))
-    return f"cast(coalesce(greatest({moments}), {ALWAYS}) as date)"
+    return f"coalesce(greatest({moments}), {ALWAYS})"
+
+
+def _day(table: Table) -> str:
+    return f"cast({version_at(table)} as date)"
 
 
 def _known(table: Table, before: datetime, since: date | None) -> str:

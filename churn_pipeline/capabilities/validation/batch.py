@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.capabilities.validation.suite import Outcome, Unmet, run_suite, sample
+from churn_pipeline.capabilities.validation.suite import Outcome, Unmet, allowed_in_sample, run_suite, sample
 from churn_pipeline.contracts.derive.rules import Rule, all_rules
 from churn_pipeline.contracts.spec import Presence, Table
 
@@ -64,7 +64,8 @@ def check_batch(lake: Lake, table: Table, *, as_of: datetime, max_bad_share: flo
         looked = Outcome(0, 0, ())
         if staged.rows and not structure:
             frame = sample(connection, table, "staged", given=staged.files.given, rows=sample_rows)
-            looked = run_suite(table, frame, max_bad_share=max_bad_share)
+            allowed = allowed_in_sample(max_bad_share, sampled=len(frame), rows=staged.usable)
+            looked = run_suite(table, frame, max_bad_share=allowed)
             problems += [
                 _unmet(table, staged.files, u)
                 for u in looked.unmet
@@ -84,6 +85,8 @@ def check_repaired(lake: Lake, table: Table, *, as_of: datetime, batch: str) -> 
 class _Staged:
     files: _Files
     rows: int
+    usable: int
+    """Rows that could be read and are no exact copies."""
     bad: int
     broken: dict[str, int]
 
@@ -94,11 +97,13 @@ def _staged(
     """What was staged; views `staged` and `files` of it stand in the connection afterwards."""
     for view, dataset in (("staged", f"staged_{table.name}"), ("files", f"staged_{table.name}_files")):
         connection.execute(f"create temp view {view} as {lake.rows(dataset, as_of, batch=batch)}")
-    rows, bad = connection.execute("select count(*), count(_broken) from staged").fetchone() or (0, 0)
+    rows, usable, bad = connection.execute(
+        "select count(*), count(*) filter (_wrong is null and not _copy), count(_broken) from staged"
+    ).fetchone() or (0, 0, 0)
     counted = connection.execute(
         "select _broken[1], count(*) from staged where _broken is not null group by 1 order by 2 desc, 1"
-    )
-    return _Staged(_files(connection), rows, bad, {str(rule): int(count) for rule, count in counted.fetchall()})
+    ).fetchall()
+    return _Staged(_files(connection), rows, usable, bad, {str(rule): int(count) for rule, count in counted})
 
 
 def _verdict(table: Table, staged: _Staged, problems: list[str], looked: Outcome) -> BatchVerdict:
