@@ -149,8 +149,9 @@ class Settings(BaseSettings):
     demo_damaged_share: float = Field(
         0.05, ge=0, le=1, description="Share of what is delivered twice whose second delivery is damaged."
     )
-    demo_drift: str = Field(
-        "",
+    demo_drift: str | None = Field(
+        None,
+        pattern=r"^[a-z_]+:\d{4}-\d{2}-\d{2}:-?[\d.]+(, *[a-z_]+:\d{4}-\d{2}-\d{2}:-?[\d.]+)*$",
         description="What changes in the simulated business: kind:first day:strength, apart by commas, such as `concept:2026-08-01:0.5`. Kinds: docs/simulator.md.",
     )
     dev_port: int = Field(

@@ -1,10 +1,10 @@
-"""What can be done in a visit, and who does how much of it."""
+"""What can be done in a visit, who does how much of it, and when the company hears of it."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from churn_pipeline.capabilities.simulation.calendar import Floats, Whole
+from churn_pipeline.capabilities.simulation.calendar import SECOND, Flags, Floats, Whole
 from churn_pipeline.capabilities.simulation.catalogue import ACTS, SECTORS
 from churn_pipeline.capabilities.simulation.population import Population
 
@@ -37,3 +37,14 @@ def acts_by_chance(shares: Floats, trial: Whole, u: Floats) -> Whole:
     drawn = np.searchsorted(shifted, trial + u, side="right") - trial * len(ACTS)
     act: Whole = np.minimum(drawn, len(ACTS) - 1)
     return act
+
+
+def minutes_of_use(z: Floats) -> Floats:
+    """Minutes for which a feature is used, to a tenth, by standard normal numbers (log-normal)."""
+    return np.round(np.exp(0.7 + 0.8 * z), 1).astype(np.float64)
+
+
+def delay(late: Flags, u: Floats) -> Whole:
+    """Milliseconds until the company hears of an event, by uniform numbers: seconds, or for the late ones up to 48 hours."""
+    seconds = np.where(late, 120 + u * (48 * 3_600 - 120), 1 + np.minimum(-4 * np.log1p(-u), 60))
+    return (seconds * SECOND).astype(np.int64)

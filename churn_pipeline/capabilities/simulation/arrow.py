@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def in_contract(table: Table, **columns: object) -> pa.Table:
+def in_contract(table: Table, **columns: Sized) -> pa.Table:
     """The columns in the contract's order and types; a column that is not given is null throughout."""
     import pyarrow as pa
 
     schema = arrow_schema(table)
-    rows = len(next(iter(columns.values())))  # type: ignore[arg-type]
+    rows = len(next(iter(columns.values())))
     given = [columns.get(field.name) for field in schema]
     filled = [pa.nulls(rows, f.type) if c is None else pa.array(c) for f, c in zip(schema, given, strict=True)]
     return pa.table(filled, names=list(schema.names)).cast(schema)

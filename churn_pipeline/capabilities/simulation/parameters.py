@@ -93,7 +93,7 @@ class Parameters:
             again_share=settings.demo_again_share,
             damaged_share=settings.demo_damaged_share,
             touches=settings.demo_touches,
-            drifts=read_drifts(settings.demo_drift),
+            drifts=read_drifts(settings.demo_drift or ""),
         )
 
     @property

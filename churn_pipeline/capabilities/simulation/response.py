@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from churn_pipeline.capabilities.simulation.acts import GAP_SECONDS, acts_by_chance, depth
+from churn_pipeline.capabilities.simulation.acts import GAP_SECONDS, acts_by_chance, delay, depth, minutes_of_use
 from churn_pipeline.capabilities.simulation.calendar import DAY, HOUR, NEVER, SECOND, Floats, Whole
-from churn_pipeline.capabilities.simulation.noise import uniform
+from churn_pipeline.capabilities.simulation.noise import normal, uniform
 from churn_pipeline.capabilities.simulation.parameters import Parameters
 from churn_pipeline.capabilities.simulation.population import Population
 from churn_pipeline.capabilities.simulation.touches import EXTENSION, EXTENSION_DAYS, KINDS, Touches
@@ -25,52 +25,50 @@ REACTS_HOURS = 8.0
 def draw_response(
     parameters: Parameters, population: Population, shares: Floats, touches: Touches, window: tuple[int, int]
 ) -> Usage:
-    """The events that the touches bring and that become known in the window; `shares` are those of `acts.act_shares`."""
+    """The events that the touches bring, at least those that become known in the window.
+
+    `shares` are those of `acts.act_shares`.
+    """
     near = (touches.sent < window[1]) & (touches.sent >= window[0] - FORGOTTEN_DAYS * DAY)
-    touches = touches.only(near)
     seed = parameters.seed
-    which, slot = _slots(_visits(seed, population, touches))
-    touch = touches.only(which)
-    number = touch.number * MOST + slot
-    began = _began(seed, population, touch, number)
-    open_ = began < population.ends[touch.trial] + np.where(touch.kind == EXTENSION, EXTENSION_DAYS * DAY, 0)
-    touch, number, began = touch.only(open_), number[open_], began[open_]
-    acts = 1 + _geometric(uniform(seed, "response/acts", number), depth(population)[touch.trial], LONGEST - 1)
-    visit, place = _slots(acts)
-    trial, event_number = touch.trial[visit], number[visit] * LONGEST + place
-    drawn = acts_by_chance(shares, trial, uniform(seed, "response/act", event_number))
+    visitor, visit_number, began = _draw_visits(seed, population, touches.only(near))
+    acts = _geometric(uniform(seed, "response/acts", visit_number), depth(population)[visitor], LONGEST - 1)
+    visit, place = _slots(1 + acts)
+    trial, number = visitor[visit], visit_number[visit] * LONGEST + place
+    drawn = acts_by_chance(shares, trial, uniform(seed, "response/act", number))
     event = np.where(place == 0, LOGIN, drawn)
-    # a minute apart, and never before the one before
-    within = (place + uniform(seed, "response/gap", event_number) * (place > 0)) * GAP_SECONDS
-    occurred = began[visit] + (within * SECOND).astype(np.int64) + place
-    late = uniform(seed, "response/late", event_number) < parameters.late_share
-    delay = np.where(late, 48 * HOUR, 5 * SECOND) * uniform(seed, "response/delay", event_number) + SECOND
-    minutes = np.round(5 * uniform(seed, "response/minutes", event_number), 1)
+    # about a minute apart, and never before the one before
+    passed = (place + uniform(seed, "response/gap", number) * (place > 0)) * GAP_SECONDS
+    occurred = began[visit] + (passed * SECOND).astype(np.int64) + place
+    late = uniform(seed, "response/late", number) < parameters.late_share
+    minutes = minutes_of_use(normal(seed, "response/minutes", number))
     return Usage(
-        number=BEYOND + event_number,
+        number=BEYOND + number,
         trial=trial,
         user=np.zeros(len(trial), np.int64),
-        visit=BEYOND + number[visit],
+        visit=BEYOND + visit_number[visit],
         event=event,
         value=np.where(FEATURES[event], minutes, np.nan),
         occurred=occurred,
-        received=occurred + delay.astype(np.int64),
+        received=occurred + delay(late, uniform(seed, "response/delay", number)),
         bought_by=np.full(len(trial), NEVER),
     )
 
 
-def _visits(seed: int, population: Population, touches: Touches) -> Whole:
-    """How many visits each touch brings: the more, the more the trial likes to be contacted."""
+def _draw_visits(seed: int, population: Population, touches: Touches) -> tuple[Whole, Whole, Whole]:
+    """Trial, number and begin of the visits: the more, the more the trial likes to be contacted.
+
+    Within hours of the touch, or, of an extension, in the days it adds; none while the product is closed.
+    """
     mean = np.array([kind.visits for kind in KINDS])[touches.kind] * np.exp(0.4 * population.openness[touches.trial])
-    return _geometric(uniform(seed, "response/visits", touches.number), mean, MOST)
-
-
-def _began(seed: int, population: Population, touch: Touches, number: Whole) -> Whole:
-    """When the visits begin: within hours of the touch, or, of an extension, in the days it adds."""
+    which, slot = _slots(_geometric(uniform(seed, "response/visits", touches.number), mean, MOST))
+    touch = touches.only(which)
+    number, ends, longer = touch.number * MOST + slot, population.ends[touch.trial], touch.kind == EXTENSION
     u = uniform(seed, "response/when", number)
     soon = touch.sent + (-np.log(u) * REACTS_HOURS * HOUR).astype(np.int64)
-    added = population.ends[touch.trial] + (u * EXTENSION_DAYS * DAY).astype(np.int64)
-    return np.where(touch.kind == EXTENSION, added, soon)
+    began = np.where(longer, ends + (u * EXTENSION_DAYS * DAY).astype(np.int64), soon)
+    open_ = longer | (began < ends)
+    return touch.trial[open_], number[open_], began[open_]
 
 
 def _geometric(u: Floats, mean: Floats, most: int) -> Whole:

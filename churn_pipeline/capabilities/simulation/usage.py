@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from churn_pipeline.capabilities.simulation.acts import GAP_SECONDS, act_shares, acts_by_chance, depth
+from churn_pipeline.capabilities.simulation.acts import (
+    GAP_SECONDS,
+    act_shares,
+    acts_by_chance,
+    delay,
+    depth,
+    minutes_of_use,
+)
 from churn_pipeline.capabilities.simulation.calendar import DAY, HOUR, NEVER, SECOND, Flags, Floats, Whole, place_in_run
 from churn_pipeline.capabilities.simulation.catalogue import ACTS
 from churn_pipeline.capabilities.simulation.drift import LOST_FEATURE, strength
@@ -83,15 +90,16 @@ def draw_usage(
     who = _draw_users(population, visits, joined, joined_at, rng)
     n, more = len(visit), len(joined)
     occurred = np.concatenate([occurred, joined_at])
+    minutes = np.where(FEATURES[event], minutes_of_use(rng.standard_normal(n)), np.nan)
     everything = Usage(
         number=np.arange(n + more),
         trial=np.concatenate([trial, joined]),
         user=np.concatenate([who[visit], place_in_run(joined) + 1]),
         visit=np.concatenate([visit, np.full(more, NOBODY)]),
         event=np.concatenate([event, np.full(more, ACCEPTED)]),
-        value=np.concatenate([_draw_minutes(event, rng), np.full(more, np.nan)]),
+        value=np.concatenate([minutes, np.full(more, np.nan)]),
         occurred=occurred,
-        received=occurred + _draw_delay(parameters, n + more, rng),
+        received=occurred + delay(rng.random(n + more) < parameters.late_share, rng.random(n + more)),
         bought_by=np.concatenate([np.where(visits.if_bought, visits.began, NEVER)[visit], np.full(more, NEVER)]),
     )
     tracked = _tracked(parameters, everything, rng)
@@ -140,19 +148,6 @@ def _draw_users(
     by_then = np.searchsorted(since, visits.trial * span + visits.began - population.started[visits.trial])
     members = 1 + by_then - np.searchsorted(joined, visits.trial)
     return (rng.random(len(members)) ** 1.5 * members).astype(np.int64)
-
-
-def _draw_minutes(event: Whole, rng: np.random.Generator) -> Floats:
-    """Minutes of use, to a tenth, where a feature was used."""
-    minutes = np.round(np.exp(0.7 + 0.8 * rng.standard_normal(len(event))), 1)
-    return np.where(FEATURES[event], minutes, np.nan)
-
-
-def _draw_delay(parameters: Parameters, n: int, rng: np.random.Generator) -> Whole:
-    """Milliseconds until the company hears of an event: seconds, or for the late ones up to 48 hours."""
-    late = rng.random(n) < parameters.late_share
-    seconds = np.where(late, rng.uniform(120, 48 * 3_600, n), 1 + np.minimum(rng.exponential(4, n), 60))
-    return (seconds * SECOND).astype(np.int64)
 
 
 def _in_order(forward: Flags, place: Whole, event: Whole, rng: np.random.Generator) -> Whole:
