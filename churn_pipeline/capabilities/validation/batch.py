@@ -97,8 +97,8 @@ def _staged(
     rows, bad = connection.execute("select count(*), count(_broken) from staged").fetchone() or (0, 0)
     counted = connection.execute(
         "select _broken[1], count(*) from staged where _broken is not null group by 1 order by 2 desc, 1"
-    )
-    return _Staged(_files(connection), rows, bad, {str(rule): int(count) for rule, count in counted.fetchall()})
+    ).fetchall()
+    return _Staged(_files(connection), rows, bad, {str(rule): int(count) for rule, count in counted})
 
 
 def _verdict(table: Table, staged: _Staged, problems: list[str], looked: Outcome) -> BatchVerdict:
