@@ -33,6 +33,9 @@ from scores where as_of = $1 group by scored_by
 DRIFTED = "select feature from drift where as_of = $1 and drifted order by distance / threshold desc"
 DEGRADED = "select verdict from model_performance where as_of = $1 and degraded"
 PERFORMANCE = "select verdict from model_performance where as_of = $1 order by scored_by, model_version"
+UNEXPECTED = """
+select words from data_expectations where as_of = $1 and verdict in ('warn', 'block') order by verdict = 'warn', table_name, kind, subject
+"""
 ERRORS = "select error from prediction_errors where as_of = $1"
 
 
@@ -53,6 +56,7 @@ def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
         "performance": [row["verdict"] for row in rows(PERFORMANCE)],
         "odd": [
             *_quarantine_words(rows(READ)),
+            *_unexpected_words([row["words"] for row in rows(UNEXPECTED)]),
             *(f"the model could not score: {row['error'].splitlines()[0]}" for row in rows(ERRORS)),
             *(f"performance: {row['verdict']}" for row in rows(DEGRADED)),
             *_drift_words([row["feature"] for row in rows(DRIFTED)]),
@@ -147,6 +151,11 @@ def _quarantine_words(read: list[dict[str, Any]]) -> list[str]:
     words = [f"{rejected:,} rows in quarantine (table data_quality_issues says why)"] if rejected else []
     unknown = any(row["table_name"] == SUBSCRIPTIONS.name and row["rows_quarantined"] for row in read)
     return words + (["trials whose subscription is in quarantine have no label"] if unknown else [])
+
+
+def _unexpected_words(words: list[str]) -> list[str]:
+    more = [f"{len(words) - 3} more expectations broken (table data_expectations)"] if len(words) > 3 else []
+    return words[:3] + more
 
 
 def _drift_words(features: list[str]) -> list[str]:

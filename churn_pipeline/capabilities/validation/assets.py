@@ -9,15 +9,22 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.validation.acceptance import accept
 from churn_pipeline.capabilities.validation.batch import check_batch
+from churn_pipeline.capabilities.validation.expectations import read_broken, write_expectations
 from churn_pipeline.capabilities.validation.replayed import check_replay, take_back
 from churn_pipeline.capabilities.validation.resolutions import write_resolutions
 from churn_pipeline.capabilities.validation.show import (
     describe_accepted,
     describe_batch,
+    describe_expectations,
     describe_replayed,
     say_batches,
 )
-from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, DATA_QUALITY_RESOLUTIONS, INGESTION_COUNTS
+from churn_pipeline.contracts.analytics import (
+    DATA_EXPECTATIONS,
+    DATA_QUALITY_ISSUES,
+    DATA_QUALITY_RESOLUTIONS,
+    INGESTION_COUNTS,
+)
 from churn_pipeline.contracts.lake import REPAIRED_ROWS
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.orchestration.clock import Clock
@@ -29,6 +36,7 @@ from churn_pipeline.settings import Settings
 GROUP = "validation"
 FIT = "fit_to_be_used"
 FIT_AGAIN = "fit_to_be_replayed"
+EXPECTED = "as_expected"
 
 
 @dg.multi_asset_check(
@@ -58,10 +66,40 @@ def raw_tables_fit(
         yield finding(FIT, passed=verdict.passed, words=str(verdict), asset=raw_name(table), **describe_batch(verdict))
 
 
+@table_asset(DATA_EXPECTATIONS, group=GROUP, deps=[raw_name(table) for table in RAW_TABLES])
+def data_expectations(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult:
+    """With a stated chance of a false alarm; of a table with little history nothing is expected yet."""
+    found = write_expectations(lake, warehouse, as_of=as_of(context), settings=settings, run_id=context.run.run_id)
+    return dg.MaterializeResult(metadata=describe_expectations(found))
+
+
+@dg.asset_check(
+    asset=DATA_EXPECTATIONS.name,
+    name=EXPECTED,
+    blocking=True,
+    description="The newest day of each table is like the days before it. Most of what is not warns; what cannot be chance and would "
+    "spoil every score (no records at all, a filled column that is empty) blocks, before anything is taken in.",
+)
+def newest_day_as_expected(
+    context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+) -> dg.AssetCheckResult:
+    """Say what is odd; only what is set to block does."""
+    broken = read_broken(warehouse, as_of=as_of(context))
+    return finding(EXPECTED, passed=not broken.words, words=str(broken), blocks=broken.blocks)
+
+
 @dg.multi_asset(
     name="checked_tables",
     specs=[
-        *(table_spec(table, group=GROUP, deps=(raw_name(table), raw_name(RAW_TABLES[0]))) for table in RAW_TABLES),
+        *(
+            table_spec(table, group=GROUP, deps=(raw_name(table), raw_name(RAW_TABLES[0]), DATA_EXPECTATIONS.name))
+            for table in RAW_TABLES
+        ),
         *(
             table_spec(table, group=GROUP, deps=[raw_name(raw) for raw in RAW_TABLES])
             for table in (DATA_QUALITY_ISSUES, INGESTION_COUNTS)

@@ -7,6 +7,7 @@ from typing import Any
 
 from churn_pipeline.capabilities.validation.acceptance import Accepted
 from churn_pipeline.capabilities.validation.batch import BatchVerdict
+from churn_pipeline.capabilities.validation.expectations import Expectation
 from churn_pipeline.orchestration.metadata import rows
 
 
@@ -44,3 +45,11 @@ def describe_replayed(accepted: Iterable[Accepted]) -> dict[str, Any]:
     lines = [(a.table, a.read, a.kept, a.new, a.quarantined, a.duplicate) for a in accepted]
     headings = ("table", "rows", "kept", "new to the lake", "rejected again", "exact duplicates")
     return {"dagster/row_count": sum(line[1] for line in lines), "repaired rows": rows(headings, lines)}
+
+
+def describe_expectations(found: Iterable[Expectation]) -> dict[str, Any]:
+    """Every expectation with what came."""
+    found = tuple(found)
+    lines = [(e.table, e.kind, e.subject, e.observed, e.range.low, e.range.high, e.verdict) for e in found]
+    headings = ("table", "kind", "of", "came", "at least", "at most", "verdict")
+    return {"dagster/row_count": len(lines), "expectations": rows(headings, lines)}
