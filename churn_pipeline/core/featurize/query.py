@@ -75,11 +75,19 @@ READ: Mapping[str, Records] = {
     "sent": Records("touches", "sent_at", {"kind": "r.kind"}),
 }
 """What is read from the lake."""
+MOVES = {
+    "gap": "abs(moment - lag(moment) over arrival)",
+    "transition": "lag(coalesce(feature, event_name)) over arrival || ' > ' || coalesce(feature, event_name)",
+    "bigram": "lag(event_name) over arrival || '>' || event_name",
+}
+"""Columns of `moves`: from an event to the next of a visit."""
 DERIVED = {
     # in order of arrival, within the day of arrival: what arrives later changes no earlier move
     "moves": f"""moves as (
-  select trial, known_on, abs(moment - lag(moment) over arrival) as gap, lag(step) over arrival || ' > ' || step as transition
-  from acts window arrival as (partition by trial, session_id, known // {DAY} order by known, moment, step)
+  select trial, known_on, <columns>
+  from acts window arrival as (
+    partition by trial, session_id, known // {DAY} order by known, moment, event_name, feature
+  )
 )""",
     # no more than 12 a visit, so that pairs do not grow with the square of what a visit may hold
     "visited": """visited as materialized (
@@ -173,8 +181,9 @@ def _records(parts: Sequence[_Part], bucket: int | None) -> list[str]:
     derived: list[str] = []
     for name, text in reversed(DERIVED.items()):
         if name in words:
-            derived.insert(0, text)
-            words |= _words([text])
+            moves = ", ".join(f"{sql} as {column}" for column, sql in MOVES.items() if column in words)
+            derived.insert(0, text.replace("<columns>", moves))
+            words |= _words(derived[:1])
     return [*(_record(name, words, bucket) for name in READ if name in words), *derived]
 
 
