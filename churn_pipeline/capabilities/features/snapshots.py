@@ -23,12 +23,12 @@ READ = (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS)
 
 def write_landmark_snapshots(lake: Lake, as_of: datetime, landmarks: tuple[int, ...]) -> int:
     """Look at every trial on its landmark days up to `as_of`; gives the number of snapshots."""
-    return _write_snapshots(lake, LANDMARK_SNAPSHOTS.name, as_of, landmark_looks(landmarks, sql_instant(as_of)))
+    return write_snapshots(lake, LANDMARK_SNAPSHOTS.name, as_of, landmark_looks(landmarks, sql_instant(as_of)))
 
 
 def write_running_snapshots(lake: Lake, as_of: datetime) -> int:
     """Look at every running trial as of `as_of`; gives the number of snapshots."""
-    return _write_snapshots(lake, SNAPSHOTS.name, as_of, running_looks(sql_instant(as_of)))
+    return write_snapshots(lake, SNAPSHOTS.name, as_of, running_looks(sql_instant(as_of)))
 
 
 def write_labels(lake: Lake, as_of: datetime, grace_days: int) -> int:
@@ -49,13 +49,20 @@ def write_training_set(lake: Lake, as_of: datetime) -> int:
         return lake.write(connection, TRAINING_SET.name, as_of, query)
 
 
-def _write_snapshots(lake: Lake, dataset: str, as_of: datetime, looks: Looks) -> int:
+def write_snapshots(
+    lake: Lake, dataset: str, as_of: datetime, looks: Looks, compose: Callable[..., str] = snapshots_query
+) -> int:
+    """Write what `looks` see, bucket by bucket, from the day partitions that matter; gives the number of snapshots.
+
+    `compose` makes the query of looks, given the `bucket`.
+    """
+
     def write(connection: duckdb.DuckDBPyConnection) -> int:
         reached, since = _reached(connection, looks)
         lake.known(connection, [EVENTS], before=as_of, since=since)
 
         def query(bucket: int) -> str:
-            return f"select * from ({snapshots_query(reached, bucket=bucket)}) order by started_at, trial_id, as_of"
+            return f"select * from ({compose(reached, bucket=bucket)}) order by started_at, trial_id, as_of"
 
         return lake.write_buckets(connection, dataset, as_of, query)
 

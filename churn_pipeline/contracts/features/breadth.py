@@ -1,5 +1,6 @@
 """How much of the product, in how many visits."""
 
+from churn_pipeline.contracts.features.expressions import entropy, hours, minutes
 from churn_pipeline.contracts.features.feature import Feature, NamedCounts
 from churn_pipeline.contracts.features.grains import FEATURES_USED, NAMES, SESSIONS
 
@@ -50,6 +51,76 @@ BREADTH = (
         says="{value:.0f} visits in the last 7 days",
         unit="visits",
         window="7 d",
+    ),
+    Feature(
+        name="features_new_3d",
+        family="breadth",
+        meaning="Product features used for the first time in the last three days.",
+        over=FEATURES_USED,
+        sql="count(*) filter (first_at >= now - 259200000000)",
+        says="tried {value:.0f} new product features in the last 3 days",
+        unit="features",
+        window="3 d",
+    ),
+    Feature(
+        name="uses_evenness",
+        family="breadth",
+        meaning="Entropy of the uses of product features: how evenly they are used.",
+        over=FEATURES_USED,
+        sql=entropy(),
+        says="uses of product features spread by {value:.2f} nats",
+        unit="nats",
+        absent="no product feature used yet",
+    ),
+    Feature(
+        name="main_feature_share",
+        family="breadth",
+        meaning="Share of the most used product feature among all uses.",
+        over=FEATURES_USED,
+        sql="max(n) / sum(n)",
+        says="{value:.0%} of all uses are of one product feature",
+        unit="share",
+        absent="no product feature used yet",
+    ),
+    Feature(
+        name="hours_between_new_features",
+        family="breadth",
+        meaning="Mean hours from the first use of one product feature to the first use of the next.",
+        over=FEATURES_USED,
+        sql=f"{hours('max(first_at) - min(first_at)')} / nullif(count(*) - 1, 0)",
+        says="tries a new product feature every {value:.0f} hours",
+        unit="hours",
+        absent="fewer than two product features used",
+    ),
+    Feature(
+        name="events_per_session",
+        family="depth",
+        meaning="Mean events of a visit.",
+        over=SESSIONS,
+        sql="sum(n) / count(*)",
+        says="{value:.1f} actions a visit",
+        unit="events",
+        absent="no visit known",
+    ),
+    Feature(
+        name="session_minutes",
+        family="depth",
+        meaning="Mean minutes from the first to the last event of a visit.",
+        over=SESSIONS,
+        sql=f"{minutes('sum(last_at - first_at)')} / count(*)",
+        says="{value:.0f} minutes a visit",
+        unit="minutes",
+        absent="no visit known",
+    ),
+    Feature(
+        name="bounced_share",
+        family="depth",
+        meaning="Share of visits with a single event.",
+        over=SESSIONS,
+        sql="count(*) filter (n = 1) / count(*)",
+        says="{value:.0%} of visits end after one action",
+        unit="share",
+        absent="no visit known",
     ),
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["number", "category"]
-Records = Literal["acts", "sent"]
+Records = Literal["acts", "moves", "visited", "together", "sent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Feature:
     """One thing that is known of a trial as of a look.
 
     `sql` is an expression in DuckDB's dialect:
-      - over a `Grain`: an aggregate over its rows; also `today` (the look's day: the 24 hours before it are day `today - 1`)
-        and `now` (microseconds);
+      - over a `Grain`: an aggregate over its rows; also `today` (the look's day: the 24 hours before it are day `today - 1`),
+        `now` and `began` (microseconds: the look, the start of the trial);
       - over None: an expression over the trial as it was known by then (columns of `trials`, `as_of`, `trial_day`) and
         over the features that are over a grain.
     `also_needs` names the raw columns beyond those of its grain without which the feature falls away. `says` puts a value
@@ -62,7 +62,8 @@ class Feature:
 class NamedCounts:
     """A family of features with one member per key of a grain found in the data, kept as one map from name to count.
 
-    Which names become model features is learnt on the fitted cohorts and travels with the model.
+    Which names become model features is learnt from the data and travels with the model: the `words` commonest. With
+    `most` a look keeps only its so many commonest keys.
     """
 
     name: str
@@ -71,6 +72,8 @@ class NamedCounts:
     over: Grain
     meaning: str
     says: str
+    most: int | None = None
+    words: int = 40
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -1,13 +1,8 @@
 """How long ago."""
 
+from churn_pipeline.contracts.features.expressions import hours
 from churn_pipeline.contracts.features.feature import Feature
-from churn_pipeline.contracts.features.grains import DAYS
-
-
-def hours(microseconds: str) -> str:
-    """SQL: whole microseconds as hours; whole until here, so that every engine agrees to the last bit."""
-    return f"cast({microseconds} as double) / 3600000000.0"
-
+from churn_pipeline.contracts.features.grains import DAYS, FEATURES_USED
 
 RECENCY = (
     Feature(
@@ -21,21 +16,11 @@ RECENCY = (
         absent="nothing done yet",
     ),
     Feature(
-        name="first_event_at",
-        family="recency",
-        meaning="When the first event happened.",
-        over=DAYS,
-        sql="min(first_at)",
-        says="",
-        unit="microseconds",
-        absent="nothing done yet",
-        hidden=True,
-    ),
-    Feature(
         name="hours_to_first_event",
         family="recency",
         meaning="Hours from the start of the trial to the first event.",
-        sql=hours("first_event_at - began"),
+        over=DAYS,
+        sql=hours("min(first_at) - any_value(began)"),
         says="began {value:.1f} hours after the start",
         unit="hours",
         absent="nothing done yet",
@@ -49,5 +34,24 @@ RECENCY = (
         says="comes back every {value:.0f} hours",
         unit="hours",
         absent="active on fewer than two days",
+    ),
+    Feature(
+        name="silence_against_habit",
+        family="recency",
+        meaning="Time since the last event as a multiple of the mean time between active days.",
+        sql="hours_since_last_event / nullif(hours_between_active_days, 0)",
+        says="silent for {value:.1f} times the usual pause",
+        unit="times",
+        absent="active on fewer than two days",
+    ),
+    Feature(
+        name="hours_since_new_feature",
+        family="recency",
+        meaning="Hours since a product feature was used for the first time.",
+        over=FEATURES_USED,
+        sql=hours("any_value(now) - max(first_at)"),
+        says="last tried something new {value:.0f} hours ago",
+        unit="hours",
+        absent="no product feature used yet",
     ),
 )

@@ -1,8 +1,8 @@
 """What the company did to the trial."""
 
-from churn_pipeline.contracts.features.feature import Feature
-from churn_pipeline.contracts.features.grains import TOUCHED
-from churn_pipeline.contracts.features.recency import hours
+from churn_pipeline.contracts.features.expressions import hours
+from churn_pipeline.contracts.features.feature import Feature, NamedCounts
+from churn_pipeline.contracts.features.grains import TOUCH_DAYS, TOUCHED
 
 TOUCHES = (
     Feature(
@@ -24,4 +24,23 @@ TOUCHES = (
         unit="hours",
         absent="never contacted",
     ),
+    Feature(
+        name="touches_3d",
+        family="touches",
+        meaning="Times the company contacted the trial in the last three days.",
+        over=TOUCH_DAYS,
+        sql="sum(n) filter (day >= today - 3)",
+        says="contacted {value:.0f} times in the last 3 days",
+        unit="touches",
+        window="3 d",
+    ),
+)
+
+TOUCHES_BY_KIND = NamedCounts(
+    name="touches_by_kind",
+    prefix="touch_",
+    family="touches",
+    over=TOUCHED,
+    meaning="Touches of each kind since the trial started.",
+    says="{value:.0f} times contacted by {name}",
 )

@@ -40,34 +40,67 @@ ATTRIBUTES = tuple(name for name in TRIALS.names if name not in (*TRIALS.fixed, 
 DAY = 86_400_000_000
 """Microseconds."""
 COMMA = ",\n"
+COMMA_BELOW = ",\n    "
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
     """Records of a trial as the grains see them: `columns` beside trial, moment, day and known_on, over the table as r."""
 
-    name: str
     table: str
     happened: str
     columns: Mapping[str, str]
 
 
-ACTS = Records(
-    "acts",
-    "events",
-    "occurred_at",
-    {
-        "user_id": "r.user_id",
-        "session_id": "r.session_id",
-        "event_name": "r.event_name",
-        "feature": "r.feature",
-        "value": "r.value",
-        # greatest and least pass over a null
-        "millionths": "case when r.value is not null "
-        "then cast(round(greatest(least(r.value, 1e12), -1e12) * 1e6) as bigint) end",
-    },
-)
-SENT = Records("sent", "touches", "sent_at", {"kind": "r.kind"})
+READ: Mapping[str, Records] = {
+    "acts": Records(
+        "events",
+        "occurred_at",
+        {
+            "user_id": "r.user_id",
+            "session_id": "r.session_id",
+            "event_name": "r.event_name",
+            "feature": "r.feature",
+            "step": "coalesce(r.feature, r.event_name)",
+            "value": "r.value",
+            # greatest and least pass over a null
+            "millionths": "case when r.value is not null "
+            "then cast(round(greatest(least(r.value, 1e12), -1e12) * 1e6) as bigint) end",
+            "hour_of_day": f"cast(epoch_us(r.occurred_at) // {DAY // 24} % 24 as tinyint)",
+            # the first day of 1970 was a Thursday
+            "weekday": f"cast((epoch_us(r.occurred_at) // {DAY} + 3) % 7 + 1 as tinyint)",
+            "known": "epoch_us(r.known_at)",
+        },
+    ),
+    "sent": Records("touches", "sent_at", {"kind": "r.kind"}),
+}
+"""What is read from the lake."""
+MOVES = {
+    "gap": "abs(moment - lag(moment) over arrival)",
+    "transition": "lag(coalesce(feature, event_name)) over arrival || ' > ' || coalesce(feature, event_name)",
+    "bigram": "lag(event_name) over arrival || '>' || event_name",
+}
+"""Columns of `moves`: from an event to the next of a visit."""
+DERIVED = {
+    # in order of arrival, within the day of arrival: what arrives later changes no earlier move
+    "moves": f"""moves as (
+  select trial, known_on, <columns>
+  from acts window arrival as (
+    partition by trial, session_id, known // {DAY} order by known, moment, event_name, feature
+  )
+)""",
+    # no more than 12 a visit, so that pairs do not grow with the square of what a visit may hold
+    "visited": """visited as materialized (
+  select trial, coalesce(session_id, 'day ' || day) as visit, feature, min(known_on) as known_on
+  from acts where feature is not null group by trial, visit, feature
+  qualify row_number() over (partition by trial, visit order by min(known_on), feature) <= 12
+)""",
+    "together": """together as (
+  select a.trial, greatest(a.known_on, b.known_on) as known_on, a.feature || ' + ' || b.feature as pair
+  from visited a join visited b on a.trial = b.trial and a.visit = b.visit and a.feature < b.feature
+)""",
+}
+"""What is made of `acts`, in this order."""
 COUNTED = ("n", "count(*)")
 
 
@@ -125,7 +158,7 @@ def _trials(looks: Looks, bucket: int | None) -> str:
 ),
 looked as materialized (
   select cast(row_number() over () as integer) as trial, trial_id, min(as_of) as first_look, max(as_of) as last_look,
-    epoch_us(min(as_of)) as zero, date_trunc('day', any_value(started_at)) as opens
+    epoch_us(min(as_of)) as zero, epoch_us(any_value(started_at)) - zero as began, date_trunc('day', any_value(started_at)) as opens
   from existing group by trial_id
 ),
 versions as (
@@ -134,7 +167,6 @@ versions as (
 ),
 seen as materialized (
   select k.trial, x.*, date_diff('day', cast(x.started_at as date), cast(x.as_of as date)) as trial_day,
-    {_since("x.started_at")} as began,
     case when ({_since("x.as_of")}) % {DAY} = 0 and ({_since("x.as_of")}) // {DAY} in ({days}) then ({_since("x.as_of")}) // {DAY}
       else error('a look at ' || x.trial_id || ' lies none of {days} days after its first one') end as after,
     v.version_at is not null as attributes_known, {", ".join(f"v.{name}" for name in ATTRIBUTES)}
@@ -144,17 +176,22 @@ seen as materialized (
 
 
 def _records(parts: Sequence[_Part], bucket: int | None) -> list[str]:
-    """SQL: step 2, the relations of records that the grains count, with the columns that they use."""
-    read: dict[str, set[str]] = {}
-    for part in parts:
-        read.setdefault(part.grain.of, set()).update(part.words)
-    return [_record(table, read[table.name], bucket) for table in (ACTS, SENT) if table.name in read]
+    """SQL: step 2, the relations that the grains count, with the columns that they use."""
+    words = {word for part in parts for word in part.words}
+    derived: list[str] = []
+    for name, text in reversed(DERIVED.items()):
+        if name in words:
+            moves = ", ".join(f"{sql} as {column}" for column, sql in MOVES.items() if column in words)
+            derived.insert(0, text.replace("<columns>", moves))
+            words |= _words(derived[:1])
+    return [*(_record(name, words, bucket) for name in READ if name in words), *derived]
 
 
-def _record(records: Records, words: set[str], bucket: int | None) -> str:
-    used = "".join(f",\n    {sql} as {name}" for name, sql in records.columns.items() if name in words)
+def _record(name: str, words: set[str], bucket: int | None) -> str:
+    records = READ[name]
+    used = "".join(f",\n    {sql} as {column}" for column, sql in records.columns.items() if column in words)
     happened = f"r.{records.happened}"
-    return f"""{records.name} as materialized (
+    return f"""{name} as materialized (
   select trial, {_since(happened)} as moment, {_day(happened)} as day, {_day("r.known_at")} as known_on{used}
   from {records.table} r join looked using (trial_id)
   where {happened} >= opens and r.known_at < last_look{_same(bucket, "r")}
@@ -199,8 +236,8 @@ class _Part:
 
     @property
     def words(self) -> set[str]:
-        """The columns of the records that it uses, among other words."""
-        return {self.grain.key} | _words(sql for _, sql in self.measures)
+        """The relation of records and the columns of it that it uses, among other words."""
+        return {self.grain.of, self.grain.key} | _words(sql for _, sql in self.measures)
 
     def measured(self, after: Sequence[int]) -> str:
         """SQL: step 3, a row for each key of a trial."""
@@ -216,14 +253,18 @@ class _Part:
         """SQL: step 4, for each look the aggregates over the keys that it knows."""
         aggregates = [
             *(f"{feature.sql} as {feature.name}" for feature in self.features),
-            *(f"map_from_entries(list_sort(list(({counts.over.key}, n)))) as {counts.name}" for counts in self.named),
+            *(f"{_map(counts)} as {counts.name}" for counts in self.named),
         ]
-        unrolled = [f"unnest([{', '.join(f'{name}_{a}' for a in after)}]) as {name}" for name, _ in self.measures]
-        days = f"unnest([{', '.join(map(str, after))}]) as today"
+        each = [f"unnest([{', '.join(f'{name}_{a}' for a in after)}]) as {name}" for name, _ in self.measures]
+        began = " join looked using (trial)" if "began" in _words(aggregates) else ""
         return f"""{self.name}_told as (
   select trial, today as after,
-    {", ".join(aggregates)}
-  from (select *, today * {DAY} as now from (select trial, {self.grain.key}, {days}, {", ".join(unrolled)} from {self.name}_measured))
+    {COMMA_BELOW.join(aggregates)}
+  from (
+    select trial, {self.grain.key}, unnest([{", ".join(map(str, after))}]) as today, today * {DAY} as now,
+      {", ".join(each)}
+    from {self.name}_measured
+  ){began}
   where n > 0 group by trial, today
 )"""
 
@@ -249,6 +290,15 @@ def _parts(features: Sequence[Feature], named: Sequence[NamedCounts]) -> tuple[_
 
 def _words(texts: Iterable[str]) -> set[str]:
     return {word for text in texts for word in re.findall(r"\w+", text)}
+
+
+def _map(counts: NamedCounts) -> str:
+    """SQL: from name to count, by name; of the commonest names only, ties by name, where the counts say so."""
+    key = counts.over.key
+    if counts.most is None:
+        return f"map_from_entries(list_sort(list(({key}, n))))"
+    commonest = f"min({{'n': -n, 'name': {key}}}, {counts.most})"
+    return f"map_from_entries(list_sort([(one.name, -one.n) for one in {commonest}]))"
 
 
 def _same(bucket: int | None, alias: str) -> str:

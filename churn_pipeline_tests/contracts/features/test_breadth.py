@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from churn_pipeline_tests.looks import event, features
 
 
@@ -29,3 +31,15 @@ def test_each_name_has_its_own_count_whatever_stands_in_it() -> None:
 
 def test_without_events_there_are_no_counts() -> None:
     assert features()["events_by_name"] is None
+
+
+def test_new_features_are_those_first_used_in_the_last_three_days() -> None:
+    found = features([event(0, feature="a"), event(8, feature="a"), event(8.1, feature="b")])
+    assert found["features_new_3d"] == 1
+    assert found["hours_between_new_features"] == pytest.approx(24 * 8.1)
+    assert found["main_feature_share"] == pytest.approx(2 / 3)
+
+
+def test_a_visit_has_a_length_and_a_depth() -> None:
+    found = features([event(0, session_id="s"), event(0.5 / 24, session_id="s"), event(1, session_id="t")])
+    assert (found["events_per_session"], found["session_minutes"], found["bounced_share"]) == (1.5, 15, 0.5)

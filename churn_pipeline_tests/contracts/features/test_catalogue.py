@@ -11,6 +11,7 @@ from churn_pipeline.contracts.spec import Privacy
 
 COLUMNS = {f"{table.name}.{column.name}": column for table in RAW_TABLES for column in table.columns}
 ALSO_KNOWN_AS = {"millionths": "events.value"}
+"""Columns of the records that are made of a raw column."""
 EVERY = pytest.mark.parametrize("registered", FEATURES, ids=lambda registered: registered.name)
 
 
@@ -56,8 +57,18 @@ def test_without_an_optional_column_its_features_fall_away_and_no_others() -> No
     every = set(COLUMNS)
     assert falling_away(every) == ()
     assert {f.name for f in falling_away(every - {"events.value"})} == {"value_total", "value_mean"}
-    assert {f.name for f in falling_away(every - {"events.session_id"})} == {"sessions_total", "sessions_7d"}
-    assert {f.name for f in falling_away(every - {"touches.touch_id"})} == {"touches_total", "hours_since_last_touch"}
+    assert {f.name for f in falling_away(every - {"events.session_id"})} == {
+        "sessions_total",
+        "sessions_7d",
+        "events_per_session",
+        "session_minutes",
+        "bounced_share",
+    }
+    assert {f.name for f in falling_away(every - {"touches.touch_id"})} == {
+        "touches_total",
+        "hours_since_last_touch",
+        "touches_3d",
+    }
 
 
 def test_a_feature_is_found_by_name() -> None:
