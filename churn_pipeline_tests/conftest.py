@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import hypothesis
 import pytest
 
 from churn_pipeline.adapters.embedded_postgres import running_server, stop_server
@@ -21,6 +22,11 @@ from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from churn_pipeline_tests.shops import Shop
+
+
+# how long an example takes is a matter of the machine, and of what it has imported before
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects by marker

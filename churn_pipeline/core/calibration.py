@@ -140,7 +140,8 @@ class _Block:
 def _isotonic_blocks(margins: NDArray[np.float64], labels: NDArray[np.float64]) -> list[_Block]:
     from scipy.optimize import isotonic_regression
 
-    at, code, rows = np.unique(margins, return_inverse=True, return_counts=True)
+    # margins that differ by less than anything a score shows are one: between them a line would be too steep to compute with
+    at, code, rows = np.unique(np.round(margins, 9), return_inverse=True, return_counts=True)
     ones = np.bincount(code, labels)
     starts = isotonic_regression(ones / rows, weights=rows.astype(np.float64)).blocks[:-1]
     sums = zip(*(np.add.reduceat(part, starts) for part in (rows, ones, at * rows)), strict=True)

@@ -8,11 +8,17 @@ import pytest
 
 from churn_pipeline.adapters.frames import candidate_features, snapshot_frame
 from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.contracts.features.catalogue import NAMED_COUNTS
 from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline_tests.batches import empty_lake
 
 DAY = datetime(2024, 5, 2, tzinfo=UTC)
 KEYS = "'a' as account_id, timestamptz '2024-05-02' as as_of, timestamptz '2024-05-01' as started_at, 1.0::double as trial_day, true as attributes_known"
+NONE_OF_THE_OTHERS = ", ".join(
+    f"cast(map {{}} as map(varchar, bigint)) as {counts.name}"
+    for counts in NAMED_COUNTS
+    if counts.name not in {"events_by_name", "uses_by_feature"}
+)
 
 
 def lake_with(folder: Path, dataset: str, rows: str) -> Lake:
@@ -72,7 +78,8 @@ def test_the_candidates_of_a_day_are_the_registered_features_and_the_names_commo
         tmp_path,
         "training_set",
         "select 't' || i as trial_id, true as attributes_known, case when i = 0 then map {'login': 1::bigint, 'rare': 1::bigint} else "
-        "map {'login': 1::bigint} end as events_by_name, map {'reports': 1::bigint} as uses_by_feature from range(300) r(i)",
+        "map {'login': 1::bigint} end as events_by_name, map {'reports': 1::bigint} as uses_by_feature, "
+        f"{NONE_OF_THE_OTHERS} from range(300) r(i)",
     )
     names = [feature.name for feature in candidate_features(lake, DAY)]
     assert "active_days" in names
@@ -83,7 +90,7 @@ def test_the_candidates_of_a_day_are_the_registered_features_and_the_names_commo
 def test_attributes_are_offered_only_where_the_past_knows_them(known: int, offered: bool, tmp_path: Path) -> None:
     rows = " union all ".join(
         f"select 't{n}' as trial_id, {KEYS.replace('true as', str(n < known).lower() + ' as')}, "
-        "map {'login': 1::bigint} as events_by_name, cast(map {} as map(varchar, bigint)) as uses_by_feature"
+        f"map {{'login': 1::bigint}} as events_by_name, cast(map {{}} as map(varchar, bigint)) as uses_by_feature, {NONE_OF_THE_OTHERS}"
         for n in range(20)
     )
     names = {feature.name for feature in candidate_features(lake_with(tmp_path, "training_set", rows), DAY)}

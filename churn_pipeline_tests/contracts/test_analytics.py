@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, MODEL_PROMOTIONS, SCORES, SCORES_LATEST, SHOWN_REASONS
+from churn_pipeline.contracts.analytics import (
+    ANALYTICS_TABLES,
+    DATA_QUALITY_RESOLUTIONS,
+    MODEL_PROMOTIONS,
+    SCORES,
+    SCORES_LATEST,
+    SHOWN_REASONS,
+)
 from churn_pipeline.contracts.spec import Door, OneOf, Real, Table
 from churn_pipeline.settings import Settings
 
@@ -28,8 +35,8 @@ def test_each_table_and_column_has_a_meaning_that_is_a_sentence(table: Table) ->
     assert [c.name for c in table.columns if c.null != bool(c.absent)] == []
 
 
-def test_only_the_ledger_is_append_only() -> None:
-    assert [table for table in ANALYTICS_TABLES if table.append_only] == [MODEL_PROMOTIONS]
+def test_only_what_is_history_is_append_only() -> None:
+    assert {table for table in ANALYTICS_TABLES if table.append_only} == {MODEL_PROMOTIONS, DATA_QUALITY_RESOLUTIONS}
 
 
 def test_the_view_shows_the_newest_score_of_each_trial() -> None:
