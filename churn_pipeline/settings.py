@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         description="Name of the business: its database and its folder in the data directory.",
     )
 
+    owners: dict[str, str] = Field(
+        {"default": "data team"},
+        description="Who answers for each raw table, as the data contract names them; `default` for those that are not named.",
+    )
+
     grace_days: int = Field(
         7, ge=0, le=365, description="Days after the planned end in which a subscription still counts as converted."
     )
@@ -221,6 +226,11 @@ class Settings(BaseSettings):
         if wrong or not self.landmarks:
             raise ValueError(f"landmarks are days 1 to 365 of a trial; got {', '.join(map(str, wrong)) or 'none'}")
         return self
+
+    @field_validator("owners")
+    @classmethod
+    def _with_a_default(cls, owners: dict[str, str]) -> dict[str, str]:
+        return {**cls.model_fields["owners"].default, **owners}
 
     @field_validator("expectation_levels")
     @classmethod

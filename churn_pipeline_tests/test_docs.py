@@ -29,7 +29,9 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("name", ["data-dictionary.md", "settings.md", "commands.md"])
+@pytest.mark.parametrize(
+    "name", ["data-dictionary.md", "data-contract.md", "data-contract.odcs.yaml", "settings.md", "commands.md"]
+)
 def test_a_generated_page_is_not_stale(name: str) -> None:
     assert (PROJECT / "docs" / name).read_text() == pages(app)[name], "run `make docs` and commit what changed"
 

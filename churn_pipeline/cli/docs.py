@@ -9,12 +9,17 @@ from typing import Any
 
 import typer
 
+from churn_pipeline import __version__
+from churn_pipeline.contracts.derive.contract import Terms, contract_page, odcs
 from churn_pipeline.contracts.derive.dictionary import dictionary
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
+from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.tables import TABLES
 from churn_pipeline.settings import PROJECT, Settings
 
 FOLDER = PROJECT / "docs"
+DEFAULTS = Settings.model_construct()
+"""The settings as they are where nobody sets any."""
 
 
 def generate(app: typer.Typer, *, check: bool) -> None:
@@ -36,9 +41,28 @@ def pages(app: typer.Typer) -> dict[str, str]:
     """Every generated page by file name."""
     return {
         "data-dictionary.md": dictionary(TABLES, FEATURES, NAMED_COUNTS),
+        "data-contract.md": contract_page(RAW_TABLES, terms(DEFAULTS)),
+        "data-contract.odcs.yaml": data_contract(DEFAULTS),
         "settings.md": settings_page(),
         "commands.md": commands_page(app),
     }
+
+
+def data_contract(settings: Settings) -> str:
+    """The data contract of a business in the Open Data Contract Standard, as YAML."""
+    return odcs(RAW_TABLES, terms(settings), version=__version__)
+
+
+def terms(settings: Settings) -> Terms:
+    """What the settings say in the data contract."""
+    return Terms(
+        business=settings.business,
+        owners=settings.owners,
+        max_bad_share=settings.max_bad_share,
+        false_alarm=settings.expectation_false_alarm,
+        window_days=settings.expectation_window_days,
+        levels=settings.expectation_levels,
+    )
 
 
 def settings_page() -> str:

@@ -84,6 +84,15 @@ def source_check(
     check(settings)
 
 
+@source_app.command("contract")
+def source_contract(source: Source = None, mapping: Mapping = None) -> None:
+    """The data contract of the raw tables as YAML, in the Open Data Contract Standard, with this business's owners and levels."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.docs import data_contract
+
+    typer.echo(data_contract(settings), nl=False)
+
+
 OfTable = Annotated[str | None, typer.Option("--table", help="Only of this raw table.")]
 OfRule = Annotated[str | None, typer.Option("--rule", help="Only what broke this rule first.")]
 
@@ -242,7 +251,7 @@ def docs(
         bool, typer.Option("--check", help="Only say whether the generated pages are up to date.")
     ] = False,
 ) -> None:
-    """Generate the data dictionary, the settings and the command reference in docs/."""
+    """Generate the data dictionary, the data contract, the settings and the command reference in docs/."""
     from churn_pipeline.cli.docs import generate
 
     generate(app, check=check)

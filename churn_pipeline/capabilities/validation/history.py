@@ -74,15 +74,18 @@ def _records(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, as
     within = f"{moment} < {until} and {moment} >= {until} - interval {window + 1} day"
     # whatever became known within the window lies in a partition of a day that is not before it
     recent = f"day >= cast({until} - interval {window + 1} day as date)"
+    identity = [*table.key, *([table.versioned_by] if table.versioned_by else [])]
+    same = " and ".join(f"come.{name(c)} is not distinct from landed.{name(c)}" for c in identity)
     connection.execute(
-        f"create temp table found as select {columns}, {moment} as moment from staged where {good} and {within} "
-        f"union select {columns}, {moment} as moment from landed where {recent} and {within}"
+        f"create temp table come as select {columns}, {moment} as moment from staged where {good} and {within}"
     )
-    oldest = "" if table.versioned_by else "where day = (select min(day) from landed where day > date '1970-01-01')"
-    first = connection.execute(
-        f"select min(moment) from (select {moment} as moment from staged where {good} union all "
-        f"select {moment} from landed {oldest}) where moment > timestamptz 'epoch'"
-    ).fetchone()
+    connection.execute(
+        f"create temp table found as from come union all select {columns}, {moment} as moment from landed "
+        f"where {recent} and {within} and not exists (select 1 from come where {same})"
+    )
+    first = connection.execute("select min(moment) from found").fetchone()
+    if not first or first[0] is None or first[0] >= as_of - timedelta(days=window):
+        first = _began(connection, table, good)
     if not first or first[0] is None or first[0] >= as_of:
         return 0
     days: int = min(window + 1, (as_of.date() - first[0].date()).days)
@@ -92,6 +95,16 @@ def _records(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, as
         f"create temp macro place_of(moment) as {days} - 1 - date_diff('day', moment, {until} - interval 1 microsecond)"
     )
     return days
+
+
+def _began(connection: duckdb.DuckDBPyConnection, table: Table, good: str) -> tuple[datetime | None, ...] | None:
+    """When the first record of the table became known, however long ago; one that was always known says nothing."""
+    moment = known_at(table)
+    oldest = "" if table.versioned_by else "where day = (select min(day) from landed where day > date '1970-01-01')"
+    return connection.execute(
+        f"select min(moment) from (select {moment} as moment from staged where {good} union all "
+        f"select {moment} from landed {oldest}) where moment > timestamptz 'epoch'"
+    ).fetchone()
 
 
 def _as_it_came(table: Table) -> str:
