@@ -21,7 +21,7 @@ from churn_pipeline.contracts.derive.rules import (
     row_rules,
     trial_rules,
 )
-from churn_pipeline.contracts.spec import Table
+from churn_pipeline.contracts.spec import Json, Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,10 +73,14 @@ def _with_trial(table: Table, read: str, trials: str) -> str:
 
 
 def _meet_known(connection: duckdb.DuckDBPyConnection, table: Table, judged: str, known: str) -> None:
-    """Mark the good rows whose key the lake knows with other content (`_clash`)."""
+    """Mark the good rows whose key the lake knows with other content (`_clash`).
+
+    JSON holds the rest of a record, to which a source adds as it grows: what landed stays as it was first known.
+    """
+    compared = tuple(c.name for c in table.columns if not isinstance(c.type, Json))
     version = [table.versioned_by] if table.versioned_by else []
     same_version = " and ".join(f"old.{name(c)} is not distinct from new.{name(c)}" for c in version) or "true"
-    clash = f"({same_version} and {_differ(table.names)}) or {_differ(table.fixed) if table.fixed else 'false'}"
+    clash = f"({same_version} and {_differ(compared)}) or {_differ(table.fixed) if table.fixed else 'false'}"
     connection.execute(
         f"create or replace temp table _clash as select new._row from {judged} as new join {known} as old "
         f"using ({', '.join(name(c) for c in table.key)}) where new._broken is null group by new._row having bool_or({clash})"

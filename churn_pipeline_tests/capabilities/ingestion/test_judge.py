@@ -13,7 +13,7 @@ from churn_pipeline.adapters.sources import Source
 from churn_pipeline.capabilities.ingestion.judge import judged_columns
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.contracts.spec import Table
-from churn_pipeline_tests.batches import clean_source, empty_lake, stage, staged_rows, trial, write_csv
+from churn_pipeline_tests.batches import clean_source, empty_lake, event, stage, staged_rows, take_in, trial, write_csv
 
 BEGIN = datetime(2024, 5, 1, tzinfo=UTC)
 TABLES = (TRIALS, EVENTS, SUBSCRIPTIONS)
@@ -144,3 +144,12 @@ def test_every_rule_that_a_row_breaks_is_listed_and_the_first_counts(tmp_path: P
 
 def test_a_judged_row_carries_where_it_was_read() -> None:
     assert judged_columns(TRIALS).startswith("_row, _file, _line, _raw, _wrong, _misread, _broken, _copy")
+
+
+def test_a_column_that_a_source_adds_later_makes_no_conflict_with_what_has_landed(tmp_path: Path) -> None:
+    source, lake = clean_source(tmp_path / "source", trials=3), empty_lake(tmp_path)
+    take_in(lake, source, TABLES)
+    write_csv(source.folder / "events.csv", [event(n, browser="firefox") for n in range(4)])
+    write_csv(source.folder / "trials.csv", [trial(n) for n in range(4)])
+    events = take_in(lake, source, TABLES)["events"]
+    assert (events.kept, events.quarantined, events.new) == (4, 0, 1)

@@ -9,7 +9,6 @@ the query engine; 1 M quoted lines of ten fields take about 4 s on one core.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import quoted
@@ -17,7 +16,6 @@ from churn_pipeline.adapters.engine import quoted
 if TYPE_CHECKING:
     import duckdb
 
-NO_DELIMITER = "chr(1) || chr(2) || chr(3) || chr(4)"
 LONGEST_RECORD = 50
 """Lines that one record may span."""
 
@@ -28,66 +26,33 @@ class Dialect:
 
     delimiter: str = ","
     names: tuple[str, ...] = ()
-    encoding: str = "utf-8"
 
 
-def read_rows(connection: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, *, into: str) -> tuple[str, ...]:
-    """Create temp table `into` of the rows of a file, and give the names of its columns (none: the file is empty).
+def read_rows(connection: duckdb.DuckDBPyConnection, lines: str, dialect: Dialect, *, into: str) -> tuple[str, ...]:
+    """Create temp table `into` of the rows in table `lines`, and give the names of their columns (none: no line at all).
 
     Columns of `into`: `line` (first line of the row, from 1), `fields` (texts in order; null: not readable), `text`
     (the line itself, where not readable), `wrong` (why not).
-
-    Raises:
-        duckdb.IOException: the file is damaged as a whole (a truncated gzip, say).
     """
-    _read_lines(connection, path, dialect, into=f"{into}_lines")
     first = 0
     names = dialect.names
     if not names:
         header = connection.execute(
-            f"select line, {_fields('text', dialect)} from {into}_lines where text is not null order by line limit 1"
+            f"select line, {_fields('text', dialect)} from {lines} where text is not null order by line limit 1"
         ).fetchone()
         first, names = (header[0], _names(header[1] or [])) if header else (0, ())
-    _take_apart(connection, dialect, len(names), first, into=into)
-    _join_quoted_breaks(connection, dialect, len(names), into=into)
-    connection.execute(f"drop table {into}_lines")
+    _take_apart(connection, lines, dialect, len(names), first, into=into)
+    _join_quoted_breaks(connection, lines, dialect, len(names), into=into)
     return names
 
 
-def _read_lines(connection: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect, *, into: str) -> None:
-    (delimiter,) = connection.execute(f"select {NO_DELIMITER}").fetchone() or ("",)
-    connection.execute(
-        f"create or replace temp table {into} as select row_number() over () as line, text, null::varchar as wrong "
-        f"from read_csv({quoted(path)}, delim = {quoted(delimiter)}, quote = '', escape = '', comment = '', "
-        "header = false, skip = 0, auto_detect = false, columns = {'text': 'VARCHAR'}, strict_mode = false, "
-        f"encoding = {quoted(dialect.encoding)}, ignore_errors = true, store_rejects = true, "
-        f"rejects_table = {quoted(into + '_errors')}, rejects_scan = {quoted(into + '_scans')})"
-    )
-    connection.execute(
-        f"create or replace temp table {into}_bad as select line::bigint as line, trim(any_value(csv_line), chr(10) || chr(13)) "
-        f"as text, any_value(error_message) as wrong from {into}_errors group by line"
-    )
-    (bad,) = connection.execute(f"select count(*) from {into}_bad").fetchone() or (0,)
-    if bad:
-        _put_back(connection, into)
-    connection.execute(f"drop table {into}_errors; drop table {into}_scans; drop table {into}_bad")
-
-
-def _put_back(connection: duckdb.DuckDBPyConnection, lines: str) -> None:
-    """Give the lines their true numbers: the reader does not count those that it could not decode."""
-    connection.execute(
-        f"create or replace temp table {lines} as with bad as (select *, row_number() over (order by line) as rank from {lines}_bad) "
-        f"select good.line + coalesce(bad.rank, 0) as line, good.text, null::varchar as wrong from {lines} as good "
-        "asof left join bad on good.line > bad.line - bad.rank "
-        "union all select line, text, wrong from bad"
-    )
-
-
-def _take_apart(connection: duckdb.DuckDBPyConnection, dialect: Dialect, width: int, first: int, *, into: str) -> None:
+def _take_apart(
+    connection: duckdb.DuckDBPyConnection, lines: str, dialect: Dialect, width: int, first: int, *, into: str
+) -> None:
     connection.execute(
         f"create or replace temp table {into} as with parts as (select line, text, "
         f"case when wrong is null then {_fields('text', dialect)} end as fields, wrong "
-        f"from {into}_lines where line > {first} and text is not null) "
+        f"from {lines} where line > {first} and text is not null) "
         f"select line, case when len(fields) = {width} then fields end as fields, "
         f"case when fields is null or len(fields) <> {width} then text end as text, "
         "case when wrong is not null then wrong when fields is null then 'a quote is opened and not closed' "
@@ -96,18 +61,20 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, dialect: Dialect, width: 
     )
 
 
-def _join_quoted_breaks(connection: duckdb.DuckDBPyConnection, dialect: Dialect, width: int, *, into: str) -> None:
+def _join_quoted_breaks(
+    connection: duckdb.DuckDBPyConnection, lines: str, dialect: Dialect, width: int, *, into: str
+) -> None:
     """Join lines that one quoted field spans; of overlapping candidates the first wins, as in any CSV reader."""
     (opened,) = connection.execute(f"select count(*) from {into} where open").fetchone() or (0,)
     if opened:
         spans = connection.execute(
             "with spans as (select opened.line as first, lines.line as last, string_agg(coalesce(lines.text, ''), chr(10)) "
-            f"over (partition by opened.line order by lines.line) as text from {into} as opened join {into}_lines as lines "
+            f"over (partition by opened.line order by lines.line) as text from {into} as opened join {lines} as lines "
             f"on lines.line between opened.line and opened.line + {LONGEST_RECORD - 1} where opened.open) "
             f"select first, last from spans where last > first and len({_fields('text', dialect)}) = {width} "
             "qualify row_number() over (partition by first order by last) = 1 order by first"
         ).fetchall()
-        _replace_spans(connection, dialect, _apart(spans), into=into)
+        _replace_spans(connection, lines, dialect, _apart(spans), into=into)
     connection.execute(f"alter table {into} drop column open")
 
 
@@ -125,7 +92,7 @@ def _apart(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _replace_spans(
-    connection: duckdb.DuckDBPyConnection, dialect: Dialect, spans: list[tuple[int, int]], *, into: str
+    connection: duckdb.DuckDBPyConnection, lines: str, dialect: Dialect, spans: list[tuple[int, int]], *, into: str
 ) -> None:
     connection.execute(
         f"create or replace temp table {into}_spans as select unnest(?::bigint[]) as first, unnest(?::bigint[]) as last",
@@ -134,7 +101,7 @@ def _replace_spans(
     connection.execute(
         f"create or replace temp table {into}_joined as select first, any_value(last) as last, "
         "string_agg(coalesce(text, ''), chr(10) order by line) as text "
-        f"from {into}_spans join {into}_lines on line between first and last group by first"
+        f"from {into}_spans join {lines} on line between first and last group by first"
     )
     connection.execute(f"delete from {into} using {into}_spans where line between first and last")
     connection.execute(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +14,30 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Table
 
-CASTS = ("bigint", "boolean", "date", "decimal(18, 4)", "double", "timestamp", "varchar")
+CASTS = {
+    "boolean": "boolean",
+    "date": "date",
+    "decimal": "decimal(18, 4)",
+    "double": "double",
+    "integer": "bigint",
+    "text": "varchar",
+    "timestamp": "timestamp",
+}
+"""The words of `cast`, which are those of the data dictionary, and the SQL types they mean."""
+
+SQL_WORDS = {
+    "bigint": "integer",
+    "bool": "boolean",
+    "datetime": "timestamp",
+    "float": "double",
+    "int": "integer",
+    "money": "decimal",
+    "numeric": "decimal",
+    "real": "double",
+    "string": "text",
+    "varchar": "text",
+}
+"""What other systems call the types."""
 
 
 class MappingError(Exception):
@@ -41,6 +67,10 @@ class Files(_Strict):
             raise ValueError("delimiter: one character other than a quote or line break, or `whitespace`")
         if self.header == bool(self.names):
             raise ValueError("names: needed where `header: false`, and only there")
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            raise ValueError(f"encoding: {self.encoding!r} is none; e.g. utf-8, utf-16, latin-1, cp1252") from None
         return self
 
 
@@ -65,7 +95,8 @@ class Taken(_Strict):
         if self.format is not None and self.column is None:
             raise ValueError("format: goes with `column`")
         if self.cast is not None and self.cast not in CASTS:
-            raise ValueError(f"cast: one of {', '.join(CASTS)}")
+            meant = close(SQL_WORDS.get(self.cast.lower(), self.cast), CASTS)
+            raise ValueError(f"cast: {self.cast!r} is no type{meant}; allowed: {', '.join(CASTS)}")
         return self
 
 
@@ -108,7 +139,7 @@ class Mapping(_Strict):
     def _in_the_contract(self) -> Mapping:
         declared = {table.name: table for table in RAW_TABLES}
         problems = [
-            f"tables.{name}: no such raw table; allowed: {', '.join(declared)}"
+            f"tables.{name}: no such raw table{close(name, declared)}; allowed: {', '.join(declared)}"
             for name in self.tables.keys() - declared
         ]
         for name in self.tables.keys() & declared:
@@ -140,15 +171,48 @@ def load_mapping(path: Path) -> Mapping:
 
 def _unknown_columns(table: Table, mapped: Mapped) -> list[str]:
     return [
-        f"tables.{table.name}.columns.{column}: no column of the contract; allowed: {', '.join(table.names)}"
+        f"tables.{table.name}.columns.{column}: no column of the contract{close(column, table.names)}; "
+        f"allowed: {', '.join(table.names)}"
         for column in mapped.columns.keys() - set(table.names)
     ]
+
+
+def close(word: str, allowed: Iterable[str]) -> str:
+    """The allowed word that was probably meant, as the end of a sentence; empty if none is near.
+
+    >>> close("colums", ["from", "columns"])
+    ', did you mean `columns`?'
+    """
+    near = get_close_matches(word.lower(), list(allowed), n=1, cutoff=0.7)
+    return f", did you mean `{near[0]}`?" if near else ""
+
+
+def _unknown_key(place: tuple[str | int, ...]) -> str:
+    model = _model_at(place)
+    allowed = [field.alias or key for key, field in model.model_fields.items()]
+    if model is Mapped:
+        allowed = [key for key in allowed if key != "files"] + [f.alias or k for k, f in Files.model_fields.items()]
+    return f"no such key{close(str(place[-1]), allowed)}; allowed: {', '.join(allowed)}"
+
+
+def _model_at(place: tuple[str | int, ...]) -> type[_Strict]:
+    """What the keys beside the last one of a place describe."""
+    match place:
+        case ("tables", _, "columns", _, _):
+            return Taken
+        case ("files", _, _) | ("tables", _, "files", _):
+            return Files
+        case ("tables", _, _):
+            return Mapped
+    return Mapping
 
 
 def _offences(error: ValidationError) -> str:
     def line(offence: Any) -> str:
         place = ".".join(str(part) for part in offence["loc"]) or "(top)"
-        message = offence["msg"].removeprefix("Value error, ").replace("\n", "\n    ")
+        unknown = offence["type"] == "extra_forbidden"
+        message = _unknown_key(offence["loc"]) if unknown else offence["msg"].removeprefix("Value error, ")
+        message = message.replace("\n", "\n    ")
         return f"  {place}: {message}"
 
     listed = "\n".join(line(offence) for offence in error.errors())

@@ -31,17 +31,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "source"
 
 
-def test_files_are_found_by_the_names_of_the_tables(folder: Path) -> None:
-    (folder / "trials").mkdir()
-    for name in ("trials.csv", "trials-2024-05.csv", "trials/any.csv"):
-        (folder / name).write_text("trial_id\nt\n")
-    for name in ("trials_old.csv", "my-trials.csv", "trials.txt", "trialsx.csv"):
-        (folder / name).write_text("trial_id\nt\n")
-    reading, rows = read(folder)
-    assert [f.file for f in reading.files] == ["trials/any.csv", "trials-2024-05.csv", "trials.csv"]
-    assert len(rows) == 3
-
-
 def test_rows_keep_file_line_and_their_text_as_it_was(folder: Path) -> None:
     (folder / "trials.csv").write_text("Trial_ID,trial_days,note\nt1,,hello\n")
     reading, rows = read(folder)
@@ -62,11 +51,6 @@ def test_a_column_that_only_some_files_have_is_null_in_the_others(folder: Path) 
     ]
 
 
-def test_a_table_without_files_is_not_present(folder: Path) -> None:
-    reading, rows = read(folder, table=EVENTS)
-    assert (reading.present, rows) == (False, [])
-
-
 def test_rename_constant_sql_cast_format_and_filter(folder: Path) -> None:
     (folder / "orgs.csv").write_text("org;begin;seats;kind\no1;31/12/2023;12.0;real\no2;01/01/2024;x;test\n")
     _, rows = read(
@@ -83,7 +67,7 @@ def test_rename_constant_sql_cast_format_and_filter(folder: Path) -> None:
               trial_days: {constant: 30}
               consent_profiling: {constant: true}
               plan: {constant: null}
-              company_size: {column: seats, cast: bigint}
+              company_size: {column: seats, cast: integer}
             where: kind <> 'test'
         """,
     )
@@ -94,7 +78,7 @@ def test_rename_constant_sql_cast_format_and_filter(folder: Path) -> None:
 
 def test_what_a_cast_or_format_cannot_read_stays_as_it_is(folder: Path) -> None:
     (folder / "orgs.csv").write_text("org,begin,seats\no1,soon,x\n")
-    columns = '{trial_id: org, started_at: {column: begin, format: "%d"}, company_size: {column: seats, cast: bigint}}'
+    columns = '{trial_id: org, started_at: {column: begin, format: "%d"}, company_size: {column: seats, cast: integer}}'
     (row,) = read(folder, f"tables: {{trials: {{from: orgs.csv, columns: {columns}}}}}")[1]
     assert (row["started_at"], row["company_size"]) == ("soon", "x")
 
@@ -160,22 +144,6 @@ def test_a_mapping_that_does_not_fit_the_files_says_where(folder: Path, mapping:
         read(folder, mapping)
 
 
-def test_a_parquet_file_that_is_none_is_a_fact(folder: Path) -> None:
-    (folder / "trials.parquet").write_text("hello")
-    reading, _ = read(folder)
-    assert "damaged" in reading.files[0].problem
-
-
-def test_names_that_the_reader_needs_itself_are_refused(folder: Path) -> None:
-    (folder / "trials.csv").write_text("trial_id,_line\nt1,3\n")
-    assert "reserved" in read(folder)[0].files[0].problem
-
-
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no such folder"):
-        open_source(tmp_path / "none")
-
-
 def test_a_value_that_stops_a_select_is_not_quoted(folder: Path) -> None:
     (folder / "orgs.csv").write_text("org,size\nacme,secret\n")
     mapping = "{files: {orgs: {from: orgs.csv}}, tables: {trials: {select: 'select org as trial_id, size::int as company_size from orgs'}}}"
@@ -184,3 +152,27 @@ def test_a_value_that_stops_a_select_is_not_quoted(folder: Path) -> None:
     ) as caught:
         read(folder, mapping)
     assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_what_is_beside_the_contract_goes_into_properties(folder: Path) -> None:
+    (folder / "log.csv").write_text(
+        """event_id,kind,properties,browser,note\ne1,login,"{""a"": 1, ""note"": ""own""}",firefox,theirs\ne2,login,,,\ne3,login,oops,x,\ne4,login,,x,y\n"""
+    )
+    _, rows = read(folder, "tables: {events: {from: log.csv, columns: {event_name: kind}}}", EVENTS)
+    given = [row["properties"] for row in rows]
+    assert json.loads(given[0]) == {"a": 1, "note": "own", "browser": "firefox"}
+    assert given[1:3] == [None, "oops"]
+    assert json.loads(given[3]) == {"browser": "x", "note": "y"}
+
+
+def test_a_mapping_that_names_properties_has_the_last_word(folder: Path) -> None:
+    (folder / "log.csv").write_text("event_id,browser\ne1,firefox\n")
+    columns = "{properties: {constant: null}}"
+    _, rows = read(folder, f"tables: {{events: {{from: log.csv, columns: {columns}}}}}", EVENTS)
+    assert rows[0]["properties"] is None
+
+
+def test_tables_without_properties_leave_it_out(folder: Path) -> None:
+    (folder / "trials.csv").write_text("trial_id,browser\nt1,firefox\n")
+    _, rows = read(folder)
+    assert "browser" not in rows[0]

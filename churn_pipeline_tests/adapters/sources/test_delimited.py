@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_pipeline.adapters.delimited import Dialect, read_rows
+from churn_pipeline.adapters.sources.delimited import Dialect, read_rows
+from churn_pipeline.adapters.sources.lines import read_lines
 
 
 def read(path: Path, content: bytes, dialect: Dialect | None = None) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Header names and rows (line, fields, text, wrong) of a file with that content."""
     path.write_bytes(content)
     connection = duckdb.connect()
-    names = read_rows(connection, path, dialect or Dialect(), into="r")
+    read_lines(connection, path, "utf-8", into="lines")
+    names = read_rows(connection, "lines", dialect or Dialect(), into="r")
     return names, connection.execute("select line, fields, text, wrong from r order by line").fetchall()
 
 
@@ -43,10 +45,9 @@ def test_doubled_quotes_delimiters_in_quotes_and_quotes_inside_bare_fields(tmp_p
     assert fields(rows) == {2: ['x,"y"', '5"6'], 3: ["", ""]}
 
 
-def test_another_delimiter_blanks_and_another_encoding(tmp_path: Path) -> None:
+def test_another_delimiter_blanks_and_no_header(tmp_path: Path) -> None:
     assert fields(read(tmp_path / "p", b"a|b\n1|2\n", Dialect("|"))[1]) == {2: ["1", "2"]}
     assert fields(read(tmp_path / "w", b"  a  b\r\n 1\t  2 \r\n", Dialect("whitespace"))[1]) == {2: ["1", "2"]}
-    assert fields(read(tmp_path / "l", b"a;b\n\xe9;2\n", Dialect(";", encoding="latin-1"))[1]) == {2: ["é", "2"]}
     assert fields(read(tmp_path / "n", b"1,2\n", Dialect(names=("a", "b")))[1]) == {1: ["1", "2"]}
 
 

@@ -1,0 +1,193 @@
+"""One raw table, read from its files: column by column, or by a whole SELECT over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churn_pipeline.adapters.engine import name, quoted
+from churn_pipeline.adapters.sources.files import as_text, read_file
+from churn_pipeline.adapters.sources.mapping import CASTS, Files, Mapped, Taken
+from churn_pipeline.adapters.sources.reading import INSIDE, FileRows, Reading, SourceError, SourceFile
+from churn_pipeline.contracts.spec import Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from churn_pipeline.adapters.sources.source import Source
+
+REST = "properties"
+"""The column of the contract that takes in what a file has beside the contract."""
+
+
+class TableReader:
+    """Reads one table; the names it makes begin with the table's, so that tables do not meet."""
+
+    def __init__(self, source: Source, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+        self.source = source
+        self.connection = connection
+        self.table = table
+        self.view = f"read_{table.name}"
+
+    def read(self) -> Reading:
+        """The table, behind one view.
+
+        Raises:
+            SourceError: the mapping names columns or files that are not there, or its SQL does not run.
+        """
+        mapped = self.source.mapped(self.table)
+        if mapped is None:  # files that already bear the names of the contract need no mapping
+            return self._columns(Files(patterns=("*",)), self.source.files(self.table), {}, None)
+        if mapped.files is None:
+            return self._select(mapped)
+        paths = self._existing(mapped.files, f"tables.{self.table.name}.from")
+        return self._columns(mapped.files, paths, mapped.columns, mapped.where)
+
+    def _existing(self, spec: Files, key: str) -> tuple[Path, ...]:
+        lost = [pattern for pattern in spec.patterns if not any(p.is_file() for p in self.source.folder.glob(pattern))]
+        if lost:
+            there = ", ".join(str(p.relative_to(self.source.folder)) for p in self.source.all_files()) or "nothing"
+            raise SourceError(
+                f"{self.source.mapping_file}, {key}: no file matches {', '.join(lost)} in {self.source.folder}\n"
+                f"  there is: {there}\n  do: fix the name in the mapping, or add the file"
+            )
+        return self.source.matching(spec)
+
+    def _files(self, paths: tuple[Path, ...], spec: Files, view: str) -> list[FileRows]:
+        return [
+            read_file(self.connection, path, self.source.shown(path), spec, view=f"{view}_{place}")
+            for place, path in enumerate(paths)
+        ]
+
+    # ---- column by column
+
+    def _columns(self, spec: Files, paths: tuple[Path, ...], taken: dict[str, Taken], where: str | None) -> Reading:
+        read = self._files(paths, spec, self.view)
+        queries = [self._contract_columns(rows, taken, where) for rows in read if not rows.fact.problem]
+        given = {c for rows in read for c in self._given(rows.fact, taken)}
+        return self._over([rows.fact for rows in read], queries, tuple(c for c in self.table.names if c in given))
+
+    def _given(self, fact: SourceFile, taken: dict[str, Taken]) -> set[str]:
+        own = {column.lower() for column in fact.columns} | ({REST} if self._rest(fact, taken) else set())
+        return {c for c in self.table.names if c in taken or c in own} if not fact.problem else set()
+
+    def _contract_columns(self, rows: FileRows, taken: dict[str, Taken], where: str | None) -> str:
+        self._check_names(rows.fact, taken)
+        given = self._given(rows.fact, taken)
+        rest = self._rest(rows.fact, taken)
+        own = {column.lower() for column in rows.fact.columns}
+        texts = {c: _text(taken.get(c, Taken(column=c))) if c in given else "null::varchar" for c in self.table.names}
+        if rest:
+            texts[REST] = _with_rest(rest, texts[REST] if REST in own else "null::varchar")
+        listed = ", ".join(f"{text} as {name(c)}" for c, text in texts.items())
+        kept = f"where _wrong is not null or ({where})" if where else ""
+        query = f"select {', '.join(INSIDE)}, {listed} from {rows.view} {kept}"
+        self._try(query, f"tables.{self.table.name}")
+        return query
+
+    def _rest(self, fact: SourceFile, taken: dict[str, Taken]) -> tuple[str, ...]:
+        """The columns of a file that go into `properties`: those that neither the contract nor the mapping names."""
+        if REST not in self.table.names or REST in taken:
+            return ()
+        named = {*self.table.names, *(t.column.lower() for t in taken.values() if t.column is not None)}
+        return tuple(column for column in fact.columns if column.lower() not in named)
+
+    def _check_names(self, fact: SourceFile, taken: dict[str, Taken]) -> None:
+        own = {column.lower() for column in fact.columns}
+        lost = [(c, t.column) for c, t in taken.items() if t.column is not None and t.column.lower() not in own]
+        if lost:
+            listed = "\n".join(
+                f"  tables.{self.table.name}.columns.{c}: {fact.file} has no column {n}" for c, n in lost
+            )
+            raise SourceError(
+                f"{self.source.mapping_file}:\n{listed}\n  {fact.file} has: {', '.join(fact.columns)}\n"
+                "  do: fix the names in the mapping, or the file"
+            )
+
+    # ---- by a whole SELECT
+
+    def _select(self, mapped: Mapped) -> Reading:
+        facts: list[SourceFile] = []
+        unreadable: list[str] = []
+        for key, spec in self.source.named_in(mapped).items():
+            paths = self._existing(spec, f"files.{key}")
+            read = self._files(paths, spec, f"{self.view}_{key}")
+            facts += [rows.fact for rows in read]
+            good = [f"select * from {rows.view} where _wrong is null" for rows in read if not rows.fact.problem]
+            unreadable += [f"select * from {r.view} where _wrong is not null" for r in read if not r.fact.problem]
+            if good:
+                self.connection.execute(
+                    f"create or replace temp view {name(key)} as {' union all by name '.join(good)}"
+                )
+        if any(fact.problem for fact in facts):
+            return self._over(facts, [], ())
+        return self._selected(mapped.select or "", facts, unreadable)
+
+    def _selected(self, select: str, facts: list[SourceFile], unreadable: list[str]) -> Reading:
+        selected = f"{self.view}_selected"
+        self._try(f"create or replace temp table {selected} as {select}", f"tables.{self.table.name}.select")
+        own = {row[0].lower(): row for row in self.connection.execute(f"describe {selected}").fetchall()}
+        given = tuple(c for c in self.table.names if c in own)
+        texts = [f"{as_text(c, own[c][1]) if c in own else 'null::varchar'} as {name(c)}" for c in self.table.names]
+        traced = {"_file", "_line"} <= own.keys()
+        place = (
+            "_file, _line"
+            if traced
+            else f"{quoted(f'the SELECT of {self.table.name}')} as _file, null::bigint as _line"
+        )
+        packed = ", ".join(f"{name(row[0])} := {name(row[0])}" for key, row in own.items() if key not in INSIDE)
+        raw = f"to_json(struct_pack({packed}))::varchar as _raw, null::varchar as _wrong"
+        queries = [f"select {place}, {raw}, {', '.join(texts)} from {selected}"]
+        nulls = ", ".join(f"null::varchar as {name(c)}" for c in self.table.names)
+        queries += [f"select {', '.join(INSIDE)}, {nulls} from ({query})" for query in unreadable]
+        return self._over(facts, queries, given)
+
+    def _over(self, facts: list[SourceFile], queries: list[str], given: tuple[str, ...]) -> Reading:
+        nulls = ", ".join(f"null::varchar as {name(c)}" for c in self.table.names)
+        nothing = f"select null::varchar as _file, null::bigint as _line, null::varchar as _raw, null::varchar as _wrong, {nulls} where false"
+        self.connection.execute(
+            f"create or replace temp view {self.view} as {' union all by name '.join(queries) or nothing}"
+        )
+        return Reading(self.table, self.view, tuple(facts), given)
+
+    def _try(self, query: str, key: str) -> None:
+        import duckdb
+
+        try:
+            self.connection.execute(query if query.startswith("create") else f"explain {query}")
+        except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
+            # DuckDB quotes the value, which may be somebody's name: neither its words nor the error itself go on
+            raise SourceError(
+                f"{self.source.mapping_file}, {key}: a value stops the SQL\n"
+                "  do: use try_cast instead of cast there; what cannot be read is then quarantined by itself"
+            ) from None
+        except duckdb.Error as error:
+            raise SourceError(
+                f"{self.source.mapping_file}, {key}: the SQL does not run: {error}\n"
+                "  allowed: DuckDB SQL over the columns of the files, which are all text (cast what is to be computed with)\n"
+                "  do: fix `sql`, `where` or `select` there"
+            ) from error
+
+
+def _text(taken: Taken) -> str:
+    """SQL: a taken column as text."""
+    if "constant" in taken.model_fields_set:
+        return "null::varchar" if taken.constant is None else f"{quoted(_word(taken.constant))}::varchar"
+    origin = name(taken.column) if taken.column is not None else f"({taken.sql})::varchar"
+    if taken.format is not None:
+        return f"coalesce(try_strptime({origin}, {quoted(taken.format)})::varchar, {origin})"
+    if taken.cast is not None:
+        return f"coalesce(try_cast({origin} as {CASTS[taken.cast]})::varchar, {origin})"
+    return origin
+
+
+def _with_rest(columns: tuple[str, ...], own: str) -> str:
+    """SQL: a JSON object of the columns that are not null, and of the members of `own` where that is one."""
+    packed = ", ".join(f"{name(c)} := {name(c)}" for c in columns)
+    rest = f"json_merge_patch('{{}}', to_json(struct_pack({packed})))"
+    both = f"case json_type({own}) when 'OBJECT' then json_merge_patch({rest}, {own})::varchar else {own} end"
+    return f"case when {own} is null then nullif({rest}::varchar, '{{}}') when json_valid({own}) then {both} else {own} end"
+
+
+def _word(constant: str | float | bool) -> str:
+    return str(constant).lower() if isinstance(constant, bool) else str(constant)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from churn_pipeline.adapters.sources.files import read_file
+from churn_pipeline.adapters.sources.mapping import Files
+from churn_pipeline.adapters.sources.reading import SourceFile
+
+LINES = b"a,b\n1,x\n2,y\n"
+OBJECTS = b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n'
+
+
+def read(path: Path, **spec: Any) -> tuple[SourceFile, list[dict[str, Any]]]:
+    """The fact of a file, and its rows."""
+    connection = duckdb.connect(config={"temp_directory": str(path.parent / "spill")})
+    rows = read_file(connection, path, path.name, Files(patterns=("*",), **spec), view="v")
+    if rows.fact.problem:
+        return rows.fact, []
+    found = connection.execute("select * from v order by _line").fetchall()
+    return rows.fact, [dict(zip([c[0] for c in connection.description], row, strict=True)) for row in found]
+
+
+def packed(content: bytes, suffix: str) -> bytes:
+    """The content of a file whose name ends so."""
+    if suffix == ".zst":
+        sink = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(sink, "zstd") as out:
+            out.write(content)
+        return bytes(sink.getvalue())
+    return gzip.compress(content) if suffix == ".gz" else content
+
+
+@pytest.mark.parametrize("wrapper", ["", ".gz", ".zst"])
+@pytest.mark.parametrize(("kind", "content"), [(".csv", LINES), (".jsonl", OBJECTS), (".ndjson", OBJECTS)])
+def test_text_files_of_every_kind_give_the_same_rows_compressed_or_not(
+    kind: str, content: bytes, wrapper: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"f{kind}{wrapper}"
+    path.write_bytes(packed(content, wrapper))
+    fact, rows = read(path)
+    assert (fact.problem, fact.rows, fact.columns) == ("", 2, ("a", "b"))
+    assert [(row["a"], row["b"]) for row in rows] == [("1", "x"), ("2", "y")]
+
+
+def test_parquet_gives_them_too(tmp_path: Path) -> None:
+    duckdb.connect().execute(f"copy (values (1, 'x'), (2, 'y')) to '{tmp_path}/f.parquet'")
+    _, rows = read(tmp_path / "f.parquet")
+    assert [(row["col0"], row["col1"], row["_line"]) for row in rows] == [("1", "x", 1), ("2", "y", 2)]
+
+
+@pytest.mark.parametrize("wrapper", [".gz", ".zst"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda whole: whole[: len(whole) // 2], id="cut in half"),
+        pytest.param(lambda whole: whole[:-3], id="cut at the very end"),
+        pytest.param(lambda whole: b"", id="without a byte"),
+        pytest.param(lambda whole: b"a,b\n1,x\n", id="not compressed at all"),
+    ],
+)
+def test_a_damaged_compressed_file_is_a_fact_and_gives_no_row(wrapper: str, damage: Any, tmp_path: Path) -> None:
+    whole = packed(b"a,b\n" + b"".join(b"%d,%s\n" % (n, os.urandom(8).hex().encode()) for n in range(5_000)), wrapper)
+    path = tmp_path / f"f.csv{wrapper}"
+    path.write_bytes(damage(whole))
+    fact, _ = read(path)
+    assert fact.problem.startswith("the file is damaged: ")
+    assert fact.rows == 0
+
+
+def test_a_compressed_parquet_file_and_one_that_is_none_are_facts(tmp_path: Path) -> None:
+    for name in ("f.parquet", "f.parquet.gz"):
+        (tmp_path / name).write_text("hello")
+    assert "damaged" in read(tmp_path / "f.parquet")[0].problem
+    assert "unpack it" in read(tmp_path / "f.parquet.gz")[0].problem
+
+
+def test_a_row_keeps_its_line_and_text_and_what_is_no_object_costs_its_own_line(tmp_path: Path) -> None:
+    (tmp_path / "f.jsonl").write_bytes(b'{"a": {"k": [1, 2]}, "b": ""}\n\n{"a": \n[1]\n{"b": "z", "c/d~": 1.5}\n')
+    fact, rows = read(tmp_path / "f.jsonl")
+    assert (fact.rows, fact.unreadable, fact.columns) == (4, 2, ("a", "b", "c/d~"))
+    assert [row["_line"] for row in rows] == [1, 3, 4, 5]
+    assert (rows[0]["a"], rows[0]["b"]) == ('{"k":[1,2]}', None)
+    assert (rows[3]["b"], rows[3]["c/d~"]) == ("z", "1.5")
+    assert rows[0]["_raw"] == '{"a": {"k": [1, 2]}, "b": ""}'
+    assert (rows[1]["_wrong"], json.loads(rows[1]["_raw"])) == ("is no JSON object", {"unreadable": '{"a": '})
+
+
+@pytest.mark.parametrize("name", ["f.csv", "f.jsonl"])
+def test_an_empty_file_is_a_fact(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"")
+    assert "empty" in read(tmp_path / name)[0].problem
+
+
+def test_names_that_cannot_stand_are_facts(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("a,A,_line\n1,2,3\n")
+    assert read(tmp_path / "f.csv")[0].problem == (
+        "it names column a more than once (capitals make no difference); column _line has a name that is reserved"
+    )
