@@ -23,7 +23,10 @@ model_app = typer.Typer(help="List, show, promote and roll back models.", no_arg
 app.add_typer(source_app, name="source")
 app.add_typer(model_app, name="model")
 
-Source = Annotated[Path | None, typer.Option(help="Folder of raw files; without it the demo business is simulated.")]
+Source = Annotated[
+    str | None,
+    typer.Option(help="Folder of raw files, or address of a database; without it the demo business is simulated."),
+]
 Mapping = Annotated[Path | None, typer.Option(help="Mapping file that says how the files become the raw tables.")]
 AsOf = Annotated[str | None, typer.Option(help="Day (YYYY-MM-DD) at whose midnight UTC the run stands.")]
 HoldsFrom = Annotated[
@@ -72,7 +75,7 @@ def retrain(source: Source = None, mapping: Mapping = None, as_of: AsOf = None, 
 
 @source_app.command("check")
 def source_check(
-    source: Annotated[Path, typer.Argument(help="Folder of raw files.")],
+    source: Annotated[str, typer.Argument(help="Folder of raw files, or address of a database.")],
     mapping: Mapping = None,
 ) -> None:
     """Read a source, say what was found, what is missing and which features fall away. Writes nothing."""

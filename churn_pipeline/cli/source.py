@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.sources import open_source
+from churn_pipeline.adapters.sources import opened
 from churn_pipeline.capabilities.ingestion.description import SourceDescription, TableDescription, describe_source
 from churn_pipeline.contracts.features.catalogue import falling_away
 from churn_pipeline.contracts.raw import RAW_TABLES
@@ -19,11 +19,11 @@ from churn_pipeline.settings import Settings
 
 def check(settings: Settings) -> None:
     """Print what the source holds; exit with status 1 where a run on it would stop."""
-    source = open_source(settings.source_folder, settings.mapping)
     lake = Lake.of(settings)
     # nothing is written, so what does not fit into memory may not spill into the data directory either
     looking = replace(lake, engine=replace(lake.engine, spill=Path(gettempdir()) / "churn-source-check"))
-    described = describe_source(looking, source, read_at=datetime.now(UTC))
+    with opened(settings) as source:
+        described = describe_source(looking, source, read_at=datetime.now(UTC))
     sys.stdout.write("\n".join(lines(described)) + "\n")
     if any(stops(table, max_bad_share=settings.max_bad_share) for table in described.tables):
         raise SystemExit(1)

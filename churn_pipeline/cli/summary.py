@@ -103,7 +103,7 @@ def _command() -> str:
 
 def _named(settings: Settings) -> str:
     """The options without which a command would speak of another business."""
-    options = (("--source", settings.source), ("--mapping", settings.mapping))
+    options = (("--source", settings.source_named), ("--mapping", settings.mapping))
     return "".join(f" {option} {shlex.quote(str(path))}" for option, path in options if path is not None)
 
 

@@ -40,10 +40,17 @@ class TableReader:
             return self._columns(Files(patterns=("*",)), self.source.files(self.table), {}, None)
         if mapped.files is None:
             return self._select(mapped)
-        paths = self._existing(mapped.files, f"tables.{self.table.name}.from")
+        paths = self._existing(mapped.files, self.table.name, f"tables.{self.table.name}.from")
         return self._columns(mapped.files, paths, mapped.columns, mapped.where)
 
-    def _existing(self, spec: Files, key: str) -> tuple[Path, ...]:
+    def _existing(self, spec: Files, label: str, key: str) -> tuple[Path, ...]:
+        if spec.query and not self.source.address:
+            raise SourceError(
+                f"{self.source.mapping_file}, {key.removesuffix('.from')}.query: only a database answers a query\n"
+                f"  do: name the files by `from`, or give the address of the database as the source"
+            )
+        if self.source.address:
+            return self.source.matching(spec, label)
         lost = [pattern for pattern in spec.patterns if not any(p.is_file() for p in self.source.folder.glob(pattern))]
         if lost:
             there = ", ".join(str(p.relative_to(self.source.folder)) for p in self.source.all_files()) or "nothing"
@@ -51,7 +58,7 @@ class TableReader:
                 f"{self.source.mapping_file}, {key}: no file matches {', '.join(lost)} in {self.source.folder}\n"
                 f"  there is: {there}\n  do: fix the name in the mapping, or add the file"
             )
-        return self.source.matching(spec)
+        return self.source.matching(spec, label)
 
     def _files(self, paths: tuple[Path, ...], spec: Files, view: str) -> list[FileRows]:
         return [
@@ -110,7 +117,7 @@ class TableReader:
         facts: list[SourceFile] = []
         unreadable: list[str] = []
         for key, spec in self.source.named_in(mapped).items():
-            paths = self._existing(spec, f"files.{key}")
+            paths = self._existing(spec, key, f"files.{key}")
             read = self._files(paths, spec, f"{self.view}_{key}")
             facts += [rows.fact for rows in read]
             good = [f"select * from {rows.view} where _wrong is null" for rows in read if not rows.fact.problem]

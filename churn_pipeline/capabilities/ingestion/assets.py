@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.sources import open_source
+from churn_pipeline.adapters.sources import opened
 from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.orchestration.clock import Clock
@@ -27,10 +27,11 @@ def raw_tables(
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[dg.MaterializeResult]:
     """Read the tables one after the other, `trials` first: the others belong to it."""
-    source, read_at = open_source(settings.source_folder, settings.mapping), clock.now()
-    for table in RAW_TABLES:
-        staged = stage_table(lake, source, table, as_of=as_of(context), read_at=read_at)
-        yield dg.MaterializeResult(asset_key=raw_name(table), metadata=_described(staged))
+    read_at = clock.now()
+    with opened(settings, writer=True) as source:
+        for table in RAW_TABLES:
+            staged = stage_table(lake, source, table, as_of=as_of(context), read_at=read_at)
+            yield dg.MaterializeResult(asset_key=raw_name(table), metadata=_described(staged))
 
 
 def _described(staged: Staged) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def type_rows(connection: duckdb.DuckDBPyConnection, source: Source, reading: Re
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
         # DuckDB quotes the value, which may be somebody's name: neither its words nor the error itself go on
         raise SourceError(
-            f"{source.mapping_file or source.folder}, table {table.name}: a value stops the reading"
+            f"{source.mapping_file or source.named}, table {table.name}: a value stops the reading"
             f"{_where(connection, reading)}\n"
             "  do: use try_cast instead of cast in the SQL of the mapping; what cannot be read is then quarantined by itself"
         ) from None
