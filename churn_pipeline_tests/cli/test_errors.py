@@ -8,7 +8,7 @@ from churn_pipeline.cli.errors import foreseen
 
 INSIDE = {
     # faults of the program or of a library, which must come with their traceback
-    "CalibrationError", "GateError", "MemberError", "MetricError", "NotFittedError", "PicturesError", "ReasonsError", "ReportError",
+    "CalibrationError", "DamagedFileError", "GateError", "MemberError", "MetricError", "NotFittedError", "PicturesError", "ReasonsError", "ReportError",
     "RowLawError", "RulesError", "SchemaError", "ScorerError", "TrainingError", "ValidationFaultError",
 }  # fmt: skip
 
