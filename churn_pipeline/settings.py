@@ -78,6 +78,13 @@ class Settings(BaseSettings):
         0.2, ge=0, le=1, description="Share of bad rows in one table above which the batch stops."
     )
 
+    max_deleted_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Share of the known records of one table above which a reading that lacks them stops (`deletes: compare keys`).",
+    )
+
     suite_sample_rows: int = Field(
         20_000, ge=100, description="Most rows of a batch that Great Expectations looks at; the row rules look at all."
     )

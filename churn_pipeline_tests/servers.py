@@ -50,15 +50,11 @@ def mariadb_server() -> Iterator[str]:
 def _set_up(folder: Path) -> None:
     import pymysql
 
-    until = time.monotonic() + 60
-    while True:
-        try:
-            root = pymysql.connect(unix_socket=f"{folder}/s", user="root")
-            break
-        except pymysql.err.OperationalError:
-            assert time.monotonic() < until, (folder / "log").read_text()
-            time.sleep(0.1)
-    with root, root.cursor() as cursor:
+    until = time.monotonic() + 120
+    while "ready for connections" not in (folder / "log").read_text():
+        assert time.monotonic() < until, (folder / "log").read_text()
+        time.sleep(0.1)
+    with pymysql.connect(unix_socket=f"{folder}/s", user="root") as root, root.cursor() as cursor:
         cursor.execute("create database shop character set utf8mb4")
         cursor.execute("create user 'reader'@'%%' identified by %s", [PASSWORD])
         cursor.execute("grant all on *.* to 'reader'@'%'")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import Engine, name, quoted
 from churn_pipeline.contracts.derive.duckdb import duckdb_type
+from churn_pipeline.contracts.lake import DELETIONS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.settings import Settings
@@ -144,11 +145,16 @@ class Lake:
         """Create one view per table, of its name: its records as they were known strictly before `before`.
 
         Of a versioned record the newest version known by then counts. Where the lake only has later versions, the
-        record exists by what never changes (`Table.fixed`) and everything else about it is null.
+        record exists by what never changes (`Table.fixed`) and everything else about it is null. What was known by then
+        to be deleted at the source is not there.
         """
         for table in tables:
             self.history(connection, table, view=f"{table.name}_history")
-            connection.execute(f"create or replace temp view {name(table.name)} as {_known(table, before)}")
+            known = _known(table, before)
+            if self.has_raw(DELETIONS):
+                self.history(connection, DELETIONS, view="deletions_history")
+                known = _without_deleted(table, known, before)
+            connection.execute(f"create or replace temp view {name(table.name)} as {known}")
 
     def rejected(self, connection: duckdb.DuckDBPyConnection, table: Table, *, before: datetime) -> None:
         """Create view `rejected_<table>`: trial_id of each record in quarantine, known before `before` and not landed since.
@@ -277,6 +283,19 @@ def _known(table: Table, before: datetime) -> str:
     return (
         f"select {kept}, {known_at(table)} as known_at, bucket {exists} qualify row_number() over (partition by {keys} "
         f"order by {seen} desc, case when {seen} then {version} end desc nulls last, {version}) = 1"
+    )
+
+
+def record_key(table: Table) -> str:
+    """SQL: the key of a record as one text, as DELETIONS has it."""
+    return " || chr(31) || ".join(f"{name(c)}::varchar" for c in table.key)
+
+
+def _without_deleted(table: Table, known: str, before: datetime) -> str:
+    return (
+        f"select * from ({known}) where {record_key(table)} not in (select record_key from deletions_history "
+        f"where table_name = {quoted(table.name)} and known_at < {sql_instant(before)} "
+        "group by record_key having arg_max(gone, known_at))"
     )
 
 

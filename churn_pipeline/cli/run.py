@@ -60,8 +60,11 @@ def chosen_day(settings: Settings, as_of: str | None) -> date:
         return settings.demo_until
     from churn_pipeline.adapters.sources import opened
     from churn_pipeline.capabilities.ingestion.description import newest_known
+    from churn_pipeline.capabilities.ingestion.watermarks import watermarks
 
-    with opened(settings) as source:
+    warehouse = Warehouse.of(settings)
+    warehouse.create()
+    with opened(settings, watermarks(warehouse)) as source:
         newest = newest_known(Lake.of(settings), source, now=datetime.now(UTC))
     if newest is None:
         raise RunFailed(

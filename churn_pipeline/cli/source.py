@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import gettempdir
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.sources import opened
-from churn_pipeline.capabilities.ingestion.description import SourceDescription, TableDescription, describe_source
+from churn_pipeline.capabilities.ingestion.description import (
+    SourceDescription,
+    TableDescription,
+    beside,
+    describe_source,
+)
+from churn_pipeline.capabilities.validation.batch import check_batch
 from churn_pipeline.contracts.features.catalogue import falling_away
 from churn_pipeline.contracts.raw import RAW_TABLES
-from churn_pipeline.contracts.spec import Presence
+from churn_pipeline.core.clock import midnight
 from churn_pipeline.settings import Settings
 
 
 def check(settings: Settings) -> None:
-    """Print what the source holds; exit with status 1 where a run on it would stop."""
-    lake = Lake.of(settings)
-    # nothing is written, so what does not fit into memory may not spill into the data directory either
-    looking = replace(lake, engine=replace(lake.engine, spill=Path(gettempdir()) / "churn-source-check"))
-    with opened(settings) as source:
-        described = describe_source(looking, source, read_at=datetime.now(UTC))
-    sys.stdout.write("\n".join(lines(described)) + "\n")
-    if any(stops(table, max_bad_share=settings.max_bad_share) for table in described.tables):
+    """Print what the source holds; exit with status 1 where a run on it would stop, with what the run would say."""
+    now = datetime.now(UTC)
+    with opened(settings) as source, beside(Lake.of(settings)) as lake:
+        described = describe_source(lake, source, read_at=now, max_deleted_share=settings.max_deleted_share)
+        verdicts = [
+            check_batch(lake, table, as_of=midnight(now.date()), max_bad_share=settings.max_bad_share, sample_rows=0)
+            for table in RAW_TABLES
+        ]
+    stopping = [problem for verdict in verdicts for problem in verdict.problems]
+    sys.stdout.write("\n".join([*lines(described), *_stopping(stopping)]) + "\n")
+    if stopping:
         raise SystemExit(1)
-
-
-def stops(table: TableDescription, *, max_bad_share: float) -> bool:
-    """Whether a run on the source would stop at this table."""
-    required = table.presence is Presence.REQUIRED
-    if not table.files:
-        return required
-    damaged = any(file.problem for file in table.files)
-    too_bad = sum(table.broken.values()) > max_bad_share * table.rows
-    return bool(table.missing) or damaged or too_bad or (required and not table.rows)
 
 
 def lines(described: SourceDescription) -> list[str]:
@@ -51,12 +47,16 @@ def lines(described: SourceDescription) -> list[str]:
         *found,
         *([f"not used: {', '.join(described.unused)}"] if described.unused else []),
         *(["features that fall away:", *away] if away else ["every feature can be computed"]),
-        *(
-            ["problems:", *(f"  {problem}" for problem in described.problems)]
-            if described.problems
-            else ["no problems"]
-        ),
+        *(["problems:", *map(_indented, described.problems)] if described.problems else ["no problems"]),
     ]
+
+
+def _stopping(problems: list[str]) -> list[str]:
+    return ["a run would stop here:", *map(_indented, problems)] if problems else []
+
+
+def _indented(text: str) -> str:
+    return "  " + text.replace("\n", "\n  ")
 
 
 def present(described: SourceDescription) -> set[str]:

@@ -38,7 +38,8 @@ def test_bad_rows_are_told_and_do_not_stop_a_run(tmp_path: Path, capsys: pytest.
     write_csv(source.folder / "events.csv", [*events, event(0), event(99, trial_id="nobody")])
     lines = checked(source.folder, tmp_path, capsys)
     assert any(line.startswith("events: 42 rows, 40 good, 1 exact copies") for line in lines)
-    assert any("unknown_trial" in line for line in lines)
+    assert any("unknown_trial, first: events.csv line 43 (nobody)" in line for line in lines)
+    assert "a run would stop here:" not in lines
 
 
 @pytest.mark.parametrize("spoil", ["missing column", "missing table", "no rows", "empty file", "bad rows"])
@@ -60,4 +61,6 @@ def test_a_source_on_which_a_run_would_stop_ends_with_status_1(
     with pytest.raises(SystemExit) as ended:
         checked(source.folder, tmp_path, capsys)
     assert ended.value.code == 1
-    assert "problems:" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "a run would stop here:" in said
+    assert "do:" in said[said.index("a run would stop here:") :]

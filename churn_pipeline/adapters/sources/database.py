@@ -193,7 +193,8 @@ def _select(connection: Connection, table: Copied) -> tuple[Select[Any], tuple[s
 
     relation = _quoted(connection, table.table) if table.table else f"({table.query.rstrip().rstrip(';')}) as asked"
     there = tuple(connection.execute(sa.text(f"select * from {relation} where 1 = 0".replace(":", "\\:"))).keys())
-    columns = table.columns or there
+    spelt = {column.lower(): column for column in there}
+    columns = tuple(spelt.get(column.lower(), column) for column in table.columns) or there
     lost = [column for column in (table.cursor, *columns) if column and column not in there]
     if lost:
         raise SourceError(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from churn_pipeline.adapters.sources.mapping import Mapped
-from churn_pipeline.contracts.spec import Table
+from churn_pipeline.contracts.spec import Presence, Table
 
 ARRIVAL = "received_at"
 
@@ -43,10 +43,11 @@ def increment(
 ) -> Increment | None:
     """How a table is read that has the columns `own` at the source; null where it has no cursor.
 
-    A watermark holds as long as source, mapping and cursor are those it was set with.
+    A watermark holds as long as source, mapping and cursor are those it was set with. Outcomes are read whole: a label
+    rests on all of them, those in quarantine too.
     """
     cursor = _cursor(table, mapped, own)
-    if cursor is None:
+    if cursor is None or table.presence is Presence.FOR_TRAINING:
         return None
     said = mapped.model_dump_json() if mapped else ""
     origin = sha256("\n".join((address, said, cursor)).encode()).hexdigest()[:16]

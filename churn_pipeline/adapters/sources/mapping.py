@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -109,6 +109,10 @@ class Mapped(_Strict):
     columns: dict[str, Taken] = Field(default_factory=dict)
     where: str | None = None
     select: str | None = None
+    deleted: Taken | None = Field(None, description="When, or whether, the source marks a record as deleted.")
+    deletes: Literal["compare keys"] | None = Field(
+        None, description="`compare keys`: what has landed and is not in the source any more was deleted."
+    )
     cursor: str | None = Field(
         None, description="Column of the source that grows with each change; only newer rows are read."
     )
@@ -127,8 +131,10 @@ class Mapped(_Strict):
     def _one_way(self) -> Mapped:
         if (self.select is None) == (self.files is None):
             raise ValueError("say either `from` (files) or `select` (a SELECT over the files named at the top)")
-        if self.select is not None and (self.columns or self.where):
-            raise ValueError("`columns` and `where` go with `from`; with `select`, write them into the SELECT")
+        if self.select is not None and (self.columns or self.where or self.deleted):
+            raise ValueError(
+                "`columns`, `where` and `deleted` go with `from`; with `select`, write them into the SELECT"
+            )
         if self.select is not None and self.cursor:
             raise ValueError("`cursor` goes with `from` or `query`; a SELECT needs all rows of what it reads")
         return self

@@ -14,7 +14,7 @@ from churn_pipeline.adapters.sources.database import Copied, catalogue, copy_tab
 from churn_pipeline.adapters.sources.increments import Increment, Watermark, increment
 from churn_pipeline.adapters.sources.mapping import Files, load_mapping
 from churn_pipeline.adapters.sources.mapping import Mapping as SourceMapping
-from churn_pipeline.adapters.sources.source import QUERY, Source, copy_of, open_source
+from churn_pipeline.adapters.sources.source import KEYS, QUERY, Source, copy_of, open_source
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.settings import Settings
@@ -66,6 +66,12 @@ def _copied(url: str, folder: Path, settings: Settings, marks: Mapping[str, Wate
             marks=marks,
             look_back=timedelta(days=settings.look_back_days),
         )
+        if by is not None and by.since is not None and compares_keys(mapping, table):
+            keys = _key_columns(mapping, table)
+            if keys:
+                copies += [replace(one, columns=keys) for one in _copies(folder, f"{KEYS}/{table.name}", spec, None)]
+            else:
+                by = replace(by, since=None)
         copies += _copies(folder, table.name, spec, by)
         increments |= {table.name: by} if by else {}
     for label, spec in mapping.files.items():
@@ -81,6 +87,19 @@ def _spec(table: Table, mapping: SourceMapping, there: Mapping[str, object]) -> 
     if mapped is not None:
         return mapped.files
     return Files(patterns=(table.name,)) if table.name in there else None
+
+
+def compares_keys(mapping: SourceMapping, table: Table) -> bool:
+    """Whether records that are not in the source any more count as deleted."""
+    mapped = mapping.tables.get(table.name)
+    return mapped is not None and mapped.deletes is not None
+
+
+def _key_columns(mapping: SourceMapping, table: Table) -> tuple[str, ...]:
+    """The columns of the source that make the key; none where it is computed, so that whole rows are needed."""
+    mapped = mapping.tables[table.name].columns
+    taken = [mapped[column].column if column in mapped else column for column in table.key]
+    return tuple(column for column in taken if column is not None) if None not in taken else ()
 
 
 def _copies(folder: Path, label: str, spec: Files, by: Increment | None) -> list[Copied]:

@@ -9,21 +9,25 @@ from __future__ import annotations
 import re
 from collections import abc
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.sources.files import SUFFIXES
 from churn_pipeline.adapters.sources.increments import Increment
 from churn_pipeline.adapters.sources.lines import bare_name
-from churn_pipeline.adapters.sources.mapping import Files, Mapped, Mapping, load_mapping
+from churn_pipeline.adapters.sources.mapping import Files, Mapped, Mapping, Taken, load_mapping
 from churn_pipeline.adapters.sources.reading import Reading, SourceError
 from churn_pipeline.adapters.sources.table_reader import TableReader
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.clock import sql_instant
 
 if TYPE_CHECKING:
     import duckdb
 
 Increments = abc.Mapping[str, Increment]
+KEYS = "keys"
 QUERY = "query"
 """What the rows of a query are called."""
 
@@ -72,6 +76,42 @@ class Source:
         return tuple(
             dict.fromkeys(p for pattern in spec.patterns for p in sorted(self.folder.glob(pattern)) if p.is_file())
         )
+
+    def key_columns(self, table: Table) -> dict[str, Taken]:
+        """Where the parts of a table's key come from."""
+        mapped = self.mapped(table)
+        taken = mapped.columns if mapped else {}
+        return {column: taken.get(column, Taken(column=column)) for column in table.key}
+
+    def key_copies(self, table: Table) -> tuple[Path, ...]:
+        """Where the copies of all keys of a table of a database lie, if they were made."""
+        return tuple(
+            copy_of(self.folder, f"{KEYS}/{table.name}", path.stem) for path in self.files(table) if self.address
+        )
+
+    def read_up_to(self, connection: duckdb.DuckDBPyConnection, table: Table, *, read_at: datetime) -> datetime | None:
+        """The newest moment of a table's cursor that was read, not after `read_at` (clocks differ); null if there is none.
+
+        Raises:
+            SourceError: the cursor holds something else than moments.
+        """
+        by = self.increments.get(table.name)
+        if by is None:
+            return None
+        files = ", ".join(quoted(path) for path in self.files(table))
+        moment = f"try_cast({name(by.cursor)} as timestamptz)"
+        found = connection.execute(
+            f"select count({name(by.cursor)}), count({moment}), max({moment}) filter ({moment} <= {sql_instant(read_at)}) "
+            f"from read_parquet([{files}])"
+        ).fetchall()
+        (values, moments, newest) = found[0]
+        if values != moments:
+            raise SourceError(
+                f"{self.named}, {table.name}: cursor {by.cursor} holds {values - moments:,} values that are no timestamps\n"
+                "  allowed: a timestamp or date that grows with each change (a number that counts up says nothing of late rows)\n"
+                f"  do: name another column by `cursor` under tables.{table.name} in the mapping, or none"
+            )
+        return newest if newest is None else newest.astimezone(UTC)
 
     def shown(self, path: Path) -> str:
         """A file, or the table it is a copy of, as messages and rows name it."""

@@ -37,7 +37,9 @@ def read(settings: Settings, table: Table) -> list[tuple[Any, ...]]:
     with opened(settings) as source:
         connection = duckdb.connect()
         reading = source.read(connection, table)
-        return connection.execute(f"select _file, * exclude (_file, _raw, _wrong) from {reading.view}").fetchall()
+        return connection.execute(
+            f"select _file, * exclude (_file, _raw, _wrong, _deleted) from {reading.view}"
+        ).fetchall()
 
 
 @pytest.mark.parametrize("table", [TRIALS, SUBSCRIPTIONS])
