@@ -85,6 +85,20 @@ def source_check(
     check(settings)
 
 
+@source_app.command("init")
+def source_init(
+    source: Annotated[str, typer.Argument(help="Folder of raw files, or address of a database.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Mapping file to write; without it one called after the source, here.")
+    ] = None,
+) -> None:
+    """Look at an unknown source, guess its mapping, write it, and say what is unsure."""
+    settings = environment.prepare(source=source, mapping=None)
+    from churn_pipeline.cli.source import init
+
+    init(settings, out)
+
+
 @model_app.command("list")
 def model_list(source: Source = None, mapping: Mapping = None) -> None:
     """Every registered model, with its role and how good it was."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.sources import opened
+from churn_pipeline.adapters.sources import SourceError, open_source, opened
 from churn_pipeline.capabilities.ingestion.description import (
     SourceDescription,
     TableDescription,
     beside,
     describe_source,
 )
+from churn_pipeline.capabilities.ingestion.draft import draft
+from churn_pipeline.capabilities.ingestion.guess import Guess, guess
+from churn_pipeline.capabilities.ingestion.profile import profiles, tables_of_database, tables_of_folder
 from churn_pipeline.capabilities.validation.batch import check_batch
 from churn_pipeline.contracts.features.catalogue import falling_away
 from churn_pipeline.contracts.raw import RAW_TABLES
@@ -33,6 +39,48 @@ def check(settings: Settings) -> None:
     sys.stdout.write("\n".join([*lines(described), *_stopping(stopping)]) + "\n")
     if stopping:
         raise SystemExit(1)
+
+
+def init(settings: Settings, out: Path | None) -> None:
+    """Write the guessed mapping of a source, and print what was chosen and why.
+
+    Raises:
+        SourceError: the source cannot be read, or the mapping file is there already.
+    """
+    place = out or Path(f"{settings.business}.yaml")
+    if place.exists():
+        raise SourceError(f"{place} is there already.\n  do: name another file by --out, or remove it")
+    url = settings.source_database
+    with Lake.of(settings).engine.connection() as connection, ExitStack() as held:
+        found = (
+            held.enter_context(tables_of_database(connection, url))
+            if url is not None
+            else tables_of_folder(connection, open_source(settings.source_folder).folder)
+        )
+        guesses = guess(profiles(connection, found))
+    place.write_text(draft(guesses, {table.called: table.spec for table in found}, business=settings.business))
+    sys.stdout.write("\n".join([*_chosen(guesses), *_next(settings, place)]) + "\n")
+
+
+def _chosen(guesses: tuple[Guess, ...]) -> list[str]:
+    rows: list[str] = []
+    for one in guesses:
+        rows.append(f"{one.table.name}: {one.of or 'not found'} ({one.because})")
+        for choice in one.choices:
+            needed = not one.table.column(choice.column).null
+            taken = choice.taken.column if choice.taken else choice.derived or choice.constant or "-"
+            if choice.taken or choice.derived or choice.constant or needed:
+                mark = "unsure: " if choice.unsure else ""
+                rows.append(f"  {choice.column:<18} {taken!s:<28} {choice.sure:>4.0%}  {mark}{choice.because}")
+    return rows
+
+
+def _next(settings: Settings, place: Path) -> list[str]:
+    source = shlex.quote(settings.source_named or "SOURCE")
+    return [
+        f"written: {place}",
+        f"next: look at what is unsure in it, then churn source check {source} --mapping {shlex.quote(str(place))}",
+    ]
 
 
 def lines(described: SourceDescription) -> list[str]:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from churn_pipeline.cli.source import check
+from churn_pipeline.adapters.sources import SourceError
+from churn_pipeline.cli.source import check, init
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.batches import clean_source, event, write_csv
+from churn_pipeline_tests.unknown import write_unknown
 
 
 def checked(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -64,3 +67,36 @@ def test_a_source_on_which_a_run_would_stop_ends_with_status_1(
     said = capsys.readouterr().out
     assert "a run would stop here:" in said
     assert "do:" in said[said.index("a run would stop here:") :]
+
+
+def test_a_guessed_mapping_of_an_unknown_folder_can_be_checked_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_unknown("a CRM export", tmp_path / "acme")
+    out = tmp_path / "acme.yaml"
+    init(Settings(source=folder, data_dir=tmp_path / "data"), out)
+    said = capsys.readouterr().out
+    assert f"next: look at what is unsure in it, then churn source check {folder} --mapping {out}" in said
+    check(Settings(source=folder, mapping=out, data_dir=tmp_path / "data"))
+    assert "events: 180 rows, 180 good" in capsys.readouterr().out
+
+
+def test_a_mapping_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "acme.yaml"
+    out.write_text("mine")
+    with pytest.raises(SourceError, match="is there already"):
+        init(Settings(source=tmp_path, data_dir=tmp_path / "data"), out)
+    assert out.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["trial_workforce_saas", "cdnow"])
+def test_real_folders_are_guessed_without_a_crash_and_with_what_is_unsure(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(os.environ.get("CHURN_REALDATA", "nowhere")) / name
+    if not folder.is_dir():
+        pytest.skip(f"CHURN_REALDATA names no folder with the real set {name}: nothing is guessed of it")
+    init(Settings(source=folder, data_dir=tmp_path / "data"), tmp_path / "guess.yaml")
+    text = (tmp_path / "guess.yaml").read_text()
+    assert "# unsure: " in text
+    assert "written: " in capsys.readouterr().out

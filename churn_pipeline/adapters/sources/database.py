@@ -43,6 +43,8 @@ class Copied:
     """Those that are copied; all of them where none is named."""
     cursor: str = ""
     since: datetime | None = None
+    most: int | None = None
+    """Most rows that are copied."""
 
     @property
     def called(self) -> str:
@@ -206,7 +208,7 @@ def _select(connection: Connection, table: Copied) -> tuple[Select[Any], tuple[s
     if table.cursor and table.since is not None:
         cursor: Any = sa.column(table.cursor)
         select = select.where(sa.or_(cursor.is_(None), cursor >= sa.literal(table.since, sa.DateTime(timezone=True))))
-    return select, columns
+    return (select if table.most is None else select.limit(table.most)), columns
 
 
 def _quoted(connection: Connection, table: str) -> str:
