@@ -68,6 +68,7 @@ class Lake:
         changes nothing, and a newer version is added beside the old one.
         """
         self._require_buckets()
+        self._settle(table)
         identity = [*table.key, *([table.versioned_by] if table.versioned_by else [])]
         matching = " and ".join(f"old.{name(c)} is not distinct from new.{name(c)}" for c in identity)
         self.history(connection, table, view="_old")
@@ -82,6 +83,44 @@ class Lake:
             self._replace_partitions(connection, table)
         connection.execute("drop view _old; drop table _new")
         return Landed(new=new, known=total - new)
+
+    def replace(self, connection: duckdb.DuckDBPyConnection, table: Table, good: str) -> int:
+        """Put the rows of relation `good` in the place of all that has landed of a table; gives their number.
+
+        It happens in one rename: a killed writer leaves either what was there or all of the new, and whoever reads
+        meanwhile sees one of the two.
+        """
+        self._require_buckets()
+        self._sweep()
+        beside = Path(tempfile.mkdtemp(prefix=LANDING, dir=self.root))
+        written = beside / "new"
+        written.mkdir()
+        order = ", ".join(name(c) for c in (*table.known_at, *table.key))
+        rows = _count(
+            connection,
+            f"copy (select {_columns(table)}, {_day(table)} as day, {self._bucket(table)} as bucket from {good} "
+            f"order by day, bucket, {order}) to {quoted(written)} (format parquet, compression zstd, "
+            "partition_by (day, bucket), filename_pattern 'part', overwrite_or_ignore)",
+        )
+        for part in written.glob("day=*/bucket=*/*.parquet"):
+            part.rename(part.with_name("part.parquet"))
+        written.rename(self._relanded(table))  # from here on the new is what is read
+        self._settle(table)
+        shutil.rmtree(beside, ignore_errors=True)
+        return rows
+
+    def _relanded(self, table: Table) -> Path:
+        """Where the records of a table lie between the two renames that put them in the place of others."""
+        return self.root / "raw" / f"{table.name}.relanded"
+
+    def _settle(self, table: Table) -> None:
+        """Finish a replacement, also one that a killed process began."""
+        place, new = self.root / "raw" / table.name, self._relanded(table)
+        if new.exists():
+            if place.exists():
+                place.rename(Path(tempfile.mkdtemp(prefix=LANDING, dir=self.root)) / table.name)
+            new.rename(place)
+            self._sweep()
 
     def _replace_partitions(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         order = ", ".join(name(c) for c in (*table.known_at, *table.key))
@@ -243,7 +282,8 @@ class Lake:
         return self.root / dataset / f"{as_of:%Y-%m-%d}.parquet"
 
     def _raw(self, table: Table) -> Path:
-        return self.root / "raw" / table.name
+        relanded = self._relanded(table)
+        return relanded if relanded.exists() else self.root / "raw" / table.name
 
     def _bucket(self, table: Table) -> str:
         return f"cast(md5_number_lower({name(table.trial or table.key[0])}) % {self.buckets} as bigint)"

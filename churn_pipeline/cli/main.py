@@ -99,6 +99,22 @@ def source_init(
     init(settings, out)
 
 
+@source_app.command("reland")
+def source_reland(
+    table: Annotated[str, typer.Argument(help="Raw table whose landed records are replaced.")],
+    source: Source = None,
+    mapping: Mapping = None,
+) -> None:
+    """Replace all that has landed of a table by a fresh reading, at once; for when the mapping was changed on purpose.
+
+    Earlier versions of its records are forgotten. A reading that a run would refuse changes nothing.
+    """
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.source import reland
+
+    reland(settings, table)
+
+
 @model_app.command("list")
 def model_list(source: Source = None, mapping: Mapping = None) -> None:
     """Every registered model, with its role and how good it was."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.sources import SourceError, open_source, opened
+from churn_pipeline.adapters.sources import Source, SourceError, open_source, opened
 from churn_pipeline.capabilities.ingestion.description import (
     SourceDescription,
     TableDescription,
@@ -19,10 +19,13 @@ from churn_pipeline.capabilities.ingestion.description import (
 from churn_pipeline.capabilities.ingestion.draft import draft
 from churn_pipeline.capabilities.ingestion.guess import Guess, guess
 from churn_pipeline.capabilities.ingestion.profile import profiles, tables_of_database, tables_of_folder
+from churn_pipeline.capabilities.ingestion.staging import stage_table
 from churn_pipeline.capabilities.validation.batch import check_batch
 from churn_pipeline.contracts.features.catalogue import falling_away
-from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.contracts.raw import RAW_TABLES, TRIALS
+from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import midnight
+from churn_pipeline.core.spelling import did_you_mean
 from churn_pipeline.settings import Settings
 
 
@@ -60,6 +63,47 @@ def init(settings: Settings, out: Path | None) -> None:
         guesses = guess(profiles(connection, found))
     place.write_text(draft(guesses, {table.called: table.spec for table in found}, business=settings.business))
     sys.stdout.write("\n".join([*_chosen(guesses), *_next(settings, place)]) + "\n")
+
+
+def reland(settings: Settings, table: str) -> None:
+    """Replace a table's landed records by a fresh reading that passes the same checks as a run's.
+
+    Raises:
+        SourceError: there is no such raw table, or the reading does not pass; nothing has changed then.
+        Busy: a run is under way.
+    """
+    from churn_pipeline.adapters.warehouse import Warehouse
+    from churn_pipeline.orchestration.writers import LOCK
+
+    wanted = [declared for declared in RAW_TABLES if declared.name == table]
+    if not wanted:
+        allowed = [declared.name for declared in RAW_TABLES]
+        raise SourceError(
+            f"there is no raw table {table}{did_you_mean(table, allowed)}\n  allowed: {', '.join(allowed)}"
+        )
+    warehouse, now = Warehouse.of(settings), datetime.now(UTC)
+    warehouse.create()
+    lake = Lake.of(settings)
+    with warehouse.lock(LOCK), opened(settings) as source, beside(lake, without=table) as look:
+        said = _reland(lake, look, source, wanted[0], read_at=now, most_bad=settings.max_bad_share)
+    sys.stdout.write(f"{table}: {said}\n")
+
+
+def _reland(lake: Lake, look: Lake, source: Source, table: Table, *, read_at: datetime, most_bad: float) -> str:
+    """Judge a fresh reading in a lake that knows nothing of the table, and put its good rows in the place of what has landed."""
+    as_of = midnight(read_at.date())
+    for one in dict.fromkeys((TRIALS, table)):
+        stage_table(look, source, one, as_of=as_of, read_at=read_at)
+    verdict = check_batch(look, table, as_of=as_of, max_bad_share=most_bad, sample_rows=0)
+    if not verdict.passed:
+        raise SourceError(f"{verdict}\n  nothing has changed")
+    with lake.engine.connection() as connection:
+        connection.execute(
+            f"create temp view good as select * from ({look.rows(f'staged_{table.name}', as_of)}) "
+            "where _broken is null and not _copy"
+        )
+        landed = lake.replace(connection, table, "good")
+    return f"{verdict.rows:,} rows read, {verdict.bad_rows:,} rejected, {landed:,} now stand in the place of all that had landed"
 
 
 def _chosen(guesses: tuple[Guess, ...]) -> list[str]:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.sources import SourceError
-from churn_pipeline.cli.source import check, init
+from churn_pipeline.cli.source import check, init, reland
+from churn_pipeline.contracts.raw import EVENTS, TRIALS
 from churn_pipeline.settings import Settings
-from churn_pipeline_tests.batches import clean_source, event, write_csv
+from churn_pipeline_tests.batches import clean_source, event, take_in, write_csv
 from churn_pipeline_tests.unknown import write_unknown
 
 
@@ -100,3 +102,42 @@ def test_real_folders_are_guessed_without_a_crash_and_with_what_is_unsure(
     text = (tmp_path / "guess.yaml").read_text()
     assert "# unsure: " in text
     assert "written: " in capsys.readouterr().out
+
+
+def events_of(settings: Settings) -> set[tuple[str, str]]:
+    """Key and name of each event that has landed."""
+    lake = Lake.of(settings)
+    with lake.engine.connection() as connection:
+        lake.history(connection, EVENTS, view="e")
+        return set(connection.execute("select event_id, event_name from e").fetchall())
+
+
+def test_after_a_change_of_the_mapping_a_fresh_reading_takes_the_place_of_what_landed(
+    tmp_path: Path, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = clean_source(tmp_path / "acme", trials=10)
+    settings = Settings(source=source.folder, data_dir=tmp_path / "data", postgres_url=database)
+    take_in(Lake.of(settings), source, [TRIALS, EVENTS])
+    mapping = tmp_path / "acme.yaml"
+    mapping.write_text("business: acme\ntables: {events: {from: events.csv, columns: {event_name: {constant: seen}}}}")
+    changed = Settings(source=source.folder, mapping=mapping, data_dir=tmp_path / "data", postgres_url=database)
+    with pytest.raises(SystemExit):
+        check(changed)
+    assert "churn source reland" in capsys.readouterr().out
+    reland(changed, "events")
+    assert "10 rows read, 0 rejected, 10 now stand" in capsys.readouterr().out
+    assert events_of(changed) == {(f"e{n}", "seen") for n in range(10)}
+    check(changed)
+
+
+def test_a_reading_that_would_be_refused_takes_no_place(tmp_path: Path, database: str) -> None:
+    source = clean_source(tmp_path / "acme", trials=10)
+    settings = Settings(source=source.folder, data_dir=tmp_path / "data", postgres_url=database)
+    take_in(Lake.of(settings), source, [TRIALS, EVENTS])
+    before = events_of(settings)
+    write_csv(source.folder / "events.csv", [event(n, occurred_at="soon") for n in range(10)])
+    with pytest.raises(SourceError, match="nothing has changed"):
+        reland(settings, "events")
+    with pytest.raises(SourceError, match="did you mean events"):
+        reland(settings, "event")
+    assert events_of(settings) == before

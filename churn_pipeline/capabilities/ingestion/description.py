@@ -84,13 +84,18 @@ class SourceDescription:
 
 
 @contextmanager
-def beside(lake: Lake) -> Iterator[Lake]:
-    """A lake that knows what has landed in another and in which a day may be staged to look at it; gone afterwards."""
+def beside(lake: Lake, *, without: str = "") -> Iterator[Lake]:
+    """A lake that knows what has landed in another, and in which a day may be staged to look at it; gone afterwards.
+
+    Of the table `without` it knows nothing.
+    """
     with TemporaryDirectory(prefix="churn-look-") as folder:
         root = Path(folder) / "lake"
-        root.mkdir()
-        if (lake.root / "raw").exists():
-            (root / "raw").symlink_to((lake.root / "raw").resolve(), target_is_directory=True)
+        (root / "raw").mkdir(parents=True)
+        landed = (lake.root / "raw").iterdir() if (lake.root / "raw").exists() else ()
+        for place in landed:
+            if place.stem != without:
+                (root / "raw" / place.name).symlink_to(place.resolve())
         yield replace(lake, root=root, engine=replace(lake.engine, spill=Path(folder) / "spill"))
 
 

@@ -176,12 +176,11 @@ def _columns(table: Table, columns: list[Profile], trials: str, ids: Mapping[str
             continue
         taken[column] = Choice(column, profile, min(score, 1.0), _because(table.column(column), profile, ids))
         used.add(profile.column)
-    for column in table.columns:
-        if column.name not in taken and not column.null:
-            left = [profile for profile in columns if profile.column not in used]
-            by_values = _by_values(column, left)
+    for declared in table.columns:
+        if declared.name not in taken and not declared.null:
+            by_values = _by_values(declared, [profile for profile in columns if profile.column not in used])
             if by_values is not None and by_values.taken is not None:
-                taken[column.name] = by_values
+                taken[declared.name] = by_values
                 used.add(by_values.taken.column)
     return tuple(taken.get(c.name) or _without(table, c, taken) for c in table.columns)
 
