@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlsplit
 
 import yaml
@@ -89,6 +89,37 @@ class Settings(BaseSettings):
         20_000, ge=100, description="Most rows of a batch that Great Expectations looks at; the row rules look at all."
     )
 
+    expectation_window_days: int = Field(
+        56,
+        ge=28,
+        le=366,
+        description="Days before the newest one from which its expectations are learnt; below 28 nothing is judged.",
+    )
+    expectation_false_alarm: float = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="Chance that a day on which nothing changed breaks any learnt expectation of a table.",
+    )
+    expectation_min_shift: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Share of the records by which a rate has to move to be worth a word, however certain.",
+    )
+    expectation_levels: dict[str, Literal["off", "warn", "block"]] = Field(
+        {
+            "volume": "block",
+            "null_rate": "block",
+            "new_values": "warn",
+            "lost_value": "warn",
+            "freshness": "warn",
+            "late_share": "warn",
+        },
+        description="The most that a broken expectation of each kind may do. Volume blocks where nothing came, a null rate where a "
+        "column that was filled is empty; other kinds block wherever they would warn. A kind that is not named warns.",
+    )
+
     at_risk_below: float = Field(AT_RISK_BELOW, ge=0, le=1, description="Scores below it are `at_risk`.")
     hot_above: float = Field(HOT_ABOVE, ge=0, le=1, description="Scores above it are `hot`.")
 
@@ -153,6 +184,28 @@ class Settings(BaseSettings):
         date(2026, 11, 1),
         description="Nothing that became known at or after its midnight (UTC) exists in the simulated business.",
     )
+    demo_touches: bool = Field(
+        True,
+        description="Whether the simulated company touches its trials by itself: an experiment with 20 % control, and calls to whom it likes.",
+    )
+    demo_outcome: Literal["traits", "order_of_steps"] = Field(
+        "traits",
+        description="What decides on conversion in the simulated business: hidden traits that show in the usage, or nothing but the order of two steps.",
+    )
+    demo_again_share: float = Field(
+        0.001,
+        ge=0,
+        le=1,
+        description="Share of trials, events and subscriptions of the simulated business that are delivered twice.",
+    )
+    demo_damaged_share: float = Field(
+        0.05, ge=0, le=1, description="Share of what is delivered twice whose second delivery is damaged."
+    )
+    demo_drift: str | None = Field(
+        None,
+        pattern=r"^[a-z_]+:\d{4}-\d{2}-\d{2}:-?[\d.]+(, *[a-z_]+:\d{4}-\d{2}-\d{2}:-?[\d.]+)*$",
+        description="What changes in the simulated business: kind:first day:strength, apart by commas, such as `concept:2026-08-01:0.5`. Kinds: docs/simulator.md.",
+    )
     dev_port: int = Field(
         3000,
         ge=1,
@@ -202,6 +255,14 @@ class Settings(BaseSettings):
         if wrong or not self.landmarks:
             raise ValueError(f"landmarks are days 1 to 365 of a trial; got {', '.join(map(str, wrong)) or 'none'}")
         return self
+
+    @field_validator("expectation_levels")
+    @classmethod
+    def _known_kinds(cls, levels: dict[str, str]) -> dict[str, str]:
+        kinds = cls.model_fields["expectation_levels"].default
+        if unknown := sorted(levels.keys() - kinds.keys()):
+            raise ValueError(f"{', '.join(unknown)}: no kind of expectation; allowed: {', '.join(sorted(kinds))}")
+        return levels
 
     @field_validator("business")
     @classmethod

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from churn_pipeline.capabilities.simulation.outcome import Outcome, draw_outcome
+from churn_pipeline.capabilities.simulation.business import Business, draw_business
+from churn_pipeline.capabilities.simulation.calendar import Floats, Whole
+from churn_pipeline.capabilities.simulation.outcome import Outcome
 from churn_pipeline.capabilities.simulation.parameters import Parameters
-from churn_pipeline.capabilities.simulation.population import Floats, Population, draw_population
+from churn_pipeline.capabilities.simulation.population import Population
+from churn_pipeline.capabilities.simulation.touches import Touches
 from churn_pipeline.capabilities.simulation.world import World, simulate
 
 
@@ -32,14 +35,19 @@ def world(**changed: Any) -> World:
 
 
 @cache
+def business(**changed: Any) -> Business:
+    """All that is settled before anybody acts."""
+    return draw_business(parameters(**changed))
+
+
+@cache
 def people(**changed: Any) -> tuple[Population, Outcome]:
-    chosen = parameters(**changed)
-    rng = np.random.default_rng(chosen.seed)
-    population = draw_population(chosen, rng)
-    return population, draw_outcome(population, chosen.base_rate, chosen.grace_days, rng)
+    """The trials, and what becomes of them where nobody is touched."""
+    drawn = business(**changed)
+    return drawn.population, drawn.outcome(Touches.none())
 
 
-def auc(converted: np.ndarray[Any, Any], score: Floats) -> float:
+def auc(converted: np.ndarray[Any, Any], score: Floats | Whole) -> float:
     """Chance that a converter scores above another (ties count half): the rank-sum statistic."""
     _, place, count = np.unique(score, return_inverse=True, return_counts=True)
     rank = (np.cumsum(count) - (count - 1) / 2)[place]

@@ -21,8 +21,15 @@ from churn_pipeline.settings import Settings
 
 UNTIL = date(2026, 11, 1)
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
-SMALL: dict[str, Any] = {"demo_trials": 1_500, "tuning_trials": 2, "tuning_rows": 3_000, "gate_resamples": 500}
-PER_RUN = {"run_id", "scored_at", "decided_at", "found_at", "read_at", "happened_at"}
+SMALL: dict[str, Any] = {
+    "demo_trials": 1_500,
+    # tests that spoil a source count what they spoilt
+    "demo_again_share": 0,
+    "tuning_trials": 2,
+    "tuning_rows": 3_000,
+    "gate_resamples": 500,
+}
+PER_RUN = {"run_id", "scored_at", "decided_at", "found_at", "read_at", "happened_at", "resolved_at"}
 """Columns that say which run wrote a row and when: all that a second run may change."""
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, SUBSCRIPTIONS, TOUCHES, TRIALS
 from churn_pipeline.core.clock import sql_instant
-from churn_pipeline.core.featurize import snapshots_query
+from churn_pipeline.core.featurize.looks import Looks
+from churn_pipeline.core.featurize.query import snapshots_query
 from churn_pipeline_tests.worlds import Row, SmallWorld, remembered
 
 START = datetime(2024, 5, 6, 9, 30, tzinfo=UTC)
@@ -29,7 +30,7 @@ def features(events: Iterable[Row] = (), *, day: int = 10, touches: Iterable[Row
         touches=tuple({"touch_id": f"c{n}", "trial_id": "t", "kind": "email"} | row for n, row in enumerate(touches)),
     )
     as_of = MIDNIGHT + timedelta(days=day - 1)
-    looks = f"select 't' as trial_id, {sql_instant(as_of)} as as_of"
+    looks = Looks(f"select 't' as trial_id, {sql_instant(as_of)} as as_of")
     with remembered(world) as (lake, connection):
         lake.known(connection, (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS), before=as_of)
         (row,) = connection.sql(snapshots_query(looks)).to_arrow_table().to_pylist()

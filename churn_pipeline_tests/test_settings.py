@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from churn_pipeline.contracts.analytics import DATA_EXPECTATIONS
+from churn_pipeline.contracts.spec import OneOf
 from churn_pipeline.settings import NO_SETTINGS, RESERVED, Settings, SettingsError, load_settings, unknown_variables
 
 
@@ -119,3 +121,16 @@ def test_a_source_is_a_folder_or_a_database_and_not_both(tmp_path: Path, monkeyp
     ):
         with pytest.raises(SettingsError, match=why):
             load_settings(**wrong)
+
+
+def test_a_kind_of_expectation_that_is_none_is_refused() -> None:
+    with pytest.raises(
+        SettingsError, match="CHURN_EXPECTATION_LEVELS: volumes: no kind of expectation; allowed: freshness"
+    ):
+        load_settings(expectation_levels={"volumes": "warn"})
+
+
+def test_the_kinds_of_expectations_are_those_of_the_table() -> None:
+    kinds = DATA_EXPECTATIONS.column("kind").type
+    assert isinstance(kinds, OneOf)
+    assert Settings().expectation_levels.keys() == set(kinds.words)

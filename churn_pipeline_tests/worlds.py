@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -174,3 +175,66 @@ def worlds(draw: st.DrawFn) -> SmallWorld:
 def days() -> st.SearchStrategy[datetime]:
     """Midnights at which the small worlds are under way."""
     return st.integers(1, 35).map(lambda day: BEGIN + timedelta(days=day))
+
+
+def crowd(seed: int, *, trials: int = 40, events: int = 15) -> SmallWorld:
+    """Many trials at once, drawn by seed, with much that happens, arrives or changes exactly at a midnight."""
+    chance = random.Random(seed)
+
+    def moment(after: datetime, days: int) -> datetime:
+        at = after + timedelta(minutes=chance.randrange(1, 60 * 24 * days))
+        return at if chance.random() < 0.7 else max(after, at.replace(hour=0, minute=0))
+
+    def late(at: datetime) -> datetime | None:
+        return chance.choice([None, at, moment(at, 1), moment(at, 3)])
+
+    ids = [f"t{n}" for n in range(trials)]
+    starts = {trial: moment(BEGIN, 14) for trial in ids}
+    segment: dict[str, list[Any]] = {
+        "plan": ["basic", "pro", None],
+        "sector": ["health", "retail", None],
+        "company_size": [5, 500, None],
+    }
+    versions: list[Row] = [
+        {"trial_id": t, "account_id": f"a-{t}", "started_at": starts[t], "trial_days": chance.choice([3, 7, 14])}
+        for t in ids
+    ]
+    for first in list(versions):
+        first |= {name: chance.choice(values) for name, values in segment.items()}
+        changes = {moment(starts[first["trial_id"]], 16) for _ in range(chance.randrange(3))}
+        versions += [
+            {
+                **first,
+                "updated_at": at,
+                "plan": chance.choice(["pro", "paid"]),
+                "sector": chance.choice(["health", "x"]),
+            }
+            for at in sorted(changes)
+        ]
+    done: list[Row] = []
+    for number in range(trials * events):
+        trial = chance.choice(ids)
+        at = moment(starts[trial], 16)
+        done.append(
+            {
+                "event_id": f"e{number}",
+                "trial_id": trial,
+                "user_id": chance.choice([None, "u1", "u2", "u3"]),
+                "session_id": chance.choice([None, f"s{at.day}", "s"]),
+                "occurred_at": at,
+                "received_at": late(at),
+                "event_name": chance.choice(["login", "invite_sent", "export"]),
+                "feature": chance.choice([None, "reports", "tasks", "it's {odd}"]),
+                "value": chance.choice([None, 0.1, -2.3, 1e9]),
+            }
+        )
+    acts = [(n, chance.choice(ids)) for n in range(trials)]
+    sent = [(n, trial, moment(starts[trial], 16)) for n, trial in acts]
+    return SmallWorld(
+        tuple(versions),
+        tuple(done),
+        touches=tuple({"touch_id": f"c{n}", "trial_id": t, "kind": "email", "sent_at": at} for n, t, at in sent),
+        assignments=tuple(
+            {"experiment_id": f"x{n}", "trial_id": t, "arm": "control", "assigned_at": at} for n, t, at in sent
+        ),
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.contracts.lake import TRAINING_SET
-from churn_pipeline.core.featurize import ATTRIBUTES
+from churn_pipeline.core.featurize.query import ATTRIBUTES
 from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline.core.vocabulary import candidates, feature_columns, vocabulary_query
 

@@ -2,9 +2,10 @@
 
     <root>/raw/<table>/day=<known>/bucket=<n>/part.parquet   every version of every good record, by the day it became known
     <root>/<dataset>/<day>.parquet                           what was computed for a day
+    <root>/<dataset>/<day>-<batch>.parquet                   the same of a batch of repaired rows that was replayed
 
-A file is replaced as a whole by a rename, so a reader sees the old or the new one and a killed writer leaves only a
-`.new` file that the next write of the same place overwrites.
+A file is replaced as a whole by a rename, so a reader sees the old or the new one and a killed writer leaves only what the
+next one removes: a `.new` file, a folder `landing-*` or `buckets-*`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 ALWAYS = "timestamptz '1970-01-01 00:00:00+00'"
 LANDING = "landing-"
-"""How the folders begin in which partitions are written before they are swapped in."""
+BUCKETS = "buckets-"
+"""How the folders begin in which partitions, and buckets of a day, are written before they are swapped in."""
 
 
 class LakeError(Exception):
@@ -139,8 +141,8 @@ class Lake:
             shutil.rmtree(beside, ignore_errors=True)
 
     def _sweep(self) -> None:
-        """Remove what a killed landing left; there is one writer, so nobody is landing now."""
-        for left in self.root.glob(f"{LANDING}*"):
+        """Remove what a killed writer left; there is one writer, so nobody is writing now."""
+        for left in (*self.root.glob(f"{LANDING}*"), *self.root.glob(f"{BUCKETS}*")):
             shutil.rmtree(left, ignore_errors=True)
 
     @staticmethod
@@ -180,38 +182,53 @@ class Lake:
             source = f"select {nulls}, cast(null as date) as day, cast(null as bigint) as bucket where false"
         connection.execute(f"create or replace temp view {name(view)} as {source}")
 
-    def known(self, connection: duckdb.DuckDBPyConnection, tables: Iterable[Table], *, before: datetime) -> None:
+    def known(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        tables: Iterable[Table],
+        *,
+        before: datetime,
+        since: date | None = None,
+    ) -> None:
         """Create one view per table, of its name: its records as they were known strictly before `before`.
 
         Of a versioned record the newest version known by then counts. Where the lake only has later versions, the
         record exists by what never changes (`Table.fixed`) and everything else about it is null. What was known by then
-        to be deleted at the source is not there.
+        to be deleted at the source is not there. Of tables without versions only the partitions of the days from `since`
+        on are read.
         """
+        deleted = self.has_raw(DELETIONS)
+        if deleted:
+            self.history(connection, DELETIONS, view="deletions_history")
         for table in tables:
             self.history(connection, table, view=f"{table.name}_history")
-            known = _known(table, before)
-            if self.has_raw(DELETIONS):
-                self.history(connection, DELETIONS, view="deletions_history")
-                known = _without_deleted(table, known, before)
+            known = _known(table, before, since)
+            known = _without_deleted(table, known, before) if deleted else known
             connection.execute(f"create or replace temp view {name(table.name)} as {known}")
 
     def rejected(self, connection: duckdb.DuckDBPyConnection, table: Table, *, before: datetime) -> None:
-        """Create view `rejected_<table>`: trial_id of each record in quarantine, known before `before` and not landed since.
+        """Create view `rejected_<table>`: trial_id and known_at of the records in quarantine that nothing known by then mends.
 
-        A record whose moments could not be read was always known. What landed under the same key for the same trial
-        is the record mended.
+        Only what was known before `before` counts, on either side; a record whose moments could not be read was always
+        known. What landed for the same trial under the same key (under any, if the key was missing) is the record
+        mended, and so is what landed from a replay of it.
         """
-        if any((self.root / f"quarantined_{table.name}").glob("*.parquet")):
-            files = quoted(self.root / f"quarantined_{table.name}" / "*.parquet")
-            found = f"select trial_id, record_key, known_at from read_parquet({files})"
-        else:
-            found = "select null::varchar as trial_id, null::varchar as record_key, null::timestamptz as known_at where false"
+        assert table.trial, table.name
+        found = self.every_day(
+            f"quarantined_{table.name}",
+            "null::varchar as issue_id, null::varchar as trial_id, null::varchar as record_key, "
+            "null::timestamptz as known_at, null::timestamptz as version",
+        )
+        mended = self.every_day(f"mended_{table.name}", "null::varchar as issue_id")
         self.history(connection, table, view=f"{table.name}_history")
-        key = " || '/' || ".join(f"landed.{name(c)}::varchar" for c in table.key)
+        moment = sql_instant(before)
         connection.execute(
-            f"create or replace temp view {name('rejected_' + table.name)} as select distinct trial_id from ({found}) as found "
-            f"where known_at < {sql_instant(before)} and not exists (select 1 from {name(table.name + '_history')} as landed "
-            f"where {key} = found.record_key and landed.{name(table.trial or table.key[0])} = found.trial_id)"
+            f"create or replace temp view {name('rejected_' + table.name)} as select distinct trial_id, known_at "
+            f"from ({found}) as found where greatest(known_at, version) < {moment} "
+            f"and issue_id not in (select issue_id from ({mended})) "
+            f"and not exists (select 1 from {name(table.name + '_history')} as landed where {version_at(table)} < {moment} "
+            f"and landed.{name(table.trial)} = found.trial_id "
+            f"and (found.record_key is null or {record_key(table)} = found.record_key))"
         )
 
     def has_raw(self, table: Table) -> bool:
@@ -220,9 +237,11 @@ class Lake:
 
     # ---- datasets of a day
 
-    def write(self, connection: duckdb.DuckDBPyConnection, dataset: str, as_of: datetime, query: str) -> int:
-        """Replace a day of a dataset by the rows of `query`, and say how many there were."""
-        place = self._place(dataset, as_of)
+    def write(
+        self, connection: duckdb.DuckDBPyConnection, dataset: str, as_of: datetime, query: str, *, batch: str = ""
+    ) -> int:
+        """Replace a day of a dataset (or a replayed batch of it) by the rows of `query`, and say how many there were."""
+        place = self._place(dataset, as_of, batch)
         self._made(place.parent)
         new = place.with_suffix(".new")
         rows = _count(connection, f"copy ({query}) to {quoted(new)} (format parquet, compression zstd)")
@@ -235,24 +254,25 @@ class Lake:
         """As `write`, one bucket of trials after the other, so that memory is bounded by the largest bucket."""
         if self.buckets == 1:
             return self.write(connection, dataset, as_of, query(0))
-        with tempfile.TemporaryDirectory(prefix="buckets-", dir=self._made(self.root)) as beside:
+        self._sweep()
+        with tempfile.TemporaryDirectory(prefix=BUCKETS, dir=self._made(self.root)) as beside:
             for bucket in range(self.buckets):
                 part = quoted(Path(beside) / f"{bucket}.parquet")
                 connection.execute(f"copy ({query(bucket)}) to {part} (format parquet, compression zstd)")
             parts = quoted(Path(beside) / "*.parquet")
             return self.write(connection, dataset, as_of, f"select * from read_parquet({parts})")
 
-    def has(self, dataset: str, as_of: datetime) -> bool:
-        """Whether that day of the dataset has been written."""
-        return self._place(dataset, as_of).exists()
+    def has(self, dataset: str, as_of: datetime, *, batch: str = "") -> bool:
+        """Whether that day of the dataset, or that replayed batch of it, has been written."""
+        return self._place(dataset, as_of, batch).exists()
 
-    def file(self, dataset: str, as_of: datetime) -> Path:
-        """The Parquet file that holds a day of a dataset.
+    def file(self, dataset: str, as_of: datetime, *, batch: str = "") -> Path:
+        """The Parquet file that holds a day of a dataset, or a replayed batch of it.
 
         Raises:
             LakeError: nobody has written that day.
         """
-        path = self._place(dataset, as_of)
+        path = self._place(dataset, as_of, batch)
         if not path.exists():
             raise LakeError(
                 f"the lake has no {dataset} for {as_of:%Y-%m-%d} (looked for {path}).\n"
@@ -260,26 +280,32 @@ class Lake:
             )
         return path
 
-    def rows(self, dataset: str, as_of: datetime) -> str:
-        """SQL: a query that gives a day of a dataset.
+    def rows(self, dataset: str, as_of: datetime, *, batch: str = "") -> str:
+        """SQL: a query that gives a day of a dataset, or a replayed batch of it.
 
         Raises:
             LakeError: nobody has written that day.
         """
-        return f"select * from read_parquet({quoted(self.file(dataset, as_of))})"
+        return f"select * from read_parquet({quoted(self.file(dataset, as_of, batch=batch))})"
 
-    def read(self, dataset: str, as_of: datetime, *, select: str = "*") -> pa.Table:
-        """A day of a dataset as an Arrow table; `select` is a SQL select list over it.
+    def every_day(self, dataset: str, columns: str) -> str:
+        """SQL: a query that gives all days and batches of a dataset; no row of `columns` where there is none."""
+        if not any((self.root / dataset).glob("*.parquet")):
+            return f"select {columns} where false"
+        return f"select * from read_parquet({quoted(self.root / dataset / '*.parquet')})"
+
+    def read(self, dataset: str, as_of: datetime, *, select: str = "*", batch: str = "") -> pa.Table:
+        """A day of a dataset (or a replayed batch of it) as an Arrow table; `select` is a SQL select list over it.
 
         Raises:
             LakeError: nobody has written that day.
         """
-        rows = self.rows(dataset, as_of)
+        rows = self.rows(dataset, as_of, batch=batch)
         with self.engine.connection() as connection:
             return connection.sql(f"select {select} from ({rows})").to_arrow_table()
 
-    def _place(self, dataset: str, as_of: datetime) -> Path:
-        return self.root / dataset / f"{as_of:%Y-%m-%d}.parquet"
+    def _place(self, dataset: str, as_of: datetime, batch: str = "") -> Path:
+        return self.root / dataset / f"{as_of:%Y-%m-%d}{f'-{batch}' if batch else ''}.parquet"
 
     def _raw(self, table: Table) -> Path:
         relanded = self._relanded(table)
@@ -299,18 +325,29 @@ def known_at(table: Table) -> str:
     return f"coalesce(greatest({', '.join(name(c) for c in table.known_at)}), {ALWAYS})"
 
 
-def _day(table: Table) -> str:
+def record_key(table: Table) -> str:
+    """SQL: the key of a landed record (`landed`) as data_quality_issues writes it."""
+    return " || '/' || ".join(f"landed.{name(c)}::varchar" for c in table.key)
+
+
+def version_at(table: Table) -> str:
+    """SQL: the moment this version of a record became known, never null."""
     version = [table.versioned_by] if table.versioned_by else []
     moments = ", ".join(name(c) for c in (*table.known_at, *version))
-    return f"cast(coalesce(greatest({moments}), {ALWAYS}) as date)"
+    return f"coalesce(greatest({moments}), {ALWAYS})"
 
 
-def _known(table: Table, before: datetime) -> str:
+def _day(table: Table) -> str:
+    return f"cast({version_at(table)} as date)"
+
+
+def _known(table: Table, before: datetime, since: date | None) -> str:
     moment = sql_instant(before)
-    rows = (
-        f"from {name(table.name + '_history')} where day < cast({moment} as date) + 1 and {known_at(table)} < {moment}"
-    )
+    history = name(table.name + "_history")
     if table.versioned_by is None:
+        # plain dates, so that the partitions of other days are not even opened
+        days = [f"day <= date '{before:%Y-%m-%d}'", *([f"day >= date '{since}'"] if since else [])]
+        rows = f"from {history} where {' and '.join(days)} and {known_at(table)} < {moment}"
         return f"select {_columns(table)}, {known_at(table)} as known_at, bucket {rows}"
     version = name(table.versioned_by)
     seen = f"({version} is null or {version} < {moment})"
@@ -319,21 +356,16 @@ def _known(table: Table, before: datetime) -> str:
         name(c) if c in fixed else f"case when {seen} then {name(c)} end as {name(c)}" for c in table.names
     )
     keys = ", ".join(name(c) for c in table.key)
-    exists = f"from {name(table.name + '_history')} where {known_at(table)} < {moment}"
+    exists = f"from {history} where {known_at(table)} < {moment}"
     return (
         f"select {kept}, {known_at(table)} as known_at, bucket {exists} qualify row_number() over (partition by {keys} "
         f"order by {seen} desc, case when {seen} then {version} end desc nulls last, {version}) = 1"
     )
 
 
-def record_key(table: Table) -> str:
-    """SQL: the key of a record as one text, as DELETIONS has it."""
-    return " || chr(31) || ".join(f"{name(c)}::varchar" for c in table.key)
-
-
 def _without_deleted(table: Table, known: str, before: datetime) -> str:
     return (
-        f"select * from ({known}) where {record_key(table)} not in (select record_key from deletions_history "
+        f"select * from ({known}) as landed where {record_key(table)} not in (select record_key from deletions_history "
         f"where table_name = {quoted(table.name)} and known_at < {sql_instant(before)} "
         "group by record_key having arg_max(gone, known_at))"
     )

@@ -265,9 +265,17 @@ class ModelStore:
     def _bundle(self, version: str, part: str) -> Bundle:
         folder = self._artifact(version, part)
         try:
-            return bundle.load(folder)
+            loaded = bundle.load(folder)
         except OSError as error:
             raise self._unreachable(version, folder, error) from error
+        registered = self.version(version).fingerprint
+        if loaded.facts.get(FINGERPRINT) != registered:
+            raise BundleError(
+                f"model {self.name}, version {version}: {part} is whole, but holds another model (fingerprint "
+                f"{loaded.facts.get(FINGERPRINT)}, registered as {registered})\n"
+                "  do: bring back the files of this version, or churn retrain: the same model is made again"
+            )
+        return loaded
 
     def _artifact(self, version: str, part: str) -> Path:
         registered = self.version(version)

@@ -15,6 +15,7 @@ def foreseen() -> tuple[type[Exception], ...]:
     from churn_pipeline.adapters.warehouse import Busy, WarehouseError
     from churn_pipeline.capabilities.simulation.write import SimulationError
     from churn_pipeline.cli.dev import PortsTaken
+    from churn_pipeline.cli.repaired import QuarantineError
     from churn_pipeline.cli.run import RunFailed
     from churn_pipeline.core.ledger import LedgerError
     from churn_pipeline.settings import SettingsError
@@ -29,6 +30,7 @@ def foreseen() -> tuple[type[Exception], ...]:
         MappingError,
         ModelStoreError,
         PortsTaken,
+        QuarantineError,
         RunFailed,
         SettingsError,
         SimulationError,

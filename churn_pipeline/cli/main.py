@@ -20,7 +20,9 @@ app = typer.Typer(
 )
 source_app = typer.Typer(help="Look at a source of raw records.", no_args_is_help=True)
 model_app = typer.Typer(help="List, show, promote and roll back models.", no_args_is_help=True)
+quarantine_app = typer.Typer(help="See what was rejected and why; put repaired rows back.", no_args_is_help=True)
 app.add_typer(source_app, name="source")
+app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(model_app, name="model")
 
 Source = Annotated[
@@ -113,6 +115,62 @@ def source_reland(
     from churn_pipeline.cli.source import reland
 
     reland(settings, table)
+
+
+OfTable = Annotated[str | None, typer.Option("--table", help="Only of this raw table.")]
+OfRule = Annotated[str | None, typer.Option("--rule", help="Only what broke this rule first.")]
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    table: OfTable = None, rule: OfRule = None, source: Source = None, mapping: Mapping = None, json: AsJson = False
+) -> None:
+    """How many issues are open and resolved, by table and rule; with --table or --rule the open ones, without their rows."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.quarantine import list_issues
+
+    list_issues(settings, table=table, rule=rule, as_json=json)
+
+
+@quarantine_app.command("show")
+def quarantine_show(
+    issues: Annotated[list[str], typer.Argument(help="Issues, or how their ids begin.")],
+    source: Source = None,
+    mapping: Mapping = None,
+    json: Annotated[bool, typer.Option("--json", help="The rows as JSON lines, to edit and replay.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="The rows as CSV, to edit and replay.")] = False,
+) -> None:
+    """Issues whole: the raw row (it may hold personal data), where it was read, what was wrong, what to do."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.quarantine import show_issues
+
+    show_issues(settings, issues, form="json" if json else "csv" if csv else "words")
+
+
+@quarantine_app.command("replay")
+def quarantine_replay(
+    files: Annotated[list[Path] | None, typer.Argument(help="Files of repaired rows, named as the tables are.")] = None,
+    issue: Annotated[str | None, typer.Option(help="An issue to put back, with --set.")] = None,
+    values: Annotated[list[str] | None, typer.Option("--set", help="column=value, for --issue.")] = None,
+    table: Annotated[
+        str | None, typer.Option("--table", help="Of which table the files are; without files: all that is open of it.")
+    ] = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="All that is open of this rule.")] = None,
+    source: Source = None,
+    mapping: Mapping = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day (YYYY-MM-DD) of the run; without it the newest that was read.")
+    ] = None,
+) -> None:
+    """Put repaired rows back through the same door: mapped, typed, judged, landed, counted.
+
+    Files have the columns that the source's files have (of a table mapped by a SELECT, those that the SELECT gives);
+    column `_issue` says which issue a row repairs. Doing it twice changes nothing.
+    """
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.quarantine import replay
+
+    replay(settings, files=files or [], issue=issue, values=values or [], table=table, rule=rule, as_of=as_of)
 
 
 @model_app.command("list")

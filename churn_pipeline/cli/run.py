@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
@@ -73,8 +73,8 @@ def chosen_day(settings: Settings, as_of: str | None) -> date:
     return midnight_after(newest).date()
 
 
-def execute(settings: Settings, job: str, days: list[date]) -> None:
-    """Run a job for each day, one after the other, while no other writer does.
+def execute(settings: Settings, job: str, days: list[date], *, config: Mapping[str, Any] | None = None) -> None:
+    """Run a job for each day, one after the other, while no other writer does; `config` is Dagster's for its steps.
 
     Raises:
         Busy: another process writes; says which.
@@ -106,7 +106,7 @@ def execute(settings: Settings, job: str, days: list[date]) -> None:
                 partition_key=day.isoformat(),
                 instance=instance,
                 raise_on_error=False,
-                run_config={"loggers": {"console": {"config": {}}}},
+                run_config={"loggers": {"console": {"config": {}}}, **(config or {})},
                 tags=BY_HAND,
             )
             if not result.success:

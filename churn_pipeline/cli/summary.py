@@ -33,6 +33,9 @@ from scores where as_of = $1 group by scored_by
 DRIFTED = "select feature from drift where as_of = $1 and drifted order by distance / threshold desc"
 DEGRADED = "select verdict from model_performance where as_of = $1 and degraded"
 PERFORMANCE = "select verdict from model_performance where as_of = $1 order by scored_by, model_version"
+UNEXPECTED = """
+select words from data_expectations where as_of = $1 and verdict in ('warn', 'block') order by verdict = 'warn', table_name, kind, subject
+"""
 ERRORS = "select error from prediction_errors where as_of = $1"
 
 
@@ -53,6 +56,7 @@ def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
         "performance": [row["verdict"] for row in rows(PERFORMANCE)],
         "odd": [
             *_quarantine_words(rows(READ)),
+            *_unexpected_words([row["words"] for row in rows(UNEXPECTED)]),
             *(f"the model could not score: {row['error'].splitlines()[0]}" for row in rows(ERRORS)),
             *(f"performance: {row['verdict']}" for row in rows(DEGRADED)),
             *_drift_words([row["feature"] for row in rows(DRIFTED)]),
@@ -82,7 +86,7 @@ def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -
 
 
 def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
-    churn, business = _command(), _named(settings)
+    churn, business = command(), named(settings)
     return [
         "",
         f"read     {_read(facts['read'])}",
@@ -95,13 +99,13 @@ def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
     ]
 
 
-def _command() -> str:
+def command() -> str:
     """How a person in the project's folder calls this command."""
     called = Path(sys.argv[0]).absolute()
     return str(called.relative_to(PROJECT)) if called.is_relative_to(PROJECT) and called.name == "churn" else "churn"
 
 
-def _named(settings: Settings) -> str:
+def named(settings: Settings) -> str:
     """The options without which a command would speak of another business."""
     options = (("--source", settings.source_named), ("--mapping", settings.mapping))
     return "".join(f" {option} {shlex.quote(str(path))}" for option, path in options if path is not None)
@@ -147,6 +151,11 @@ def _quarantine_words(read: list[dict[str, Any]]) -> list[str]:
     words = [f"{rejected:,} rows in quarantine (table data_quality_issues says why)"] if rejected else []
     unknown = any(row["table_name"] == SUBSCRIPTIONS.name and row["rows_quarantined"] for row in read)
     return words + (["trials whose subscription is in quarantine have no label"] if unknown else [])
+
+
+def _unexpected_words(words: list[str]) -> list[str]:
+    more = [f"{len(words) - 3} more expectations broken (table data_expectations)"] if len(words) > 3 else []
+    return words[:3] + more
 
 
 def _drift_words(features: list[str]) -> list[str]:

@@ -200,6 +200,55 @@ DATA_QUALITY_ISSUES = Table(
     ),
 )
 
+DATA_QUALITY_RESOLUTIONS = Table(
+    "data_quality_resolutions",
+    "How each rejected record was mended. An issue without a row here is open.",
+    key=("issue_id",),
+    append_only=True,
+    columns=(
+        Column("issue_id", LABEL, "The issue, as in data_quality_issues."),
+        Column("table_name", LABEL, "The raw table."),
+        Column(
+            "resolved_by",
+            OneOf(("source", "replay", "newer_issue")),
+            "`source`: a record of its key landed from the source; `replay`: its repaired row landed; `newer_issue`: its "
+            "repaired row was rejected again, as an issue of its own.",
+        ),
+        Column("became", SENTENCE, "Key of the record that landed, or the newer issue."),
+        Column("resolved_at", Instant(), "When that was seen."),
+        RUN,
+    ),
+)
+
+DATA_EXPECTATIONS = Table(
+    "data_expectations",
+    "What was expected of the newest day of each raw table, learnt from the days before it, and what came.",
+    key=("as_of", "table_name", "kind", "subject"),
+    columns=(
+        DAY,
+        Column("table_name", LABEL, "The raw table."),
+        Column(
+            "kind",
+            OneOf(("volume", "null_rate", "new_values", "lost_value", "freshness", "late_share")),
+            "`volume`: records that became known, by weekday; `null_rate`: share of them without a value; `new_values`: share of "
+            "them with a value not seen in the window; `lost_value`: share of them with one value; `freshness`: hours since the newest "
+            "record; `late_share`: share of them that became known more than a day after they happened.",
+        ),
+        Column("subject", Text(high=500), "The column, or `column=value`; empty where it is about the whole table."),
+        Column("observed", Real(), "What came.", null=True, absent="no record came, so it has no rate"),
+        Column("low", Real(), "Least that chance explains.", null=True, absent="too little history, or no lower end"),
+        Column("high", Real(), "Most that chance explains.", null=True, absent="too little history, or no upper end"),
+        Column("days", Integer(0), "Days that it was learnt from.", unit="days"),
+        Column(
+            "verdict",
+            OneOf(("as_expected", "learning", "warn", "block")),
+            "`learning`: too little history to expect anything.",
+        ),
+        Column("words", SENTENCE, "The same as a sentence."),
+        RUN,
+    ),
+)
+
 INGESTION_COUNTS = Table(
     "ingestion_counts",
     "The row law, per run and table: rows read = rows kept + rows quarantined + exact duplicates.",
@@ -267,6 +316,8 @@ ANALYTICS_TABLES = (
     MODEL_PERFORMANCE,
     DRIFT,
     DATA_QUALITY_ISSUES,
+    DATA_QUALITY_RESOLUTIONS,
+    DATA_EXPECTATIONS,
     INGESTION_COUNTS,
     SOURCE_WATERMARKS,
     PREDICTION_ERRORS,

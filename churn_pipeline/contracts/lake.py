@@ -8,6 +8,19 @@ from churn_pipeline.contracts.features.feature import Feature
 from churn_pipeline.contracts.raw import ID
 from churn_pipeline.contracts.spec import Column, Counts, Door, Flag, Instant, Integer, Json, Privacy, Real, Table, Text
 
+REPAIRED_ROWS = Table(
+    "repaired_rows",
+    "The rows of a replay as they are put back, and the issues they repair.",
+    door=Door.LAKE,
+    key=("batch", "table_name", "line"),
+    columns=(
+        Column("batch", LABEL, "The replay: a fingerprint of its rows."),
+        Column("table_name", LABEL, "The raw table."),
+        Column("line", Integer(1), "Line in the file of the replay."),
+        Column("issue_id", LABEL, "The issue it repairs.", null=True, absent="repairs none, or it was not said"),
+    ),
+)
+
 SNAPSHOT_KEYS = (
     TRIAL,
     Column("account_id", ID, "The account on trial.", privacy=Privacy.PSEUDONYM),
@@ -105,7 +118,7 @@ DELETIONS = Table(
     known_at=("known_at",),
     columns=(
         Column("table_name", LABEL, "The raw table."),
-        Column("record_key", Text(), "Key of the record, its parts joined by the unit separator (character 31)."),
+        Column("record_key", Text(), "Key of the record, its parts joined by a slash."),
         Column(
             "known_at", Instant(), "When the source says it was deleted, else when it was found to be gone or back."
         ),
@@ -113,4 +126,13 @@ DELETIONS = Table(
     ),
 )
 
-LAKE_TABLES = (DELETIONS, SNAPSHOTS, LANDMARK_SNAPSHOTS, LABELS, TRAINING_SET, CHALLENGER, PROMOTION_PLAN)
+LAKE_TABLES = (
+    DELETIONS,
+    REPAIRED_ROWS,
+    SNAPSHOTS,
+    LANDMARK_SNAPSHOTS,
+    LABELS,
+    TRAINING_SET,
+    CHALLENGER,
+    PROMOTION_PLAN,
+)

@@ -8,8 +8,9 @@ def labels_query(as_of: str, grace_days: int) -> str:
 
     Converted means that a subscription started within `trial_days` + `grace_days` of the start. The label is mature once
     that window has closed; trials still open at `as_of` (a SQL expression) have no row. Nor has a trial that did not convert
-    as far as is known, but has a subscription in quarantine: nobody can say what became of it. Reads the relations
-    `trials`, `subscriptions` and `rejected_subscriptions` as they were known before `as_of`.
+    as far as is known, but has a subscription in quarantine that may have begun within its window: nobody can say what
+    became of it. Reads the relations `trials`, `subscriptions` and `rejected_subscriptions` (trial_id, known_at) as they
+    were known before `as_of`.
     """
     return f"""
 with closed as (
@@ -20,7 +21,8 @@ first_subscription as (select trial_id, min(started_at) as started_at from subsc
 select c.trial_id, coalesce(s.started_at < c.matured_at, false) as converted,
   case when s.started_at < c.matured_at then s.started_at end as converted_at, c.matured_at
 from closed c left join first_subscription s using (trial_id)
-where s.started_at < c.matured_at or c.trial_id not in (select trial_id from rejected_subscriptions where trial_id is not null)
+where s.started_at < c.matured_at
+  or not exists (select 1 from rejected_subscriptions r where r.trial_id = c.trial_id and r.known_at < c.matured_at)
 """
 
 

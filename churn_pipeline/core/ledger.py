@@ -139,6 +139,21 @@ def refuse_earlier(ledger: Sequence[Promotion], day: datetime) -> None:
         )
 
 
+def refuse_foresight(version: str, day: datetime, *, trained_as_of: datetime) -> None:
+    """Refuse a day whose scores a model would give that has learnt from what came after it.
+
+    Raises:
+        LedgerError: the model was trained as of a later day.
+    """
+    if trained_as_of > day:
+        raise LedgerError(
+            f"model {version} cannot be champion from {day:%Y-%m-%d} on: it has learnt from what was known on "
+            f"{trained_as_of:%Y-%m-%d}, and the scores of the days between would be taken for predictions.\n"
+            f"  allowed: {trained_as_of:%Y-%m-%d} and later\n"
+            f"  do:      name such a day: --as-of {trained_as_of:%Y-%m-%d}"
+        )
+
+
 def before(ledger: Sequence[Promotion], day: datetime) -> str:
     """The champion to go back to on a day: the one that today's replaced. Going back again goes one further back.
 

@@ -7,9 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
 from churn_pipeline.core.schema import ModelFeature, SchemaError
 
-LONGEST = 40
-"""Names kept of each family."""
-
 
 def vocabulary_query(snapshots: str, least_share: float = 0.01) -> str:
     """SQL: family, named, trials: the names that at least `least_share` of the trials have, the most common first."""
@@ -17,10 +14,11 @@ def vocabulary_query(snapshots: str, least_share: float = 0.01) -> str:
         f"select '{counts.name}' as family, trial_id, unnest(map_keys({counts.name})) as named from ({snapshots})"
         for counts in NAMED_COUNTS
     )
+    longest = "case family " + " ".join(f"when '{c.name}' then {c.words}" for c in NAMED_COUNTS) + " end"
     return (
         f"select family, named, count(distinct trial_id) as trials from ({families}) group by family, named "
         f"having trials >= {least_share} * (select count(distinct trial_id) from ({snapshots})) "
-        f"qualify row_number() over (partition by family order by trials desc, named) <= {LONGEST} "
+        f"qualify row_number() over (partition by family order by trials desc, named) <= {longest} "
         "order by family, trials desc, named"
     )
 

@@ -7,7 +7,8 @@ from churn_pipeline.orchestration.writers import TAG
 WRITES = {TAG: "day"}
 """Runs with this tag go one at a time (dagster.yaml): two runs cannot write one day."""
 
-RECORDS = dg.AssetSelection.groups("simulation", "ingestion", "validation")
+REPAIRED = dg.AssetSelection.assets("repaired_rows", "replayed_rows")
+RECORDS = dg.AssetSelection.groups("simulation", "ingestion", "validation") - REPAIRED
 MODEL = dg.AssetSelection.assets("landmark_snapshots", "labels", "training_set") | dg.AssetSelection.groups(
     "training", "promotion"
 )
@@ -37,5 +38,11 @@ rescore = dg.define_asset_job(
     description="Score a past day again, as it was known then, from the records that are in the lake.",
     tags=WRITES,
 )
+replay = dg.define_asset_job(
+    "replay",
+    selection=REPAIRED | dg.AssetSelection.assets("data_quality_resolutions"),
+    description="Put repaired rows of the quarantine back through the same door; started by `churn quarantine replay`.",
+    tags=WRITES,
+)
 
-JOBS = (everything, daily_scoring, retrain, rescore)
+JOBS = (everything, daily_scoring, retrain, rescore, replay)

@@ -66,7 +66,8 @@ def degradation(
 def read_signs(warehouse: Warehouse, *, window_days: int) -> Signs | None:
     """What the tables say of the present champion on the newest day it was watched; None before that.
 
-    A verdict of an older day is none of that day: on it no score of the champion had matured within the window.
+    What was said of an older day is not said of that day: on it no score of the champion had matured within the window, or
+    there was nothing to measure drift on.
     """
     champion = _first(warehouse.read(CHAMPION).to_pylist())
     if champion is None:
@@ -79,12 +80,13 @@ def read_signs(warehouse: Warehouse, *, window_days: int) -> Signs | None:
         return None
     newest = max(seen)
     judged = performance if performance is not None and performance["as_of"] == newest else None
+    moved = drift if drift is not None and drift["as_of"] == newest else None
     return Signs(
         as_of=newest,
         champion=version,
         degraded=judged is not None and judged["degraded"],
         performance=judged["verdict"] if judged else f"none of its scores matured in the {window_days} days before",
-        drift_share=float(drift["share"]) if drift else 0.0,
+        drift_share=float(moved["share"]) if moved else 0.0,
     )
 
 

@@ -38,16 +38,29 @@ def only_writer(
     until = monotonic() + patience_seconds
     with ExitStack() as held:
         if run_id is not None:
-            held.enter_context(warehouse.lock(alive(run_id)))
+            # whoever buries the dead takes this lock for a moment, to see whether somebody holds it
+            held.enter_context(_lock(warehouse, alive(run_id), until=max(until, monotonic() + SECOND_LOOK_SECONDS)))
+        held.enter_context(_lock(warehouse, LOCK, until=until))
+        bury_the_dead(warehouse, instance)
+        yield
+
+
+@contextmanager
+def _lock(warehouse: Warehouse, lock: str, *, until: float) -> Iterator[None]:
+    """Hold a lock of the warehouse, and wait for it until a moment of the monotonic clock.
+
+    Raises:
+        Busy: another process held it all the while.
+    """
+    with ExitStack() as held:
         while True:
             try:
-                held.enter_context(warehouse.lock(LOCK))
+                held.enter_context(warehouse.lock(lock))
                 break
             except Busy:
                 if monotonic() >= until:
                     raise
-                sleep(1)
-        bury_the_dead(warehouse, instance)
+                sleep(min(1, SECOND_LOOK_SECONDS / 10))
         yield
 
 

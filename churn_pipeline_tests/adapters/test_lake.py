@@ -147,6 +147,25 @@ def test_a_record_is_strictly_older_than_the_moment_it_is_known_before() -> None
         assert len(rows_known(lake, connection, EVENTS, moment + timedelta(microseconds=1))) == 1
 
 
+def test_partitions_of_other_days_and_buckets_are_not_opened(tmp_path: Path) -> None:
+    """Damaged pages in a partition that cannot matter go unnoticed, because nobody reads them."""
+    events = tuple(
+        {"event_id": f"e{n}", "trial_id": f"t{n}", "occurred_at": BEGIN + timedelta(days=n), "event_name": "login"}
+        for n in range(10)
+    )
+    with landed(SmallWorld(events=events), tmp_path, buckets=2) as (lake, connection):
+        days = [BEGIN.date() + timedelta(days=n) for n in range(10)]
+        kept = sorted((lake.root / "raw" / "events").glob("day=2024-03-0[567]/bucket=1/part.parquet"))
+        for file in (lake.root / "raw" / "events").glob("day=*/bucket=*/part.parquet"):
+            if file not in kept:
+                whole = file.read_bytes()
+                file.write_bytes(whole[:4] + b"damaged" * 10 + whole[74:])
+        lake.known(connection, [EVENTS], before=BEGIN + timedelta(days=6, hours=1), since=days[4])
+        found = connection.sql("select cast(occurred_at as date) from events where bucket = 1").fetchall()
+    assert 0 < len(kept) == len(found)
+    assert {day for (day,) in found} <= set(days[4:7])
+
+
 def test_a_table_of_which_nothing_landed_is_empty_and_typed() -> None:
     with fresh() as (lake, connection):
         assert not lake.has_raw(TRIALS)

@@ -33,7 +33,11 @@ def model(fingerprint: str = "f1", **changed: Any) -> Logged:
         scorer=fitted(),
         floor=fitted("platt"),
         golden=trials(20, seed=5)[0],
-        facts={"fingerprint": fingerprint, "calibrated_until": ["2024-01-01T00:00:00+00:00", "t1"]},
+        facts={
+            "fingerprint": fingerprint,
+            "trained_as_of": "2024-01-01T00:00:00+00:00",
+            "calibrated_until": ["2024-01-01T00:00:00+00:00", "t1"],
+        },
         parameters={"xgboost/max_depth": 4, "chosen": "blend"},
         metrics={"auc": 0.75, "day_07/auc": 0.7},
         pictures={"roc.png": b"\x89PNG"},

@@ -130,12 +130,18 @@ def test_without_a_day_it_holds_from_the_newest_scored_day_on(
 
 
 def test_a_day_before_the_last_champions_first_is_refused(ours: Settings, warehouse: Warehouse) -> None:
-    model.promote_model(ours, "1", because="the first", as_of="2026-10-01")
-    with pytest.raises(LedgerError, match="model 1 is champion from 2026-10-01 on and would stay it"):
-        model.promote_model(ours, "2", because="x", as_of="2026-09-30")
-    with pytest.raises(LedgerError, match="--as-of 2026-10-01"):
-        model.roll_back(ours, because="x", as_of="2026-09-30")
+    model.promote_model(ours, "1", because="the first", as_of="2026-10-08")
+    with pytest.raises(LedgerError, match="model 1 is champion from 2026-10-08 on and would stay it"):
+        model.promote_model(ours, "2", because="x", as_of="2026-10-07")
+    with pytest.raises(LedgerError, match="--as-of 2026-10-08"):
+        model.roll_back(ours, because="x", as_of="2026-10-07")
     assert warehouse.read("select * from model_promotions").num_rows == 1
+
+
+def test_a_day_whose_future_the_model_has_learnt_from_is_refused(ours: Settings, warehouse: Warehouse) -> None:
+    with pytest.raises(LedgerError, match="has learnt from what was known on 2026-10-01"):
+        model.promote_model(ours, "2", because="x", as_of="2026-09-30")
+    assert warehouse.read("select * from model_promotions").num_rows == 0
 
 
 def test_without_a_day_and_before_the_first_scores_it_holds_from_today_on(ours: Settings, warehouse: Warehouse) -> None:

@@ -10,6 +10,7 @@ import pytest
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.summary import run_facts, say_run, say_scored
 from churn_pipeline.contracts.analytics import (
+    DATA_EXPECTATIONS,
     DRIFT,
     INGESTION_COUNTS,
     MODEL_PERFORMANCE,
@@ -108,9 +109,16 @@ def test_whatever_is_odd_is_named(ran: Warehouse) -> None:
     ran.append(DRIFT, rows(DRIFT, *drifted, {"feature": "calm", "threshold": 1.0}))
     judged = {"scored_by": "champion", "degraded": True, "verdict": "degraded: AUC 0.5", "window_days": 28}
     ran.append(MODEL_PERFORMANCE, rows(MODEL_PERFORMANCE, judged))
+    odd = [{"subject": str(n), "verdict": "warn", "kind": "null_rate", "words": f"words {n}"} for n in range(4)]
+    expected = {"subject": "5", "verdict": "as_expected", "kind": "null_rate", "words": "fine"}
+    ran.append(DATA_EXPECTATIONS, rows(DATA_EXPECTATIONS, *odd, expected))
     ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, {"error": "bundle x is not the saved one\n  do: y"}))
     assert run_facts(ran, DAY)["odd"] == [
         "66 rows in quarantine (table data_quality_issues says why)",
+        "words 0",
+        "words 1",
+        "words 2",
+        "1 more expectations broken (table data_expectations)",
         "the model could not score: bundle x is not the saved one",
         "performance: degraded: AUC 0.5",
         "drifted: f4, f3, f2 and 2 more",

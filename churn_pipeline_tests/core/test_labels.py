@@ -18,17 +18,21 @@ TICK = timedelta(microseconds=1)
 
 
 def labelled(
-    as_of: datetime, *converted_at: datetime, start: datetime = START, grace: int = GRACE, rejected: bool = False
+    as_of: datetime,
+    *converted_at: datetime,
+    start: datetime = START,
+    grace: int = GRACE,
+    rejected: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """The labels as of a moment of one 14-day trial with subscriptions at those moments, and one in quarantine if `rejected`."""
+    """The labels as of a moment of one 14-day trial with subscriptions at those moments, and perhaps one in quarantine."""
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(
             f"create view trials as select 't' as trial_id, {sql_instant(start)} as started_at, 14 as trial_days"
         )
         connection.execute("create table subscriptions (trial_id varchar, started_at timestamptz)")
-        connection.execute("create table rejected_subscriptions (trial_id varchar)")
-        connection.execute("insert into rejected_subscriptions values (?)", ["t" if rejected else None])
+        connection.execute("create table rejected_subscriptions (trial_id varchar, known_at timestamptz)")
+        connection.execute("insert into rejected_subscriptions values (?, ?)", ["t" if rejected else None, rejected])
         for at in converted_at:
             connection.execute("insert into subscriptions values ('t', ?)", [at])
         rows: list[dict[str, Any]] = (
@@ -54,10 +58,15 @@ def test_without_a_subscription_the_trial_did_not_convert() -> None:
 
 
 def test_nobody_can_say_what_became_of_a_trial_whose_only_subscription_is_in_quarantine() -> None:
-    assert labelled(CLOSES, rejected=True) == []
-    assert labelled(CLOSES, CLOSES, rejected=True) == []
-    (row,) = labelled(CLOSES, START, rejected=True)
+    assert labelled(CLOSES, rejected=START) == []
+    assert labelled(CLOSES, CLOSES, rejected=CLOSES - TICK) == []
+    (row,) = labelled(CLOSES, START, rejected=START)
     assert row["converted"] is True
+
+
+def test_a_rejected_subscription_that_came_after_the_window_takes_no_final_label_away() -> None:
+    (row,) = labelled(CLOSES + timedelta(days=90), rejected=CLOSES)
+    assert row["converted"] is False
 
 
 def test_the_first_subscription_is_the_conversion() -> None:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from churn_pipeline.contracts.features.catalogue import FEATURES
+from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
 from churn_pipeline.core.reasons import words
 from churn_pipeline.core.schema import ModelFeature, SchemaError
-from churn_pipeline.core.vocabulary import LONGEST, candidates, feature_columns, unregistered, vocabulary_query
+from churn_pipeline.core.vocabulary import candidates, feature_columns, unregistered, vocabulary_query
 
 
 def found(snapshots: str, **options: float) -> list[tuple[str, str, int]]:
@@ -19,7 +19,7 @@ def looked_at(*trials: tuple[str, dict[str, int]]) -> str:
     """Snapshots in which those events were counted."""
     return " union all ".join(
         f"select '{trial}' as trial_id, map {counts} as events_by_name, "
-        "cast(map {} as map(varchar, bigint)) as uses_by_feature"
+        + ", ".join(f"cast(map {{}} as map(varchar, bigint)) as {counts.name}" for counts in NAMED_COUNTS[1:])
         for trial, counts in trials
     )
 
@@ -35,10 +35,11 @@ def test_a_name_that_too_few_trials_have_is_left_out() -> None:
 
 
 def test_of_too_many_names_the_most_common_are_kept() -> None:
-    many = {f"n{number:03d}": 1 for number in range(LONGEST + 5)}
+    longest = NAMED_COUNTS[0].words
+    many = {f"n{number:03d}": 1 for number in range(longest + 5)}
     snapshots = looked_at(("a", many), ("b", {"n044": 1}))
     names = [name for _, name, _ in found(snapshots)]
-    assert len(names) == LONGEST
+    assert len(names) == longest
     assert names[:2] == ["n044", "n000"]
 
 

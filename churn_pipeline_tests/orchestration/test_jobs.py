@@ -23,9 +23,14 @@ def checks(job: str) -> set[str]:
     return {f"{key.asset_key.to_user_string()}.{key.name}" for key in layer.asset_graph.asset_check_keys}
 
 
-def test_everything_makes_every_asset() -> None:
+def test_everything_makes_every_asset_but_replays() -> None:
     every = {key.to_user_string() for spec in DEFS.resolve_all_asset_specs() for key in [spec.key]}
-    assert assets("everything") == every
+    assert assets("everything") == every - {"repaired_rows", "replayed_rows"}
+
+
+def test_a_replay_lands_repaired_rows_after_a_check_and_touches_nothing_else() -> None:
+    assert assets("replay") == {"repaired_rows", "replayed_rows", "data_quality_resolutions"}
+    assert checks("replay") >= {"repaired_rows.fit_to_be_replayed"}
 
 
 def test_the_daily_job_scores_and_watches_and_trains_nothing() -> None:
@@ -48,6 +53,7 @@ def test_a_past_day_is_scored_again_from_the_lake_alone() -> None:
 
 def test_whoever_reads_records_checks_them_and_whoever_promotes_checks_the_plan() -> None:
     fit = {f"raw_{table}.fit_to_be_used" for table in ("trials", "events", "subscriptions")}
+    fit |= {"data_expectations.as_expected"}
     assert fit <= checks("everything") & checks("daily_scoring") & checks("retrain")
     assert "promotion_plan.planned_model_is_whole" in checks("everything") & checks("retrain")
 

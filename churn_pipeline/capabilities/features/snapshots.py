@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.contracts.lake import LABELS, LANDMARK_SNAPSHOTS, SNAPSHOTS, TRAINING_SET
 from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, SUBSCRIPTIONS, TOUCHES, TRIALS
 from churn_pipeline.core.clock import sql_instant
-from churn_pipeline.core.featurize import landmark_looks, running_looks, snapshots_query
+from churn_pipeline.core.featurize.looks import Looks, landmark_looks, reached_query, running_looks
+from churn_pipeline.core.featurize.query import snapshots_query
 from churn_pipeline.core.labels import labels_query, training_set_query
 
 if TYPE_CHECKING:
@@ -21,12 +23,12 @@ READ = (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS)
 
 def write_landmark_snapshots(lake: Lake, as_of: datetime, landmarks: tuple[int, ...]) -> int:
     """Look at every trial on its landmark days up to `as_of`; gives the number of snapshots."""
-    return _write_snapshots(lake, LANDMARK_SNAPSHOTS.name, as_of, landmark_looks(landmarks, sql_instant(as_of)))
+    return write_snapshots(lake, LANDMARK_SNAPSHOTS.name, as_of, landmark_looks(landmarks, sql_instant(as_of)))
 
 
 def write_running_snapshots(lake: Lake, as_of: datetime) -> int:
     """Look at every running trial as of `as_of`; gives the number of snapshots."""
-    return _write_snapshots(lake, SNAPSHOTS.name, as_of, running_looks(sql_instant(as_of)))
+    return write_snapshots(lake, SNAPSHOTS.name, as_of, running_looks(sql_instant(as_of)))
 
 
 def write_labels(lake: Lake, as_of: datetime, grace_days: int) -> int:
@@ -47,11 +49,31 @@ def write_training_set(lake: Lake, as_of: datetime) -> int:
         return lake.write(connection, TRAINING_SET.name, as_of, query)
 
 
-def _write_snapshots(lake: Lake, dataset: str, as_of: datetime, looks: str) -> int:
-    def query(bucket: int) -> str:
-        return f"select * from ({snapshots_query(looks, bucket=bucket)}) order by started_at, trial_id, as_of"
+def write_snapshots(
+    lake: Lake, dataset: str, as_of: datetime, looks: Looks, compose: Callable[..., str] = snapshots_query
+) -> int:
+    """Write what `looks` see, bucket by bucket, from the day partitions that matter; gives the number of snapshots.
 
-    return _knowing(lake, as_of, lambda connection: lake.write_buckets(connection, dataset, as_of, query))
+    `compose` makes the query of looks, given the `bucket`.
+    """
+
+    def write(connection: duckdb.DuckDBPyConnection) -> int:
+        reached, since = _reached(connection, looks)
+        lake.known(connection, [EVENTS], before=as_of, since=since)
+
+        def query(bucket: int) -> str:
+            return f"select * from ({compose(reached, bucket=bucket)}) order by started_at, trial_id, as_of"
+
+        return lake.write_buckets(connection, dataset, as_of, query)
+
+    return _knowing(lake, as_of, write)
+
+
+def _reached(connection: duckdb.DuckDBPyConnection, looks: Looks) -> tuple[Looks, date | None]:
+    """The looks without days that no trial reaches, and the first day on which an event of such a trial can lie."""
+    rows = connection.execute(reached_query(looks)).fetchall()
+    after, starts = ([row[place] for row in rows] for place in (0, 1))
+    return replace(looks, after=tuple(after) or looks.after), min(starts, default=None)
 
 
 def _knowing(lake: Lake, as_of: datetime, write: Callable[[duckdb.DuckDBPyConnection], int]) -> int:

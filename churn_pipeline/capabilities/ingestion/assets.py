@@ -8,12 +8,14 @@ import dagster as dg
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.sources import opened
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.ingestion.replay import stage_batch
 from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table
 from churn_pipeline.capabilities.ingestion.watermarks import watermarks
+from churn_pipeline.contracts.lake import REPAIRED_ROWS
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import as_of
-from churn_pipeline.orchestration.table_asset import raw_name, table_spec
+from churn_pipeline.orchestration.table_asset import raw_name, table_asset, table_spec
 from churn_pipeline.settings import Settings
 
 
@@ -42,6 +44,26 @@ def raw_tables(
                 max_deleted_share=settings.max_deleted_share,
             )
             yield dg.MaterializeResult(asset_key=raw_name(table), metadata=_described(staged))
+
+
+class Replay(dg.Config):
+    """What is put back: the name of a batch in folder `replays` of the business, as `churn quarantine replay` writes it."""
+
+    batch: str
+
+
+@table_asset(REPAIRED_ROWS, group="ingestion")
+def repaired_rows(
+    context: dg.AssetExecutionContext,
+    config: Replay,
+    lake: dg.ResourceParam[Lake],
+    settings: dg.ResourceParam[Settings],
+    clock: dg.ResourceParam[Clock],
+) -> dg.MaterializeResult:
+    """Read through the mapping as it stands now, typed and judged like any other row."""
+    folder = settings.home / "replays" / config.batch
+    staged = stage_batch(lake, folder, settings.mapping, as_of=as_of(context), read_at=clock.now())
+    return dg.MaterializeResult(metadata={table.table: table.rows for table in staged})
 
 
 def _described(staged: Staged) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _by_keys(lake: Lake, connection: duckdb.DuckDBPyConnection, reading: Reading
     table = reading.table
     lake.history(connection, table, view="_landed")
     there = f"select distinct {_read_key(table)} as record_key from ({reading.keys})"
-    landed = f"select distinct {record_key(table)} as record_key from _landed"
+    landed = f"select distinct {record_key(table)} as record_key from _landed as landed"
     return (
         f"select record_key, {sql_instant(read_at)} as known_at, there.record_key is null as gone "
         f"from ({landed}) as landed left join ({there}) as there using (record_key)"
@@ -106,7 +106,7 @@ def _by_keys(lake: Lake, connection: duckdb.DuckDBPyConnection, reading: Reading
 def _read_key(table: Table) -> str:
     """SQL: the key of a record as read, in the words of the lake's; null where it cannot be read."""
     parts = [f"({read_as(table.column(c).type, name(c))})::varchar" for c in table.key]
-    return " || chr(31) || ".join(parts)
+    return " || '/' || ".join(parts)
 
 
 def _unreadable(connection: duckdb.DuckDBPyConnection, reading: Reading) -> bool:

@@ -37,28 +37,37 @@ class Staged:
 
 
 def stage_table(
-    lake: Lake, source: Source, table: Table, *, as_of: datetime, read_at: datetime, max_deleted_share: float = 1
+    lake: Lake,
+    source: Source,
+    table: Table,
+    *,
+    as_of: datetime,
+    read_at: datetime,
+    max_deleted_share: float = 1,
+    batch: str = "",
 ) -> Staged:
     """Read, type and judge one raw table, and write it for the day as `staged_<table>`.
 
     Beside it stand its files (`staged_<table>_files`), what the source has no longer (`staged_<table>_deletions`) and how
     far it has been read (`staged_<table>_cursor`). `trials` has to be staged before the tables whose records belong to one.
+    `batch` names a replay, which stands beside the day's own batch.
 
     Raises:
         SourceError: the mapping names what is not there, its SQL does not run, or too much would be deleted.
     """
     with lake.engine.connection() as connection:
         reading = source.read(connection, table)
-        trials = "" if table == TRIALS else lake.rows(f"staged_{TRIALS.name}", as_of)
+        trials = "" if table == TRIALS else lake.rows(f"staged_{TRIALS.name}", as_of, batch=batch)
         rows = _judged(connection, lake, source, reading, trials=trials, read_at=read_at)
-        count = lake.write(connection, f"staged_{table.name}", as_of, f"select {judged_columns(table)} from ({rows})")
+        judged = f"select {judged_columns(table)} from ({rows})"
+        count = lake.write(connection, f"staged_{table.name}", as_of, judged, batch=batch)
         by = source.increments.get(table.name)
         since = by.since if by is not None else None
-        lake.write(connection, f"staged_{table.name}_files", as_of, _facts(reading, since))
+        lake.write(connection, f"staged_{table.name}_files", as_of, _facts(reading, since), batch=batch)
         gone = deletions(connection, lake, source, reading, max_share=max_deleted_share, read_at=read_at)
-        newly = lake.write(connection, f"staged_{table.name}_deletions", as_of, gone)
+        newly = lake.write(connection, f"staged_{table.name}_deletions", as_of, gone, batch=batch)
         cursor = _cursor(table, by, source.read_up_to(connection, table, read_at=read_at))
-        lake.write(connection, f"staged_{table.name}_cursor", as_of, cursor)
+        lake.write(connection, f"staged_{table.name}_cursor", as_of, cursor, batch=batch)
     return Staged(table.name, count, reading.files, reading.missing, reading.absent, newly, since)
 
 

@@ -43,7 +43,7 @@ and (scored_by = 'rules' or exists (
 order by as_of, trial_id
 """
 """Scores given in hindsight, by a model that was no champion yet, are no record of it: they stay without outcome."""
-SETTLED = "select distinct trial_id, converted from score_outcomes order by trial_id, converted"
+SETTLED = "select distinct trial_id, converted from score_outcomes where matured_at <= $1 order by trial_id, converted"
 LATELY_MATURED = "select * from score_outcomes where matured_at > $1 and matured_at <= $2 order by as_of, trial_id"
 SCORED_DAYS = "select distinct as_of from scores where as_of > $1 and as_of <= $2 order by as_of"
 SCORES_OF = """
@@ -70,25 +70,26 @@ def write_outcomes(lake: Lake, warehouse: Warehouse, *, as_of: datetime) -> int:
     """Join the scores that have no outcome yet to the labels that are mature by the day; gives how many joined.
 
     Scores of the day itself that were given anew lose the outcome of the old ones first, and so do all scores of a
-    trial whose label has changed (its subscription came late): they are joined to the label as it is now.
+    trial whose label has changed (its subscription came late) or is gone (its subscription is in quarantine): they are
+    joined to the label as it is now.
     """
     labels = lake.read(LABELS.name, as_of)
     nothing = arrow_schema(SCORE_OUTCOMES).empty_table()
     warehouse.replace(SCORE_OUTCOMES, nothing, where={"as_of": as_of})
-    for outcome in _changed(warehouse.read(SETTLED), labels):
+    for outcome in _changed(warehouse.read(SETTLED, [as_of]), labels):
         warehouse.replace(SCORE_OUTCOMES, nothing, where=outcome)
     waiting = warehouse.read(WITHOUT_OUTCOME, [as_of])
     return warehouse.append(SCORE_OUTCOMES, outcomes(waiting, labels, as_of=as_of))
 
 
 def _changed(settled: pa.Table, labels: pa.Table) -> list[dict[str, Any]]:
-    """The outcomes (trial_id, converted) that the labels contradict by now."""
-    known = settled.join(labels.select(["trial_id", "converted"]), "trial_id", right_suffix="_now", join_type="inner")
-    return [
-        {"trial_id": row["trial_id"], "converted": row["converted"]}
-        for row in known.sort_by("trial_id").to_pylist()
-        if row["converted_now"] is not None and row["converted_now"] != row["converted"]
-    ]
+    """The outcomes (trial_id, converted) that the labels contradict, or know nothing of, by now."""
+    import pyarrow.compute as pc
+
+    now = labels.select(["trial_id", "converted"])
+    known = settled.join(now, "trial_id", right_suffix="_now", join_type="left outer")
+    same = pc.fill_null(pc.equal(known["converted"], known["converted_now"]), fill_value=False)
+    return list(known.filter(pc.invert(same)).select(["trial_id", "converted"]).sort_by("trial_id").to_pylist())
 
 
 def write_performance(

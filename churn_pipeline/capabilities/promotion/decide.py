@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from churn_pipeline.capabilities.promotion.gate import BASE_RATE, Rule, Verdict,
 from churn_pipeline.contracts.analytics import MODEL_VERDICTS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.lake import CHALLENGER, PROMOTION_PLAN, TRAINING_SET
-from churn_pipeline.core.ledger import Promotion, production_on, taken_back
+from churn_pipeline.core.ledger import LedgerError, Promotion, production_on, taken_back
 from churn_pipeline.core.vocabulary import unregistered
 from churn_pipeline.settings import Settings
 
@@ -173,10 +173,14 @@ def carry_out(
     """Make the planned model the champion from the day on; where nothing is planned only an alias left behind is set right.
 
     A run killed between the ledger and the alias has made the model champion already: the next one plans nothing.
+
+    Raises:
+        LedgerError: the plan is stale: since it was made, somebody changed who is champion.
     """
     if planned.promote is None:
         align(warehouse=warehouse, models=models)
         return None
+    _refuse_stale(planned, read_ledger(warehouse), as_of)
     return promote(
         planned.promote,
         warehouse=warehouse,
@@ -186,6 +190,20 @@ def carry_out(
         verdict=planned.verdict,
         decided_at=decided_at,
         run_id=run_id,
+    )
+
+
+def _refuse_stale(planned: Plan, past: Sequence[Promotion], as_of: datetime) -> None:
+    assert planned.promote is not None
+    now = production_on(past, as_of)
+    taken = taken_back(past, planned.promote)
+    if now in (planned.promote, planned.replaces) and taken is None:
+        return
+    since = _stands(taken) if taken else f"{f'model {now}' if now else 'nobody'} is champion by now"
+    was = f"model {planned.replaces}" if planned.replaces else "nobody"
+    raise LedgerError(
+        f"the plan to make model {planned.promote} champion on {as_of:%Y-%m-%d} is stale: it was made while {was} was champion; "
+        f"{since}.\n  do: materialize model_verdicts, promotion_plan and champion of that day again, or churn run --as-of {as_of:%Y-%m-%d}"
     )
 
 

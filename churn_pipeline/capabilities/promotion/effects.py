@@ -59,10 +59,12 @@ def promote(
     Raises:
         ModelStoreError: there is no such version, or its files cannot be read now.
         BundleError: it is damaged.
-        LedgerError: a person names a day before the last champion's first.
+        LedgerError: the day is before the one the model was trained as of; or a person names a day before the last
+            champion's first.
     """
-    models.load(version)
+    bundle = models.load(version)
     models.load_floor(version)
+    ledger.refuse_foresight(version, from_as_of, trained_as_of=datetime.fromisoformat(bundle.facts["trained_as_of"]))
     past = read_ledger(warehouse)
     if by != "gate":
         ledger.refuse_earlier(past, from_as_of)

@@ -10,7 +10,7 @@ from churn_pipeline.adapters.frames import snapshot_frame
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.capabilities.scoring.production import LEDGER, NOT_LOADED, RULES, in_production
+from churn_pipeline.capabilities.scoring.production import LEDGER, NOT_SCORED, RULES, in_production
 from churn_pipeline.capabilities.scoring.score import InProduction, Stamp, score, to_arrow
 from churn_pipeline.contracts.analytics import PREDICTION_ERRORS, SCORES
 from churn_pipeline.contracts.lake import LABELS, SNAPSHOTS
@@ -48,15 +48,15 @@ def score_day(
     try:
         scores = score(_frame(lake, as_of, by), by, earlier=earlier, settings=settings, stamp=stamp)
     except (SchemaError, ReasonsError) as error:
-        by = InProduction(RulesScorer(base_rate(lake, as_of)), RULES, RULES, note=NOT_LOADED, error=str(error))
+        by = InProduction(RulesScorer(base_rate(lake, as_of)), RULES, RULES, note=NOT_SCORED, error=str(error))
         scores = score(_frame(lake, as_of, by), by, earlier=earlier, settings=settings, stamp=stamp)
     return Day(scores, _errors(by, as_of, stamp), by)
 
 
 def write_day(day: Day, warehouse: Warehouse, *, as_of: datetime) -> None:
-    """Replace the day's scores in one transaction, and what went wrong on it."""
-    warehouse.replace(PREDICTION_ERRORS, day.errors, where={"as_of": as_of})
+    """Replace the day's scores in one transaction, then what went wrong on it in another."""
     warehouse.replace(SCORES, day.scores, where={"as_of": as_of})
+    warehouse.replace(PREDICTION_ERRORS, day.errors, where={"as_of": as_of})
 
 
 def base_rate(lake: Lake, as_of: datetime) -> float:

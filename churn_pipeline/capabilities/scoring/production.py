@@ -12,6 +12,7 @@ from churn_pipeline.core.rules import RulesScorer
 RULES = "rules"
 NEVER_HAD_A_CHAMPION = "rules: no model has beaten the base rate yet"
 NOT_LOADED = "rules: no model could be loaded"
+NOT_SCORED = "rules: the model could not score this day"
 LEDGER = f"select {', '.join(MODEL_PROMOTIONS.names)} from {MODEL_PROMOTIONS.name}"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_pipeline.capabilities.simulation.population import Whole
+from churn_pipeline.capabilities.simulation.calendar import Whole
 
 if TYPE_CHECKING:
     import pyarrow as pa

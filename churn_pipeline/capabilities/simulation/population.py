@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
-from numpy.typing import NDArray
 
-from churn_pipeline.capabilities.simulation.parameters import (
+from churn_pipeline.capabilities.simulation.calendar import DAY, HOUR, Flags, Floats, Whole, day_number, weekday
+from churn_pipeline.capabilities.simulation.catalogue import (
     CHANNELS,
     COUNTRIES,
     GROWTH,
     NO_CONSENT,
     NULLS,
     PLANS,
+    SEASON,
     SECTORS,
     START_WEEKDAYS,
-    Parameters,
 )
+from churn_pipeline.capabilities.simulation.drift import strength
+from churn_pipeline.capabilities.simulation.parameters import Parameters
 
-Whole = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
-SECOND = 1_000
-DAY = 86_400 * SECOND
-"""Moments are whole milliseconds since 1970 (UTC)."""
-EPOCH = date(1970, 1, 1)
+FORWARD = 0.32
+"""Share of the trials that take one of two steps before the other; it decides where the order of steps does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +49,10 @@ class Population:
     """Hidden: how much this is the work of a team."""
     habit: Floats
     """Hidden: how often they would come anyway; changes usage, and never the outcome."""
+    openness: Floats
+    """Hidden: how much they like to be contacted; changes what touches do, and nothing else."""
+    forward: Flags
+    """Hidden: which of two steps they take first; matters only where the order of steps decides."""
 
     def __len__(self) -> int:
         """How many trials."""
@@ -64,16 +63,27 @@ class Population:
         """Moment of the planned end of each trial."""
         return self.started + self.trial_days * DAY
 
+    @property
+    def start_day(self) -> Whole:
+        """Day on which each trial starts, since 1970-01-01."""
+        return self.started // DAY
+
+    @property
+    def size(self) -> Floats:
+        """Log of the employees, standardised."""
+        return (np.log(self.company_size) - 3.2) / 1.5
+
 
 def draw_population(parameters: Parameters, rng: np.random.Generator) -> Population:
     """Every trial that starts within the span of the world, whatever `until` is."""
     n = parameters.trials
-    sector, channel, country = (
-        rng.choice(len(kinds), n, p=_shares([kind.share for kind in kinds])) for kinds in (SECTORS, CHANNELS, COUNTRIES)
+    sector, country = (
+        rng.choice(len(kinds), n, p=_shares(np.array([kind.share for kind in kinds]))) for kinds in (SECTORS, COUNTRIES)
     )
     started = _starts(parameters, np.array([c.ahead for c in COUNTRIES])[country], rng)
     order = np.argsort(started)
     started, country = started[order], country[order]
+    channel = _channels(parameters, started // DAY, rng)
     size = np.clip(np.exp(3.2 + 1.5 * rng.standard_normal(n)), 1, 20_000).astype(np.int64)
     fit = np.array([s.fit for s in SECTORS])[sector] + suits(size) + 0.65 * rng.standard_normal(n)
     intent = np.array([c.intent for c in CHANNELS])[channel] + 0.2 * fit + 0.95 * rng.standard_normal(n)
@@ -91,6 +101,8 @@ def draw_population(parameters: Parameters, rng: np.random.Generator) -> Populat
         fit=fit,
         team=0.4 * fit + 0.5 * (np.log(size) - 3.2) / 1.5 + 0.7 * rng.standard_normal(n),
         habit=0.15 * rng.standard_normal(n),
+        openness=rng.standard_normal(n),
+        forward=rng.random(n) < FORWARD,
     )
 
 
@@ -103,22 +115,27 @@ def suits(size: Whole) -> Floats:
 def working_hours(n: int, ahead: Whole, rng: np.random.Generator) -> Whole:
     """Milliseconds into a UTC day of `n` visits, around mid-morning and mid-afternoon, `ahead` hours before UTC."""
     local = np.where(rng.random(n) < 0.5, 10.4, 15.0) + 2.2 * rng.standard_normal(n)
-    return ((local - ahead) % 24 * 3_600 * SECOND).astype(np.int64) % DAY
+    return ((local - ahead) % 24 * HOUR).astype(np.int64) % DAY
 
 
 def _starts(parameters: Parameters, ahead: Whole, rng: np.random.Generator) -> Whole:
-    """Moments of start: more on workdays, and more from year to year."""
-    first = (parameters.first_day - EPOCH).days
-    days = first + np.arange(parameters.days)
-    weight = np.array(START_WEEKDAYS)[weekday(days)] * np.exp(GROWTH * np.arange(parameters.days) / 365)
+    """Moments of start: more on workdays, more in winter, and more from year to year."""
+    days = day_number(parameters.first_day) + np.arange(parameters.days)
+    year = SEASON * np.cos(2 * np.pi * days / 365.25)
+    weight = np.array(START_WEEKDAYS)[weekday(days)] * np.exp(GROWTH * np.arange(parameters.days) / 365 + year)
     day = rng.choice(days, parameters.trials, p=_shares(weight))
     return day * DAY + working_hours(parameters.trials, ahead, rng)
 
 
-def weekday(days: Whole) -> Whole:
-    """Weekday (Monday = 0) of days since 1970-01-01, which was a Thursday."""
-    return (days + 3) % 7
+def _channels(parameters: Parameters, day: Whole, rng: np.random.Generator) -> Whole:
+    """Where the trials come from; a drift of the mix tilts the shares by the intent that a channel brings."""
+    share, intent = np.array([[c.share, c.intent] for c in CHANNELS]).T
+    tilted = share * np.exp(-2 * np.outer(strength(parameters.drifts, "channel_mix", day), intent))
+    cumulated = np.cumsum(tilted, axis=1) / tilted.sum(axis=1, keepdims=True)
+    channel: Whole = (rng.random((len(day), 1)) > cumulated).sum(axis=1)
+    return channel
 
 
-def _shares(weights: list[float] | Floats) -> Floats:
-    return np.asarray(weights) / np.sum(weights)
+def _shares(weights: Floats) -> Floats:
+    shares: Floats = weights / np.sum(weights)
+    return shares

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churn_pipeline.capabilities.simulation.ids import opaque
-from churn_pipeline.capabilities.simulation.outcome import Outcome, draw_outcome
-from churn_pipeline.capabilities.simulation.parameters import CHANNELS, COUNTRIES, PLANS, PRICES, SECTORS, Parameters
-from churn_pipeline.capabilities.simulation.population import Floats, Population, Whole, draw_population
-from churn_pipeline.capabilities.simulation.usage import EVENTS as KINDS
-from churn_pipeline.capabilities.simulation.usage import FEATURES, LOGIN, NOBODY, Usage, draw_usage
-from churn_pipeline.contracts.derive.arrow import arrow_schema
-from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
-from churn_pipeline.contracts.spec import Table
+from churn_pipeline.capabilities.simulation import records, revenue
+from churn_pipeline.capabilities.simulation.arrow import known_before
+from churn_pipeline.capabilities.simulation.business import Business, draw_business
+from churn_pipeline.capabilities.simulation.calendar import ALWAYS, Whole
+from churn_pipeline.capabilities.simulation.dirt import draw_dirt
+from churn_pipeline.capabilities.simulation.outcome import Outcome, sent
+from churn_pipeline.capabilities.simulation.parameters import Parameters
+from churn_pipeline.capabilities.simulation.reference import contacts, indicators
+from churn_pipeline.capabilities.simulation.response import draw_response
+from churn_pipeline.capabilities.simulation.touches import Touches
+from churn_pipeline.capabilities.simulation.truth import truth
+from churn_pipeline.capabilities.simulation.usage import Usage, together
+from churn_pipeline.contracts.raw import EVENTS, RAW_TABLES, SUBSCRIPTIONS, TRIALS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-USERS = 4_096
-"""More users than any trial has."""
+Window = tuple[int, int]
+"""Moments from the first up to and without the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,142 +37,94 @@ class World:
     trials: pa.Table
     events: pa.Table
     subscriptions: pa.Table
+    invoices: pa.Table
+    touches: pa.Table
+    assignments: pa.Table
+    contacts: pa.Table
+    indicators: pa.Table
+    dirt: pa.Table
+    """What is delivered a second time: table_name, rule (which the line breaks, or `copy`), known_at, line."""
     truth: pa.Table
-    """trial_id and probability: the truth about each trial, which no source and no feature holds."""
+    """The truth about each trial, which no source and no feature holds: see `truth.truth`."""
+
+    @property
+    def raw(self) -> dict[str, pa.Table]:
+        """The raw tables by name."""
+        return {table.name: getattr(self, table.name) for table in RAW_TABLES}
 
     def known_before(self, moment: datetime) -> World:
         """The world as it was strictly before `moment`: later records do not exist, nor the truth of later trials."""
         import pyarrow.compute as pc
 
-        trials = _known_before(self.trials, TRIALS, moment)
+        raw = {table.name: known_before(self.raw[table.name], table, moment) for table in RAW_TABLES}
         return World(
-            trials=trials,
-            events=_known_before(self.events, EVENTS, moment),
-            subscriptions=_known_before(self.subscriptions, SUBSCRIPTIONS, moment),
-            truth=self.truth.filter(pc.is_in(self.truth["trial_id"], value_set=trials["trial_id"])),
+            **raw,
+            dirt=self.dirt.filter(pc.less(self.dirt["known_at"], moment)),
+            truth=self.truth.filter(pc.is_in(self.truth["trial_id"], value_set=raw["trials"]["trial_id"])),
         )
 
 
 def simulate(parameters: Parameters) -> World:
-    """The world of these parameters. Population, outcome and usage draw from streams of their own."""
-    who, what, how = (np.random.default_rng(s) for s in np.random.SeedSequence(parameters.seed).spawn(3))
-    population = draw_population(parameters, who)
-    outcome = draw_outcome(population, parameters.base_rate, parameters.grace_days, what)
-    usage = draw_usage(parameters, population, outcome, how)
-    world = World(
-        trials=_trials(population),
-        events=_events(usage),
-        subscriptions=_subscriptions(population, outcome),
-        truth=_truth(outcome),
+    """The world of these parameters, with the company's own touches and no others."""
+    business = draw_business(parameters)
+    window = (ALWAYS, round(parameters.end.timestamp() * 1_000))
+    return world(business, business.plan.touches, business.outcome(business.plan.touches), window)
+
+
+def world(business: Business, touches: Touches, outcome: Outcome, window: Window) -> World:
+    """What becomes known in a window of time, given the touches meant for the trials and what becomes of them."""
+    parameters, people, plan = business.parameters, business.population, business.plan
+    really = sent(touches, outcome)
+    usage = _usage(business, really, outcome, window)
+    states = revenue.versions(parameters, people, outcome)
+    states = states.only(_in_order(states.changed, window))
+    paid = revenue.invoices(parameters, people, outcome)
+    started, assigned, in_crm = (
+        _in_order(moments, window) for moments in (people.started, plan.assigned, business.in_crm)
     )
-    return world.known_before(parameters.end)
-
-
-def _known_before(records: pa.Table, table: Table, moment: datetime) -> pa.Table:
-    """The records of which everything was known before `moment` (a null moment was always known)."""
-    import pyarrow.compute as pc
-
-    known = (pc.fill_null(pc.less(records[name], moment), True) for name in table.known_at)
-    return records.filter(reduce(pc.and_, known))
-
-
-def _trials(population: Population) -> pa.Table:
-    n = len(population)
-    known = population.known
-    return _table(
-        TRIALS,
-        n,
-        trial_id=opaque(np.arange(n), "t_"),
-        account_id=opaque(np.arange(n), "a_"),
-        started_at=_moments(population.started),
-        trial_days=population.trial_days,
-        plan=_words(population.plan, PLANS),
-        channel=_words(population.channel, [c.name for c in CHANNELS], known["channel"]),
-        sector=_words(population.sector, [s.name for s in SECTORS], known["sector"]),
-        country=_words(population.country, [c.code for c in COUNTRIES], known["country"]),
-        company_size=_numbers(population.company_size, known["company_size"]),
-        consent_profiling=population.consent,
+    trials, events = records.trials(people, started), records.events(usage)
+    subscriptions = records.subscriptions(people, states)
+    twice = (
+        draw_dirt(parameters, TRIALS, started, trials, people.started[started]),
+        draw_dirt(parameters, EVENTS, usage.number, events, usage.received),
+        draw_dirt(parameters, SUBSCRIPTIONS, states.number, subscriptions, states.changed),
+    )
+    return World(
+        trials=trials,
+        events=events,
+        subscriptions=subscriptions,
+        invoices=records.invoices(people, paid.only(_in_order(paid.paid, window))),
+        touches=records.touches(really.only(_in_order(really.sent, window))),
+        assignments=records.assignments(assigned, plan.arm[assigned], plan.assigned[assigned]),
+        contacts=contacts(parameters.seed, in_crm, business.in_crm[in_crm]),
+        indicators=indicators(business.climate, window),
+        dirt=_by_moment(joined(twice)),
+        truth=truth(business, outcome, started),
     )
 
 
-def _events(usage: Usage) -> pa.Table:
-    n = len(usage.trial)
-    names = [kind if not feature else "feature_used" for kind, feature in zip(KINDS, FEATURES, strict=True)]
-    return _table(
-        EVENTS,
-        n,
-        event_id=opaque(np.arange(n), "e_"),
-        trial_id=opaque(usage.trial, "t_"),
-        user_id=opaque(usage.trial * USERS + usage.user, "u_"),
-        session_id=_only(usage.visit != NOBODY, opaque(usage.visit, "s_")),
-        occurred_at=_moments(usage.occurred),
-        received_at=_moments(usage.received),
-        event_name=_words(usage.event, names),
-        feature=_words(usage.event, KINDS, FEATURES[usage.event]),
-        value=_numbers(usage.value, FEATURES[usage.event]),
-        properties=_words(usage.visit % len(DEVICES), DEVICES, usage.event == LOGIN),
-    )
-
-
-DEVICES = ('{"device": "web"}', '{"device": "web"}', '{"device": "mobile"}')
-"""On what a visit happens; the last one a third of the time, whoever it is."""
-
-
-def _subscriptions(population: Population, outcome: Outcome) -> pa.Table:
+def joined(parts: Iterable[pa.Table]) -> pa.Table:
+    """The rows of all parts, in one piece."""
     import pyarrow as pa
 
-    trial = np.flatnonzero(outcome.converted)
-    trial = trial[np.argsort(outcome.converted_at[trial], kind="stable")]
-    seats = np.clip(np.round(0.6 * population.company_size[trial] ** 0.7), 1, 500)
-    mrr = (seats * np.array(PRICES)[population.plan[trial]]).astype(np.int32)
-    return _table(
-        SUBSCRIPTIONS,
-        len(trial),
-        subscription_id=opaque(trial, "b_"),
-        trial_id=opaque(trial, "t_"),
-        started_at=_moments(outcome.converted_at[trial]),
-        plan=_words(population.plan[trial], PLANS),
-        mrr=pa.array(mrr).cast(pa.decimal128(18, 4)),
-        currency=_words(population.country[trial], [c.currency for c in COUNTRIES]),
-    )
+    return pa.concat_tables(parts).combine_chunks()
 
 
-def _truth(outcome: Outcome) -> pa.Table:
-    import pyarrow as pa
-
-    ids = opaque(np.arange(len(outcome.probability)), "t_")
-    return pa.table({"trial_id": ids, "probability": outcome.probability})
+def _by_moment(dirt: pa.Table) -> pa.Table:
+    return dirt.take(np.argsort(dirt["known_at"].to_numpy(), kind="stable"))
 
 
-def _table(table: Table, rows: int, **columns: object) -> pa.Table:
-    """The columns in the contract's order and types; a column that is not given is null throughout."""
-    import pyarrow as pa
-
-    schema = arrow_schema(table)
-    given = [columns.get(field.name) for field in schema]
-    filled = [pa.nulls(rows, f.type) if c is None else pa.array(c) for f, c in zip(schema, given, strict=True)]
-    return pa.table(filled, names=list(schema.names)).cast(schema)
-
-
-def _moments(milliseconds: Whole) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array(milliseconds * 1_000).view(pa.timestamp("us", tz="UTC"))
+def _usage(business: Business, really: Touches, outcome: Outcome, window: Window) -> Usage:
+    """The events that become known in the window, those that the touches bring among them, in order."""
+    first, last = np.searchsorted(business.usage.received, window)
+    base = business.usage.only(slice(first, last))
+    response = draw_response(business.parameters, business.population, business.act_shares, really, window)
+    response = response.only(_in_order(response.received, window))
+    usage = together(base.only(base.happens(outcome)), response)
+    return usage.only(np.argsort(usage.received, kind="stable"))
 
 
-def _words(places: Whole, words: tuple[str, ...] | list[str], known: object = None) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array(words).take(_numbers(places, known))
-
-
-def _numbers(numbers: Whole | Floats, known: object = None) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array(numbers, mask=None if known is None else ~np.asarray(known))
-
-
-def _only(known: object, values: pa.Array) -> pa.Array:
-    import pyarrow.compute as pc
-
-    return pc.if_else(known, values, None)
+def _in_order(moments: Whole, window: Window) -> Whole:
+    """Which entries fall into the window, in order of their moments."""
+    which = np.flatnonzero((moments >= window[0]) & (moments < window[1]))
+    return which[np.argsort(moments[which], kind="stable")]

@@ -18,7 +18,7 @@ from churn_pipeline.capabilities.training.fitting import Fitted, fit, shortage
 from churn_pipeline.capabilities.training.pictures import pictures
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
 from churn_pipeline.contracts.lake import CHALLENGER, TRAINING_SET
-from churn_pipeline.core.featurize import features_version
+from churn_pipeline.core.featurize.query import features_version
 from churn_pipeline.settings import Settings
 
 

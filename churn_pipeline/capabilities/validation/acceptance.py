@@ -40,22 +40,22 @@ class Accepted:
     """One row of ingestion_counts."""
 
 
-def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_id: str) -> Accepted:
+def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_id: str, batch: str = "") -> Accepted:
     """Land the good rows of `staged_<table>` in the lake and write the others as `quarantined_<table>` of the day.
 
-    Doing it twice changes nothing but run_id and moments.
+    Doing it twice changes nothing but run_id and moments. `batch` names a replay.
 
     Raises:
         RowLawError: the rows do not add up.
     """
-    staged = lake.rows(f"staged_{table.name}", as_of)
+    staged = lake.rows(f"staged_{table.name}", as_of, batch=batch)
     with lake.engine.connection() as connection:
         connection.execute(f"create temp view staged as {staged}")
         connection.execute("create temp view good as select * from staged where _broken is null and not _copy")
         landed = lake.land(connection, table, "good")
-        lake.land(connection, DELETIONS, f"({lake.rows(f'staged_{table.name}_deletions', as_of)})")
+        lake.land(connection, DELETIONS, f"({lake.rows(f'staged_{table.name}_deletions', as_of, batch=batch)})")
         issues = _issues(table, read_at=read_at, run_id=run_id)
-        quarantined = lake.write(connection, f"quarantined_{table.name}", as_of, issues)
+        quarantined = lake.write(connection, f"quarantined_{table.name}", as_of, issues, batch=batch)
         counted = connection.execute("select count(*), count(*) filter (_copy) from staged").fetchone()
     read, duplicate = counted or (0, 0)
     kept = landed.new + landed.known
@@ -70,7 +70,7 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
         quarantined,
         duplicate,
         landed.new,
-        lake.read(f"quarantined_{table.name}", as_of, select=", ".join(DATA_QUALITY_ISSUES.names)).cast(
+        lake.read(f"quarantined_{table.name}", as_of, select=", ".join(DATA_QUALITY_ISSUES.names), batch=batch).cast(
             arrow_schema(DATA_QUALITY_ISSUES)
         ),
         _counts(run_id, table.name, as_of, read, kept, quarantined, duplicate, landed.new, read_at),
@@ -100,7 +100,8 @@ def _counts(*values: object) -> pa.Table:
 def _issues(table: Table, *, read_at: datetime, run_id: str) -> str:
     """SQL: the rejected rows of view `staged` as rows of data_quality_issues, in the order of the files.
 
-    Beside them stand the trial that the record speaks of and when it became known, as far as they could be read.
+    Beside them stand the trial that the record speaks of, when it became known and its version, as far as they could be
+    read. A version that could not be read is no later than the reading.
     """
     rule = "_broken[1]"
     key = " || '/' || ".join(f"coalesce({name(c)}::varchar, _misread[{quoted(c)}])" for c in table.key)
@@ -121,7 +122,13 @@ def _issues(table: Table, *, read_at: datetime, run_id: str) -> str:
     }
     listed = ", ".join(f"{columns[c]} as {name(c)}" for c in DATA_QUALITY_ISSUES.names)
     trial = name(table.trial) if table.trial else "null::varchar"
-    return f"select {listed}, {trial} as trial_id, {known_at(table)} as known_at from staged where _broken is not null order by _file, _line, _row"
+    version, unread = "null::timestamptz", f"timestamptz {quoted(read_at.isoformat())}"
+    if table.versioned_by:
+        version = f"case when _misread[{quoted(table.versioned_by)}] is not null then {unread} else {name(table.versioned_by)} end"
+    return (
+        f"select {listed}, {trial} as trial_id, {known_at(table)} as known_at, {version} as version "
+        "from staged where _broken is not null order by _file, _line, _row"
+    )
 
 
 def because(rule: Rule) -> str:

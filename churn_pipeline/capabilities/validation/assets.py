@@ -9,18 +9,35 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.validation.acceptance import accept, move_watermark
 from churn_pipeline.capabilities.validation.batch import check_batch
-from churn_pipeline.capabilities.validation.show import describe_accepted, describe_batch
-from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS, SOURCE_WATERMARKS
-from churn_pipeline.contracts.lake import DELETIONS
+from churn_pipeline.capabilities.validation.expectations import read_broken, write_expectations
+from churn_pipeline.capabilities.validation.replayed import check_replay, take_back
+from churn_pipeline.capabilities.validation.resolutions import write_resolutions
+from churn_pipeline.capabilities.validation.show import (
+    describe_accepted,
+    describe_batch,
+    describe_expectations,
+    describe_replayed,
+    say_batches,
+)
+from churn_pipeline.contracts.analytics import (
+    DATA_EXPECTATIONS,
+    DATA_QUALITY_ISSUES,
+    DATA_QUALITY_RESOLUTIONS,
+    INGESTION_COUNTS,
+    SOURCE_WATERMARKS,
+)
+from churn_pipeline.contracts.lake import DELETIONS, REPAIRED_ROWS
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.orchestration.clock import Clock
-from churn_pipeline.orchestration.days import as_of
+from churn_pipeline.orchestration.days import DAYS, as_of
 from churn_pipeline.orchestration.metadata import finding
-from churn_pipeline.orchestration.table_asset import raw_name, table_spec
+from churn_pipeline.orchestration.table_asset import OWNER, raw_name, table_asset, table_spec
 from churn_pipeline.settings import Settings
 
 GROUP = "validation"
 FIT = "fit_to_be_used"
+FIT_AGAIN = "fit_to_be_replayed"
+EXPECTED = "as_expected"
 
 
 @dg.multi_asset_check(
@@ -50,10 +67,40 @@ def raw_tables_fit(
         yield finding(FIT, passed=verdict.passed, words=str(verdict), asset=raw_name(table), **describe_batch(verdict))
 
 
+@table_asset(DATA_EXPECTATIONS, group=GROUP, deps=[raw_name(table) for table in RAW_TABLES])
+def data_expectations(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult:
+    """With a stated chance of a false alarm; of a table with little history nothing is expected yet."""
+    found = write_expectations(lake, warehouse, as_of=as_of(context), settings=settings, run_id=context.run.run_id)
+    return dg.MaterializeResult(metadata=describe_expectations(found))
+
+
+@dg.asset_check(
+    asset=DATA_EXPECTATIONS.name,
+    name=EXPECTED,
+    blocking=True,
+    description="The newest day of each table is like the days before it. Most of what is not warns; what cannot be chance and would "
+    "spoil every score (no records at all, a filled column that is empty) blocks, before anything is taken in.",
+)
+def newest_day_as_expected(
+    context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+) -> dg.AssetCheckResult:
+    """Say what is odd; only what is set to block does."""
+    broken = read_broken(warehouse, as_of=as_of(context))
+    return finding(EXPECTED, passed=not broken.words, words=str(broken), blocks=broken.blocks)
+
+
 @dg.multi_asset(
     name="checked_tables",
     specs=[
-        *(table_spec(table, group=GROUP, deps=(raw_name(table), raw_name(RAW_TABLES[0]))) for table in RAW_TABLES),
+        *(
+            table_spec(table, group=GROUP, deps=(raw_name(table), raw_name(RAW_TABLES[0]), DATA_EXPECTATIONS.name))
+            for table in RAW_TABLES
+        ),
         *(
             table_spec(table, group=GROUP, deps=[raw_name(raw) for raw in RAW_TABLES])
             for table in (DATA_QUALITY_ISSUES, INGESTION_COUNTS, DELETIONS, SOURCE_WATERMARKS)
@@ -80,3 +127,54 @@ def checked_tables(
     yield dg.MaterializeResult(asset_key=DELETIONS.name)
     yield dg.MaterializeResult(asset_key=SOURCE_WATERMARKS.name)
     yield dg.MaterializeResult(asset_key=INGESTION_COUNTS.name, metadata={"dagster/row_count": rows})
+
+
+@table_asset(
+    DATA_QUALITY_RESOLUTIONS,
+    group=GROUP,
+    deps=(DATA_QUALITY_ISSUES.name, "replayed_rows", *(t.name for t in RAW_TABLES)),
+)
+def data_quality_resolutions(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
+) -> dg.MaterializeResult:
+    """Looked at anew after every run that lands records."""
+    mended = write_resolutions(lake, warehouse, resolved_at=clock.now(), run_id=context.run.run_id)
+    return dg.MaterializeResult(metadata={"issues that were mended": mended})
+
+
+@dg.asset_check(
+    asset=REPAIRED_ROWS.name,
+    name=FIT_AGAIN,
+    blocking=True,
+    description="The repaired rows can be read and have the columns they need. What is still wrong with single rows sends these "
+    "back to quarantine and stops none of the others.",
+)
+def repaired_rows_fit(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+    """Judge a replay as a whole, before anything of it is used."""
+    verdicts = check_replay(lake, as_of=as_of(context))
+    return finding(FIT_AGAIN, passed=all(v.passed for v in verdicts), words=say_batches(verdicts))
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    group_name=GROUP,
+    deps=[REPAIRED_ROWS.name],
+    kinds={"duckdb", "parquet"},
+    owners=[OWNER],
+    description="Repaired rows of the quarantine, taken in again: good ones land, the others are issues again.",
+)
+def replayed_rows(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
+) -> dg.MaterializeResult:
+    """By the same rules, counts and row law as any other row."""
+    accepted = take_back(lake, as_of=as_of(context), read_at=clock.now(), run_id=context.run.run_id)
+    for table in accepted:
+        warehouse.append(DATA_QUALITY_ISSUES, table.issues)
+        warehouse.append(INGESTION_COUNTS, table.counts)
+    return dg.MaterializeResult(metadata=describe_replayed(accepted))

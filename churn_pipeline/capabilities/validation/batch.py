@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.capabilities.validation.suite import Outcome, Unmet, run_suite, sample
+from churn_pipeline.capabilities.validation.suite import Outcome, Unmet, allowed_in_sample, run_suite, sample
 from churn_pipeline.contracts.derive.rules import Rule, all_rules
 from churn_pipeline.contracts.spec import Presence, Table
 
@@ -60,28 +60,68 @@ def check_batch(lake: Lake, table: Table, *, as_of: datetime, max_bad_share: flo
         ValidationFaultError: Great Expectations itself failed.
     """
     with lake.engine.connection() as connection:
-        connection.execute(f"create temp view staged as {lake.rows(f'staged_{table.name}', as_of)}")
-        connection.execute(f"create temp view files as {lake.rows(f'staged_{table.name}_files', as_of)}")
-        files = _files(connection)
-        rows, bad = connection.execute("select count(*), count(_broken) from staged").fetchone() or (0, 0)
-        counted = connection.execute(
-            "select _broken[1], count(*) from staged where _broken is not null group by 1 order by 2 desc, 1"
-        )
-        broken = {str(rule): int(count) for rule, count in counted.fetchall()}
-        missing = tuple(c.name for c in table.columns if not c.null and c.name not in files.given)
-        structure = [*_structure(table, files, rows, missing), *_vanished(lake, table, files)]
+        staged = _staged(connection, lake, table, as_of)
+        structure = [*_structure(table, staged), *_vanished(lake, table, staged.files)]
         problems = structure[:]
-        few = files.since is not None and rows < FILE_ROWS  # one bad row of three new ones says nothing
+        few = staged.files.since is not None and staged.rows < FILE_ROWS  # one bad row of three new ones says nothing
         if not problems and not few:
             problems += _too_bad(connection, table, as_of, max_bad_share)
         looked = Outcome(0, 0, ())
-        if sample_rows and rows and not structure:
-            frame = sample(connection, table, "staged", given=files.given, rows=sample_rows)
-            looked = run_suite(table, frame, max_bad_share=max_bad_share)
+        if sample_rows and staged.rows and not structure:
+            frame = sample(connection, table, "staged", given=staged.files.given, rows=sample_rows)
+            allowed = allowed_in_sample(max_bad_share, sampled=len(frame), rows=staged.usable)
+            looked = run_suite(table, frame, max_bad_share=allowed)
             problems += [
-                _unmet(table, files, u) for u in looked.unmet if not any(f"rule {u.rule}:" in p for p in problems)
+                _unmet(table, staged.files, u)
+                for u in looked.unmet
+                if not any(f"rule {u.rule}:" in p for p in problems)
             ]
-    return BatchVerdict(table.name, not problems, tuple(problems), rows, bad, broken, looked.rows, looked.expectations)
+    return _verdict(table, staged, problems, looked)
+
+
+def check_repaired(lake: Lake, table: Table, *, as_of: datetime, batch: str) -> BatchVerdict:
+    """Judge a replayed batch of repaired rows: what must be there. However many of its rows are still bad, the others land."""
+    with lake.engine.connection() as connection:
+        staged = _staged(connection, lake, table, as_of, batch)
+        return _verdict(table, staged, _structure(table, staged), Outcome(0, 0, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    files: _Files
+    rows: int
+    usable: int
+    """Rows that could be read and are no exact copies."""
+    bad: int
+    broken: dict[str, int]
+
+
+def _staged(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, as_of: datetime, batch: str = ""
+) -> _Staged:
+    """What was staged; views `staged` and `files` of it stand in the connection afterwards."""
+    for view, dataset in (("staged", f"staged_{table.name}"), ("files", f"staged_{table.name}_files")):
+        connection.execute(f"create temp view {view} as {lake.rows(dataset, as_of, batch=batch)}")
+    rows, usable, bad = connection.execute(
+        "select count(*), count(*) filter (_wrong is null and not _copy), count(_broken) from staged"
+    ).fetchone() or (0, 0, 0)
+    counted = connection.execute(
+        "select _broken[1], count(*) from staged where _broken is not null group by 1 order by 2 desc, 1"
+    ).fetchall()
+    return _Staged(_files(connection), rows, usable, bad, {str(rule): int(count) for rule, count in counted})
+
+
+def _verdict(table: Table, staged: _Staged, problems: list[str], looked: Outcome) -> BatchVerdict:
+    return BatchVerdict(
+        table.name,
+        not problems,
+        tuple(problems),
+        staged.rows,
+        staged.bad,
+        staged.broken,
+        looked.rows,
+        looked.expectations,
+    )
 
 
 def _files(connection: duckdb.DuckDBPyConnection) -> _Files:
@@ -94,8 +134,10 @@ def _files(connection: duckdb.DuckDBPyConnection) -> _Files:
     )
 
 
-def _structure(table: Table, files: _Files, rows: int, missing: tuple[str, ...]) -> list[str]:
+def _structure(table: Table, staged: _Staged) -> list[str]:
     """What is wrong with the batch as such, whatever its rows are."""
+    files, rows = staged.files, staged.rows
+    missing = tuple(c.name for c in table.columns if not c.null and c.name not in files.given)
     if not files.names:
         return [_no_file(table)] if table.presence is Presence.REQUIRED else []
     listed = ", ".join(files.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -51,16 +52,20 @@ def _library() -> tuple[Any, Any]:
 def sample(
     connection: duckdb.DuckDBPyConnection, table: Table, staged: str, *, given: tuple[str, ...], rows: int
 ) -> pd.DataFrame:
-    """At most `rows` staged rows, evenly spread, with the columns that the source has.
+    """About `rows` staged rows (all, if there are no more), scattered, with the columns that the source has.
+
+    They are drawn by a hash of their place: in a periodic export every n-th row may be of a kind.
 
     Left out are exact copies and lines that could not be read (both are counted exactly elsewhere). Beside each typed
     column stand `<column> as read` (its text) and `<column> readable` (whether the text says a value
     of the type).
     """
     columns = [expression for c in table.columns if c.name in given for expression in _looked_at(c)]
-    usable = f"(select *, row_number() over (order by _row) as _place from {staged} where _wrong is null and not _copy)"
     step = f"(select greatest(1, ceil(count(*) / {rows}))::bigint from {staged} where _wrong is null and not _copy)"
-    query = f"select {', '.join(columns) or '1 as nothing'} from {usable} where (_place - 1) % {step} = 0"
+    query = (
+        f"select {', '.join(columns) or '1 as nothing'} from {staged} where _wrong is null and not _copy "
+        f"and md5_number_lower(_row::varchar) % {step} = 0 order by _row"
+    )
     return connection.execute(query).df()
 
 
@@ -156,6 +161,8 @@ def _meta(rule: str, column: str) -> dict[str, str]:
 def run_suite(table: Table, frame: pd.DataFrame, *, max_bad_share: float) -> Outcome:
     """Run the suite of a table on a frame from `sample`. Expectations on columns that are not there are left out.
 
+    `max_bad_share` is what the frame may hold: of a sample more than of the batch, see `allowed_in_sample`.
+
     Raises:
         ValidationFaultError: an expectation could not be evaluated.
     """
@@ -169,6 +176,22 @@ def run_suite(table: Table, frame: pd.DataFrame, *, max_bad_share: float) -> Out
     batch = asset.add_batch_definition_whole_dataframe("sample").get_batch({"dataframe": frame})
     result = batch.validate(library.ExpectationSuite(name=table.name, expectations=applicable), result_format="SUMMARY")
     return outcome(result.results, rows=len(frame))
+
+
+def allowed_in_sample(max_bad_share: float, *, sampled: int, rows: int) -> float:
+    """The bad share up to which a sample of `sampled` of `rows` rows speaks for a batch within `max_bad_share`.
+
+    Four standard errors above it (Wald, binomial): a batch that the exact count accepts is refused on a sample of it about
+    three times in a hundred thousand.
+
+    >>> allowed_in_sample(0.2, sampled=100, rows=100)
+    0.2
+    >>> round(allowed_in_sample(0.2, sampled=400, rows=9_000), 3)
+    0.28
+    """
+    if sampled >= rows:
+        return max_bad_share
+    return min(1.0, max_bad_share + 4 * math.sqrt(max_bad_share * (1 - max_bad_share) / max(sampled, 1)))
 
 
 def outcome(results: list[Any], *, rows: int) -> Outcome:

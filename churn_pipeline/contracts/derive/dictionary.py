@@ -76,7 +76,7 @@ def table_text(table: Table) -> str:
 def features_text(features: Iterable[Feature], named: Iterable[NamedCounts]) -> str:
     """The features: family, unit, window, meaning, what a null means, what a source must have."""
     rows = [
-        f"| `{f.name}` | {f.family} | {f.unit} | {f.window if f.source != 'trial' else ''} | {_plain(f.meaning)} "
+        f"| `{f.name}` | {f.family} | {f.unit} | {f.window} | {_plain(f.meaning)} "
         f"| {f.absent or 'never'} | {', '.join(f'`{need}`' for need in f.needs)} |"
         for f in features
     ]

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from churn_pipeline.contracts.features.breadth import BREADTH, NAMED_COUNTS
-from churn_pipeline.contracts.features.feature import Feature
+from churn_pipeline.contracts.features.breadth import BREADTH, USES_BY_FEATURE
+from churn_pipeline.contracts.features.calendar import CALENDAR
+from churn_pipeline.contracts.features.feature import Feature, NamedCounts
+from churn_pipeline.contracts.features.journey import JOURNEY, TRANSITION_COUNTS
 from churn_pipeline.contracts.features.momentum import MOMENTUM
 from churn_pipeline.contracts.features.recency import RECENCY
-from churn_pipeline.contracts.features.trial import TOUCHES, TRIAL
-from churn_pipeline.contracts.features.volume import VOLUME
+from churn_pipeline.contracts.features.regularity import REGULARITY
+from churn_pipeline.contracts.features.team import TEAM
+from churn_pipeline.contracts.features.together import PAIR_COUNTS, TOGETHER
+from churn_pipeline.contracts.features.touches import TOUCHES, TOUCHES_BY_KIND
+from churn_pipeline.contracts.features.trial import TRIAL
+from churn_pipeline.contracts.features.volume import EVENTS_BY_NAME, VOLUME
 
-FEATURES: tuple[Feature, ...] = (*VOLUME, *RECENCY, *MOMENTUM, *BREADTH, *TRIAL, *TOUCHES)
+REGISTERED: tuple[Feature, ...] = (
+    *VOLUME,
+    *RECENCY,
+    *MOMENTUM,
+    *REGULARITY,
+    *BREADTH,
+    *JOURNEY,
+    *TOGETHER,
+    *TEAM,
+    *TRIAL,
+    *CALENDAR,
+    *TOUCHES,
+)
+FEATURES: tuple[Feature, ...] = tuple(feature for feature in REGISTERED if not feature.hidden)
+NAMED_COUNTS: tuple[NamedCounts, ...] = (
+    EVENTS_BY_NAME,
+    USES_BY_FEATURE,
+    TRANSITION_COUNTS,
+    PAIR_COUNTS,
+    TOUCHES_BY_KIND,
+)
 
 
 def feature(name: str) -> Feature:
@@ -29,4 +55,4 @@ def falling_away(present: set[str]) -> tuple[Feature, ...]:
     return tuple(feature for feature in FEATURES if not set(feature.needs) <= present)
 
 
-__all__ = ["FEATURES", "NAMED_COUNTS", "falling_away", "feature"]
+__all__ = ["FEATURES", "NAMED_COUNTS", "REGISTERED", "falling_away", "feature"]

@@ -1,24 +1,42 @@
-"""What a feature is."""
+"""What a feature is, and what it is an aggregate of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["event", "trial", "touch"]
 Kind = Literal["number", "category"]
+Records = Literal["acts", "moves", "visited", "together", "sent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """What is counted while the records are read: one row for each `key` of a trial.
+
+    A look sees the keys of which it knows a record, each with the `measures` of what was known by then. They are pairs of
+    a name and one aggregate call over the columns of `of` (`core.featurize` lists them). Every grain has the measure `n`,
+    how many records.
+    """
+
+    name: str
+    key: str
+    measures: tuple[tuple[str, str], ...] = ()
+    of: Records = "acts"
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One thing that is known of a trial as of a snapshot.
+    """One thing that is known of a trial as of a look.
 
     `sql` is an expression in DuckDB's dialect:
-      - source `event`: an aggregate over the trial's events known before `as_of` (columns of `events`, and `as_of`);
-      - source `touch`: an aggregate over its touches known before `as_of`;
-      - source `trial`: an expression over the trial as it was known by then (columns of `trials`, `as_of`, `trial_day`).
-    `needs` names the raw columns without which the feature falls away. `says` puts a value into words for people;
-    `{value}` stands for it. `absent` is what a null means.
+      - over a `Grain`: an aggregate over its rows; also `today` (the look's day: the 24 hours before it are day `today - 1`),
+        `now` and `began` (microseconds: the look, the start of the trial);
+      - over None: an expression over the trial as it was known by then (columns of `trials`, `as_of`, `trial_day`) and
+        over the features that are over a grain.
+    `also_needs` names the raw columns beyond those of its grain without which the feature falls away. `says` puts a value
+    into words for people; `{value}` stands for it. `absent` is what a null means; without it a null is 0.
+    A `hidden` feature is no column of a snapshot: others are computed from it.
     """
 
     name: str
@@ -26,25 +44,38 @@ class Feature:
     meaning: str
     sql: str
     says: str
-    source: Source = "event"
+    over: Grain | None = None
     kind: Kind = "number"
     unit: str = ""
     window: str = "since the start"
     absent: str = ""
-    needs: tuple[str, ...] = ()
+    also_needs: tuple[str, ...] = ()
+    hidden: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The raw columns (`table.column`) without which the feature falls away."""
+        return (*(self.over.needs if self.over else ()), *self.also_needs)
 
 
 @dataclass(frozen=True, slots=True)
 class NamedCounts:
-    """A family of features with one member per name found in the data, kept as one map from name to count.
+    """A family of features with one member per key of a grain found in the data, kept as one map from name to count.
 
-    Which names become model features is learnt on the fitted cohorts and travels with the model.
+    Which names become model features is learnt from the data and travels with the model: the `words` commonest. With
+    `most` a look keeps only its so many commonest keys.
     """
 
     name: str
     prefix: str
     family: str
-    column: str
+    over: Grain
     meaning: str
     says: str
-    needs: tuple[str, ...]
+    most: int | None = None
+    words: int = 40
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The raw columns (`table.column`) without which the counts fall away."""
+        return self.over.needs

@@ -1,19 +1,16 @@
 """How long ago."""
 
+from churn_pipeline.contracts.features.expressions import hours
 from churn_pipeline.contracts.features.feature import Feature
-
-
-def hours(later: str, earlier: str) -> str:
-    """SQL: hours between two instants, through integer microseconds so that every engine agrees to the last bit."""
-    return f"cast(epoch_us({later}) - epoch_us({earlier}) as double) / 3600000000.0"
-
+from churn_pipeline.contracts.features.grains import DAYS, FEATURES_USED
 
 RECENCY = (
     Feature(
         name="hours_since_last_event",
         family="recency",
         meaning="Hours from the last event to the snapshot.",
-        sql=hours("any_value(as_of)", "max(occurred_at)"),
+        over=DAYS,
+        sql=hours("any_value(now) - max(last_at)"),
         says="last seen {value:.0f} hours ago",
         unit="hours",
         absent="nothing done yet",
@@ -22,7 +19,8 @@ RECENCY = (
         name="hours_to_first_event",
         family="recency",
         meaning="Hours from the start of the trial to the first event.",
-        sql=hours("min(occurred_at)", "any_value(started_at)"),
+        over=DAYS,
+        sql=hours("min(first_at) - any_value(began)"),
         says="began {value:.1f} hours after the start",
         unit="hours",
         absent="nothing done yet",
@@ -31,10 +29,29 @@ RECENCY = (
         name="hours_between_active_days",
         family="recency",
         meaning="Mean hours between active days.",
-        sql=f"({hours('max(occurred_at)', 'min(occurred_at)')}) "
-        "/ nullif(count(distinct cast(occurred_at as date)) - 1, 0)",
+        over=DAYS,
+        sql=f"({hours('max(last_at) - min(first_at)')}) / nullif(count(*) - 1, 0)",
         says="comes back every {value:.0f} hours",
         unit="hours",
         absent="active on fewer than two days",
+    ),
+    Feature(
+        name="silence_against_habit",
+        family="recency",
+        meaning="Time since the last event as a multiple of the mean time between active days.",
+        sql="hours_since_last_event / nullif(hours_between_active_days, 0)",
+        says="silent for {value:.1f} times the usual pause",
+        unit="times",
+        absent="active on fewer than two days",
+    ),
+    Feature(
+        name="hours_since_new_feature",
+        family="recency",
+        meaning="Hours since a product feature was used for the first time.",
+        over=FEATURES_USED,
+        sql=hours("any_value(now) - max(first_at)"),
+        says="last tried something new {value:.0f} hours ago",
+        unit="hours",
+        absent="no product feature used yet",
     ),
 )

@@ -1,7 +1,6 @@
-"""What is known of the trial itself, and what was done to it."""
+"""What is known of the trial itself."""
 
 from churn_pipeline.contracts.features.feature import Feature
-from churn_pipeline.contracts.features.recency import hours
 
 
 def _segment(column: str, says: str) -> Feature:
@@ -11,10 +10,10 @@ def _segment(column: str, says: str) -> Feature:
         meaning=f"`{column}` of the trial as known at the snapshot.",
         sql=column,
         says=says,
-        source="trial",
         kind="category",
+        window="",
         absent="not known",
-        needs=(f"trials.{column}",),
+        also_needs=(f"trials.{column}",),
     )
 
 
@@ -25,8 +24,8 @@ TRIAL = (
         meaning="Midnights passed since the trial started.",
         sql="trial_day",
         says="day {value:.0f} of the trial",
-        source="trial",
         unit="days",
+        window="",
     ),
     Feature(
         name="days_left",
@@ -34,8 +33,8 @@ TRIAL = (
         meaning="Planned days of the trial that are left.",
         sql="trial_days - trial_day",
         says="{value:.0f} days of the trial left",
-        source="trial",
         unit="days",
+        window="",
     ),
     Feature(
         name="started_weekday",
@@ -43,7 +42,7 @@ TRIAL = (
         meaning="Weekday of the start, Monday = 1.",
         sql="isodow(started_at)",
         says="started on weekday {value:.0f} (Monday is 1)",
-        source="trial",
+        window="",
     ),
     Feature(
         name="started_hour",
@@ -51,8 +50,8 @@ TRIAL = (
         meaning="Hour of the day (UTC) of the start.",
         sql="hour(started_at)",
         says="started at {value:.0f} o'clock UTC",
-        source="trial",
         unit="hours",
+        window="",
     ),
     _segment("plan", "on plan {value}"),
     _segment("channel", "came by {value}"),
@@ -64,33 +63,9 @@ TRIAL = (
         meaning="Employees of the account as known at the snapshot.",
         sql="company_size",
         says="{value:,.0f} employees",
-        source="trial",
         unit="people",
+        window="",
         absent="not known",
-        needs=("trials.company_size",),
-    ),
-)
-
-TOUCHES = (
-    Feature(
-        name="touches_total",
-        family="touches",
-        meaning="Times the company contacted the trial.",
-        sql="count(*)",
-        says="contacted {value:.0f} times",
-        source="touch",
-        unit="touches",
-        needs=("touches.touch_id",),
-    ),
-    Feature(
-        name="hours_since_last_touch",
-        family="touches",
-        meaning="Hours from the last contact to the snapshot.",
-        sql=hours("any_value(as_of)", "max(sent_at)"),
-        says="last contacted {value:.0f} hours ago",
-        source="touch",
-        unit="hours",
-        absent="never contacted",
-        needs=("touches.touch_id",),
+        also_needs=("trials.company_size",),
     ),
 )

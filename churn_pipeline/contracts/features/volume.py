@@ -1,8 +1,7 @@
 """How much was done."""
 
-from churn_pipeline.contracts.features.feature import Feature
-
-ACTIVE_DAYS = "count(distinct cast(occurred_at as date))"
+from churn_pipeline.contracts.features.feature import Feature, NamedCounts
+from churn_pipeline.contracts.features.grains import DAYS, NAMES
 
 
 def _events(days: int) -> Feature:
@@ -10,7 +9,8 @@ def _events(days: int) -> Feature:
         name=f"events_{days}d",
         family="volume",
         meaning=f"Events in the {days} days before the snapshot." if days > 1 else "Events in the last 24 hours.",
-        sql=f"count(*) filter (occurred_at >= as_of - interval {days} day)",
+        over=DAYS,
+        sql=f"sum(n) filter (day >= today - {days})",
         says=f"{{value:.0f}} actions in the last {days} days"
         if days > 1
         else "{value:.0f} actions in the last 24 hours",
@@ -24,7 +24,8 @@ VOLUME = (
         name="events_total",
         family="volume",
         meaning="Events since the trial started.",
-        sql="count(*)",
+        over=DAYS,
+        sql="sum(n)",
         says="{value:.0f} actions since the trial started",
         unit="events",
     ),
@@ -35,7 +36,8 @@ VOLUME = (
         name="active_days",
         family="volume",
         meaning="Days with at least one event.",
-        sql=ACTIVE_DAYS,
+        over=DAYS,
+        sql="count(*)",
         says="active on {value:.0f} days",
         unit="days",
     ),
@@ -43,7 +45,8 @@ VOLUME = (
         name="active_days_7d",
         family="volume",
         meaning="Days with at least one event among the seven before the snapshot.",
-        sql=f"{ACTIVE_DAYS} filter (occurred_at >= as_of - interval 7 day)",
+        over=DAYS,
+        sql="count(*) filter (day >= today - 7)",
         says="active on {value:.0f} of the last 7 days",
         unit="days",
         window="7 d",
@@ -52,27 +55,37 @@ VOLUME = (
         name="active_share",
         family="volume",
         meaning="Active days as a share of the days of the trial so far.",
-        sql=f"{ACTIVE_DAYS} / greatest(any_value(trial_day), 1)",
+        sql="active_days / greatest(trial_day, 1)",
         says="active on {value:.0%} of the days so far",
         unit="share",
     ),
     Feature(
         name="value_total",
         family="volume",
-        meaning="Sum of the numbers that events carry.",
-        # in order: a sum of doubles in whatever order the threads come differs in its last bits from run to run
-        sql="sum(value order by value)",
+        meaning="Sum of the numbers that events carry, each to six digits after the point and at most 1e12 in size.",
+        over=DAYS,
+        sql="sum(millionths) / 1e6",
         says="a total value of {value:,.2f}",
         absent="no event carried a number",
-        needs=("events.value",),
+        also_needs=("events.value",),
     ),
     Feature(
         name="value_mean",
         family="volume",
         meaning="Mean of the numbers that events carry.",
-        sql="avg(value order by value)",
+        over=DAYS,
+        sql="sum(millionths) / 1e6 / nullif(sum(carried), 0)",
         says="a mean value of {value:,.2f} an action",
         absent="no event carried a number",
-        needs=("events.value",),
+        also_needs=("events.value",),
     ),
+)
+
+EVENTS_BY_NAME = NamedCounts(
+    name="events_by_name",
+    prefix="event_",
+    family="volume",
+    over=NAMES,
+    meaning="Events of each kind since the trial started.",
+    says="{value:.0f} times `{name}`",
 )

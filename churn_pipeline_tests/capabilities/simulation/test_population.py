@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 
-from churn_pipeline.capabilities.simulation.parameters import NULLS
-from churn_pipeline.capabilities.simulation.population import DAY, EPOCH, suits, weekday
+from churn_pipeline.capabilities.simulation.calendar import DAY, EPOCH, weekday
+from churn_pipeline.capabilities.simulation.catalogue import CHANNELS, NULLS
+from churn_pipeline.capabilities.simulation.drift import Drift
+from churn_pipeline.capabilities.simulation.population import draw_population, suits
 from churn_pipeline_tests.businesses import parameters, people
 
 
@@ -45,3 +49,20 @@ def test_the_share_of_long_trials_is_a_choice(share: float) -> None:
     population, _ = people(long_share=share)
     assert set(population.trial_days) <= {14, 30}
     assert (population.trial_days == 30).mean() == pytest.approx(share, abs=0.014)
+
+
+def test_more_trials_start_in_winter_than_in_summer() -> None:
+    two_years = parameters(trials=60_000, days=730, until=date(2028, 3, 1))
+    population = draw_population(two_years, np.random.default_rng(1))
+    month = population.started.astype("datetime64[ms]").astype("datetime64[M]").astype(int) % 12
+    assert np.isin(month, [11, 0, 1]).sum() > 1.1 * np.isin(month, [5, 6, 7]).sum()
+
+
+def test_a_drift_of_the_channel_mix_brings_more_trials_without_intent_from_its_day_on() -> None:
+    drift = Drift("channel_mix", date(2026, 4, 1), 1.0)
+    population, _ = people(drifts=(drift,))
+    later = population.start_day >= (drift.start - EPOCH).days
+    ads = population.channel == [c.name for c in CHANNELS].index("paid_ads")
+    assert ads[~later].mean() == pytest.approx(0.24, abs=0.02)
+    assert ads[later].mean() > 0.35
+    assert population.intent[later].mean() < population.intent[~later].mean() - 0.15

@@ -1,29 +1,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from functools import cache
 
 import numpy as np
 import pytest
 
-from churn_pipeline.capabilities.simulation.parameters import SECTORS
-from churn_pipeline.capabilities.simulation.population import DAY, Floats, Whole, weekday
+from churn_pipeline.capabilities.simulation.calendar import DAY, EPOCH, Floats, Whole, weekday
+from churn_pipeline.capabilities.simulation.catalogue import SECTORS
+from churn_pipeline.capabilities.simulation.drift import LOST_FEATURE, Drift
 from churn_pipeline.capabilities.simulation.usage import (
     ACCEPTED,
-    AFTER_DAYS,
     EVENTS,
     INVITE_SENT,
     LOGIN,
     NOBODY,
+    STEPS,
     Usage,
-    draw_usage,
 )
-from churn_pipeline_tests.businesses import auc, parameters, people
+from churn_pipeline.capabilities.simulation.visits import AFTER_DAYS
+from churn_pipeline_tests.businesses import auc, business, people
 
 
 @cache
 def usage() -> Usage:
-    return draw_usage(parameters(), *people(), np.random.default_rng(7))
+    """What happens where nobody is touched."""
+    _, outcome = people()
+    drawn = business().usage
+    return drawn.only(drawn.happens(outcome))
 
 
 def counts(until_day: int, of: Whole | None = None) -> Floats:
@@ -133,14 +138,44 @@ def test_only_the_use_of_a_feature_takes_minutes() -> None:
     assert used.value[feature].min() >= 0
 
 
-def test_what_becomes_of_a_trial_changes_nothing_it_does_before() -> None:
+def test_what_becomes_of_a_trial_changes_nothing_it_does_before_its_end() -> None:
     population, outcome = people()
+    drawn = business().usage
     nobody_buys = replace(outcome, converted_at=np.full(len(population), np.iinfo(np.int64).max))
-    other = draw_usage(parameters(), population, nobody_buys, np.random.default_rng(7))
-    used = usage()
+    other = drawn.only(drawn.happens(nobody_buys))
+    gone = np.setdiff1d(usage().number, other.number)
+    assert len(gone) > 1_000
+    assert np.isin(other.number, usage().number).all()
+    of = usage().only(np.isin(usage().number, gone))
+    assert np.all(of.occurred >= population.ends[of.trial])
 
-    def during(some: Usage) -> set[tuple[int, int]]:
-        within = (some.visit != NOBODY) & (some.event == LOGIN) & (some.occurred < population.ends[some.trial])
-        return set(zip(some.trial[within].tolist(), some.occurred[within].tolist(), strict=True))
 
-    assert during(other) == during(used)
+def test_where_the_order_of_steps_decides_counts_say_nothing_and_pairs_of_steps_do() -> None:
+    drawn = business(outcome="order_of_steps")
+    population, outcome = people(outcome="order_of_steps")
+    used = drawn.usage
+    used = used.only(used.received // DAY < population.start_day[used.trial] + 14)
+    n = len(population)
+    order = np.lexsort((used.occurred, used.visit))
+    trial, visit, event = used.trial[order], used.visit[order], used.event[order]
+    together = (visit[1:] == visit[:-1]) & (visit[1:] != NOBODY)
+    one, other = (
+        np.bincount(trial[1:][together & (event[:-1] == first) & (event[1:] == second)], minlength=n)
+        for first, second in (STEPS, STEPS[::-1])
+    )
+    assert auc(outcome.converted, one - other) > 0.8
+    everything = np.bincount(trial, minlength=n)
+    steps = [np.bincount(trial[event == step], minlength=n) for step in (*STEPS, LOGIN)]
+    last = np.zeros(n, np.int64)
+    np.maximum.at(last, used.trial, used.occurred - population.started[used.trial])
+    # four standard errors of an AUC of 8,000 trials
+    assert all(abs(auc(outcome.converted, count) - 0.5) < 0.03 for count in (everything, *steps, last))
+
+
+def test_a_loss_of_tracking_hides_one_feature_from_its_day_on() -> None:
+    drift = Drift("tracking_loss", date(2026, 4, 1), 1.0)
+    used = business(drifts=(drift,)).usage
+    later = used.occurred // DAY >= (drift.start - EPOCH).days
+    lost = used.event == EVENTS.index(LOST_FEATURE)
+    assert lost[~later].mean() > 0.07
+    assert lost[later].sum() == 0

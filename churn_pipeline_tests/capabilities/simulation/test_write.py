@@ -9,12 +9,18 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from churn_pipeline.adapters.engine import Engine
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.sources import open_source
+from churn_pipeline.capabilities.ingestion.staging import stage_table
 from churn_pipeline.capabilities.simulation import write
+from churn_pipeline.capabilities.simulation.dirt import COPY, FAULTS, LATE
 from churn_pipeline.capabilities.simulation.write import Provided, SimulationError, provide
 from churn_pipeline.contracts.derive.arrow import arrow_schema
-from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
+from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline_tests.businesses import parameters, world
 
+END = parameters().end
 SMALL: dict[str, Any] = {"trials": 300}
 
 
@@ -30,11 +36,9 @@ def contents(home: Path) -> dict[str, str]:
 def test_the_folder_holds_the_tables_and_the_truth_lies_elsewhere(tmp_path: Path) -> None:
     assert provided(tmp_path).simulated
     assert sorted(p.name for p in (tmp_path / "source").glob("*.parquet")) == [
-        "events.parquet",
-        "subscriptions.parquet",
-        "trials.parquet",
+        *sorted(f"{table.name}.parquet" for table in RAW_TABLES)
     ]
-    for table in (TRIALS, EVENTS, SUBSCRIPTIONS):
+    for table in RAW_TABLES:
         found = pq.read_table(tmp_path / "source" / f"{table.name}.parquet")
         assert found.schema.equals(arrow_schema(table))
         assert found.equals(getattr(world(**SMALL), table.name))
@@ -121,3 +125,22 @@ def test_a_changed_simulator_simulates_anew(tmp_path: Path, monkeypatch: pytest.
     made_by = write._made_by(parameters(**SMALL)) | {"code": "another"}
     monkeypatch.setattr(write, "_made_by", lambda _: made_by)
     assert provided(tmp_path).simulated
+
+
+def test_what_the_pipeline_quarantines_and_drops_is_what_was_planted(tmp_path: Path) -> None:
+    dirty = {"again_share": 0.2, "damaged_share": 0.15}
+    provided(tmp_path, **dirty)
+    planted = pq.read_table(tmp_path / "truth" / "planted.parquet").to_pylist()
+    lake = Lake(tmp_path / "lake", Engine("512MB", 1, tmp_path / "spill"))
+    counted: dict[tuple[str, str], int] = {}
+    for table in RAW_TABLES:
+        stage_table(lake, open_source(tmp_path / "source"), table, as_of=END, read_at=END)
+        staged = lake.read(f"staged_{table.name}", END, select="_broken[1] as rule, _copy").to_pylist()
+        for row in staged:
+            rule = COPY if row["_copy"] else row["rule"]
+            if rule is not None:
+                counted[table.name, rule] = counted.get((table.name, rule), 0) + 1
+        good = sum(row["rule"] is None and not row["_copy"] for row in staged)
+        assert good == getattr(world(**SMALL, **dirty), table.name).num_rows
+    assert counted == {(row["table_name"], row["rule"]): row["rows"] for row in planted if row["rule"] != LATE}
+    assert {rule for name, rule in counted if name == "events"} == {COPY, *(fault.rule for fault in FAULTS["events"])}

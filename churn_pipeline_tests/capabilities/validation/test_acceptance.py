@@ -243,7 +243,8 @@ def test_a_rejected_record_is_remembered_with_its_trial_until_it_has_landed(tmp_
     def rejected(lake: Lake, before: datetime = AS_OF) -> list[str]:
         with lake.engine.connection() as connection:
             lake.rejected(connection, SUBSCRIPTIONS, before=before)
-            return [row[0] for row in connection.execute("from rejected_subscriptions order by 1").fetchall()]
+            found = connection.execute("select trial_id from rejected_subscriptions order by 1").fetchall()
+        return [trial_id for (trial_id,) in found]
 
     source, lake = clean_source(tmp_path / "in"), empty_lake(tmp_path)
     assert rejected(lake) == []

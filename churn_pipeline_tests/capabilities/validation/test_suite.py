@@ -4,9 +4,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from churn_pipeline.capabilities.validation.suite import ValidationFaultError, outcome, run_suite, sample, suite
+from churn_pipeline.capabilities.validation.suite import (
+    ValidationFaultError,
+    allowed_in_sample,
+    outcome,
+    run_suite,
+    sample,
+    suite,
+)
 from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, RAW_TABLES, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.contracts.spec import Column, Integer, Table, Text
 from churn_pipeline_tests.batches import AS_OF, clean_source, empty_lake, stage, trial, write_csv
@@ -79,9 +87,22 @@ def test_a_column_that_is_not_there_is_the_one_thing_told_of_it(tmp_path: Path) 
     assert [(u.rule, u.share) for u in found.unmet] == [("missing_column_account_id", 1.0)]
 
 
-def test_the_sample_is_capped_spread_and_the_same_every_time(tmp_path: Path) -> None:
-    looked = frame(tmp_path, [trial(n) for n in range(95)], at_most=10)
-    assert list(looked["trial_id"]) == [f"t{n}" for n in range(0, 95, 10)]
+def test_the_sample_is_scattered_and_the_same_every_time(tmp_path: Path) -> None:
+    """So that what comes every so many rows is neither missed nor all that is seen."""
+    rows = [trial(n, plan="bad" if n % 8 == 0 else "good") for n in range(400)]
+    looked, again = (frame(tmp_path / str(n), rows, at_most=100) for n in range(2))
+    assert list(looked["trial_id"]) == list(again["trial_id"])
+    assert 70 <= len(looked) <= 130
+    assert 0.05 <= (looked["plan"] == "bad").mean() <= 0.25
+
+
+def test_a_batch_that_the_exact_count_accepts_is_not_refused_on_a_sample() -> None:
+    allowed = allowed_in_sample(0.2, sampled=100, rows=9_000)
+    assert 0.3 < allowed < 0.4
+    assert allowed_in_sample(0.2, sampled=9_000, rows=9_000) == 0.2
+    rng = np.random.default_rng(5)
+    shares = rng.binomial(100, 0.2, size=20_000) / 100
+    assert (shares > allowed).mean() < 2e-4
 
 
 def test_a_fault_inside_great_expectations_is_no_verdict_on_the_data() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from churn_pipeline.contracts.derive.dictionary import dictionary, features_text, table_text, type_text
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
-from churn_pipeline.contracts.features.feature import Feature
+from churn_pipeline.contracts.features.feature import Feature, Grain
 from churn_pipeline.contracts.spec import (
     Column,
     Door,
@@ -65,11 +65,12 @@ def test_a_table_tells_key_presence_moment_and_each_column() -> None:
     assert "| age | integer 0..99 | yes: not known | Its age. Unit: years. |" in text
 
 
-def test_a_feature_tells_its_window_unless_it_is_of_the_trial_itself() -> None:
-    event = Feature("e", "f", "M.", sql="1", says="", window="3 d", absent="nothing", needs=("events.value",))
-    trial = Feature("t", "f", "M.", sql="1", says="", source="trial", window="3 d")
+def test_a_feature_tells_its_window_and_what_it_and_its_grain_need() -> None:
+    users = Grain("users", key="user_id", needs=("events.user_id",))
+    event = Feature("e", "f", "M.", "1", "", over=users, window="3 d", absent="nothing", also_needs=("events.value",))
+    trial = Feature("t", "f", "M.", "1", "", window="")
     text = features_text([event, trial], [])
-    assert "| `e` | f |  | 3 d | M. | nothing | `events.value` |" in text
+    assert "| `e` | f |  | 3 d | M. | nothing | `events.user_id`, `events.value` |" in text
     assert "| `t` | f |  |  | M. | never |  |" in text
 
 

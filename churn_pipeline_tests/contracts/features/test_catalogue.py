@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS, falling_away, feature
+from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS, REGISTERED, falling_away, feature
 from churn_pipeline.contracts.features.feature import Feature
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Privacy
 
 COLUMNS = {f"{table.name}.{column.name}": column for table in RAW_TABLES for column in table.columns}
+ALSO_KNOWN_AS = {"millionths": "events.value"}
+"""Columns of the records that are made of a raw column."""
 EVERY = pytest.mark.parametrize("registered", FEATURES, ids=lambda registered: registered.name)
 
 
@@ -31,27 +35,40 @@ def test_each_feature_can_be_put_into_words(registered: Feature) -> None:
     assert registered.meaning.endswith(".")
 
 
-@EVERY
-def test_a_feature_that_needs_an_optional_moment_names_what_it_reads(registered: Feature) -> None:
-    """Whatever optional column of its source stands in its SQL is among its needs, so that it falls away with it."""
-    import re
+@pytest.mark.parametrize("registered", REGISTERED, ids=lambda registered: registered.name)
+def test_a_feature_that_reads_an_optional_column_names_it_so_that_it_falls_away_with_it(registered: Feature) -> None:
+    """Whatever optional column stands in its SQL, in its grain's key or in a measure that it uses, is among its needs."""
+    grain = registered.over
+    words = set(re.findall(r"\w+", registered.sql))
+    texts = [grain.key, *(sql for name, sql in grain.measures if name in words)] if grain else [registered.sql]
+    read = {word for text in texts for word in re.findall(r"\w+", text)}
+    table = ("touches" if grain.of == "sent" else "events") if grain else "trials"
+    optional = {name for name, column in COLUMNS.items() if name.startswith(f"{table}.") and column.null}
+    written = {ALSO_KNOWN_AS.get(word, f"{table}.{word}") for word in read}
+    assert written & optional <= set(registered.needs)
 
-    words = set(re.findall(r"[a-z_]+", registered.sql))
-    source = {"event": "events", "touch": "touches", "trial": "trials"}[registered.source]
-    optional = {
-        name
-        for name, column in COLUMNS.items()
-        if name.startswith(f"{source}.") and column.null and name.split(".")[1] in words
-    }
-    assert optional <= set(registered.needs)
+
+def test_measures_are_one_aggregate_call_so_that_each_look_can_filter_it() -> None:
+    measures = {sql for registered in REGISTERED if registered.over for _, sql in registered.over.measures}
+    assert [sql for sql in measures if not re.fullmatch(r"\w+\([^()]*\)", sql)] == []
 
 
 def test_without_an_optional_column_its_features_fall_away_and_no_others() -> None:
     every = set(COLUMNS)
     assert falling_away(every) == ()
     assert {f.name for f in falling_away(every - {"events.value"})} == {"value_total", "value_mean"}
-    assert {f.name for f in falling_away(every - {"events.session_id"})} == {"sessions_total", "sessions_7d"}
-    assert {f.name for f in falling_away(every - {"touches.touch_id"})} == {"touches_total", "hours_since_last_touch"}
+    assert {f.name for f in falling_away(every - {"events.session_id"})} == {
+        "sessions_total",
+        "sessions_7d",
+        "events_per_session",
+        "session_minutes",
+        "bounced_share",
+    }
+    assert {f.name for f in falling_away(every - {"touches.touch_id"})} == {
+        "touches_total",
+        "hours_since_last_touch",
+        "touches_3d",
+    }
 
 
 def test_a_feature_is_found_by_name() -> None:

@@ -20,3 +20,13 @@ def test_one_active_day_has_no_gap_and_no_event_has_no_recency() -> None:
     nothing = features()
     assert nothing["hours_since_last_event"] is None
     assert nothing["hours_to_first_event"] is None
+
+
+def test_silence_is_told_as_a_multiple_of_the_usual_pause() -> None:
+    # active every 24 hours until 48 hours after the start, looked at 14.5 hours later
+    assert features([event(0), event(1), event(2)], day=3)["silence_against_habit"] == pytest.approx(14.5 / 24)
+
+
+def test_a_feature_is_new_when_it_is_first_used() -> None:
+    found = features([event(0, feature="a"), event(1, feature="b"), event(2, feature="a")], day=3)
+    assert found["hours_since_new_feature"] == 38.5

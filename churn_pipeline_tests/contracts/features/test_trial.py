@@ -19,10 +19,3 @@ def test_segments_are_as_they_were_known_and_unknown_ones_are_null() -> None:
 def test_a_change_that_came_later_is_not_known_yet() -> None:
     assert features(plan="pro", updated_at=MIDNIGHT + timedelta(days=20))["plan"] is None
     assert features(plan="pro", updated_at=START + timedelta(hours=1))["plan"] == "pro"
-
-
-def test_touches_are_counted_and_dated() -> None:
-    sent = [{"sent_at": MIDNIGHT}, {"sent_at": MIDNIGHT + timedelta(days=8)}, {"sent_at": MIDNIGHT + timedelta(days=9)}]
-    found = features(touches=sent, day=10)
-    assert (found["touches_total"], found["hours_since_last_touch"]) == (2, 24)
-    assert features()["hours_since_last_touch"] is None

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from duckdb import DuckDBPyConnection
@@ -20,19 +21,20 @@ from churn_pipeline.contracts.features.catalogue import FEATURES
 from churn_pipeline.contracts.lake import SNAPSHOTS
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.clock import sql_instant
-from churn_pipeline.core.featurize import features_version, landmark_looks, running_looks, snapshots_query
+from churn_pipeline.core.featurize.looks import Looks, landmark_looks, running_looks
+from churn_pipeline.core.featurize.query import features_version, snapshots_query
 from churn_pipeline_tests.worlds import BEGIN, SmallWorld, days, landed, remembered, worlds
 
 LANDMARKS = (1, 3, 7, 14)
 
 
-def snapshots(world: SmallWorld, day: datetime, *, looks: str | None = None) -> pa.Table:
+def snapshots(world: SmallWorld, day: datetime, *, looks: Looks | None = None) -> pa.Table:
     """The snapshots of a world as of a day, in a fixed order."""
     with remembered(world) as (lake, connection):
         return looked_at(lake, connection, day, looks=looks)
 
 
-def looked_at(lake: Lake, connection: DuckDBPyConnection, day: datetime, *, looks: str | None = None) -> pa.Table:
+def looked_at(lake: Lake, connection: DuckDBPyConnection, day: datetime, *, looks: Looks | None = None) -> pa.Table:
     """The snapshots of a lake as of a day, bucket by bucket, in a fixed order."""
     wanted = looks or landmark_looks(LANDMARKS, sql_instant(day))
     lake.known(connection, RAW_TABLES, before=day)
@@ -146,7 +148,7 @@ def test_a_silent_trial_has_zero_counts_and_null_recency(small: SmallWorld) -> N
     day = BEGIN + timedelta(days=2)
     known = row(snapshots(small, day, looks=running_looks(sql_instant(day))), "silent", day)
     for feature in FEATURES:
-        if feature.source != "trial":
+        if feature.over:
             assert known[feature.name] == (None if feature.absent else 0), feature.name
 
 
@@ -176,7 +178,9 @@ def test_attributes_are_of_the_version_known_at_the_look_not_at_the_run(small: S
     third, ninth = BEGIN + timedelta(days=3), BEGIN + timedelta(days=9)
     upgraded = {**small.trials[0], "plan": "paid", "updated_at": BEGIN + timedelta(days=8)}
     world = replace(small, trials=(*small.trials, upgraded))
-    looks = f"select 't' as trial_id, unnest([{sql_instant(third)}, {sql_instant(ninth)}]) as as_of"
+    looks = Looks(
+        f"select 't' as trial_id, unnest([{sql_instant(third)}, {sql_instant(ninth)}]) as as_of", after=(0, 6)
+    )
     seen = snapshots(world, BEGIN + timedelta(days=30), looks=looks)
     assert [(r["as_of"], r["plan"]) for r in seen.to_pylist()] == [(third, "pro"), (ninth, "paid")]
 
@@ -189,3 +193,29 @@ def test_where_only_a_later_version_is_known_the_trial_exists_without_attributes
     assert rows["t"]["events_total"] == 5
     assert (rows["t"]["plan"], rows["t"]["attributes_known"]) == (None, False)
     assert rows["silent"]["attributes_known"] is True
+
+
+def test_a_look_that_lies_where_nothing_is_counted_is_refused(small: SmallWorld) -> None:
+    day = BEGIN + timedelta(days=3)
+    looks = Looks(
+        f"select 't' as trial_id, unnest([{sql_instant(day)}, {sql_instant(day + timedelta(days=2))}]) as as_of"
+    )
+    with pytest.raises(duckdb.Error, match="a look at t lies none of 0 days after its first one"):
+        snapshots(small, day + timedelta(days=9), looks=looks)
+
+
+def test_at_any_instant_a_day_is_the_24_hours_before_it(small: SmallWorld) -> None:
+    """Real time: the look is at 17:30 of the second day; the events of the first evening are within its last 24 hours."""
+    noon = BEGIN + timedelta(days=1, hours=17.5)
+    looks = Looks(f"select 't' as trial_id, {sql_instant(noon)} as as_of")
+    known = row(snapshots(small, noon, looks=looks), "t", noon)
+    assert (known["trial_day"], known["events_total"], known["events_1d"]) == (1, 4, 2)
+    assert known["hours_since_last_event"] == 0.5
+
+
+def test_what_happened_before_the_day_of_the_start_is_not_of_the_trial(small: SmallWorld) -> None:
+    day = BEGIN + timedelta(days=3)
+    early = {"event_id": "early", "trial_id": "t", "event_name": "login"}
+    on_the_day = {**early, "event_id": "on the day", "occurred_at": BEGIN}
+    world = replace(small, events=({**early, "occurred_at": BEGIN - timedelta(seconds=1)}, on_the_day))
+    assert row(snapshots(world, day), "t", day)["events_total"] == 1

@@ -1,0 +1,72 @@
+"""Whether any feature knows the future: past looks, computed now, against the same looks from what was known then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from churn_pipeline.adapters.engine import name
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.capabilities.features.snapshots import READ
+from churn_pipeline.core.clock import sql_instant
+from churn_pipeline.core.featurize.looks import VERSION_AT, Looks, landmark_looks
+from churn_pipeline.core.featurize.query import ATTRIBUTES, snapshots_query
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """What was found: how many looks were compared, and of each column of a snapshot how many differ."""
+
+    looks: int
+    differing: Mapping[str, int]
+
+    def __str__(self) -> str:
+        """A sentence for people."""
+        if not self.differing:
+            return f"no feature knows the future: {self.looks:,} past looks are what they were"
+        found = ", ".join(f"{column} ({looks:,})" for column, looks in self.differing.items())
+        return f"of {self.looks:,} past looks some know what was not known then: {found}"
+
+
+def foresight(
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    then: datetime,
+    now: datetime,
+    landmarks: Sequence[int],
+    compose: Callable[[Looks], str] = snapshots_query,
+) -> Foresight:
+    """Compare the landmark looks as of `then`, computed from what is known before `now` and from what was known before `then`.
+
+    The first are computed together with the looks of all other landmark days, as training does; the second one by one, as
+    the daily job does. `compose` makes the query of looks.
+    """
+    later = landmark_looks(landmarks, sql_instant(now))
+    lake.known(connection, READ, before=now)
+    connection.execute(
+        f"create or replace temp table looked_back as select * from ({compose(later)}) where as_of = {sql_instant(then)}"
+    )
+    connection.execute("create or replace temp table looked_at as select trial_id from looked_back")
+    columns = [column for column, *_ in connection.execute("describe looked_back").fetchall()]
+    lake.known(connection, READ, before=then)
+    _forget(connection, then)
+    alone = compose(Looks(f"select trial_id, {sql_instant(then)} as as_of from looked_at"))
+    differing = ", ".join(f"count(*) filter (a.{name(c)} is distinct from b.{name(c)})" for c in columns)
+    rows = connection.execute(
+        f"select count(*), {differing} from looked_back a full join ({alone}) b using (trial_id)"
+    ).fetchall()
+    looks, *counts = rows[0]
+    return Foresight(looks, {column: n for column, n in zip(columns, counts, strict=True) if n})
+
+
+def _forget(connection: duckdb.DuckDBPyConnection, then: datetime) -> None:
+    """Empty the versions of trials that were not known before `then`; that there are trials at all is known by their start."""
+    told = ", ".join(f"case when {VERSION_AT} < {sql_instant(then)} then {c} end as {c}" for c in ATTRIBUTES)
+    connection.execute(f"create or replace temp table versions_then as select * replace ({told}) from trials_history")
+    connection.execute("create or replace temp view trials_history as from versions_then")

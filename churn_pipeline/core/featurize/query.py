@@ -1,0 +1,314 @@
+"""What a look knows: one SQL over the records, composed from the feature registry.
+
+Training, batch scoring and replay all go through `snapshots_query`, so that a feature has one meaning. It reads these
+relations and nothing else:
+
+    trials, events, touches, assignments    records with the moment they became known (`known_at`)
+    trials_history                          every version of every trial
+
+It goes in four steps (decision 0011):
+
+    1. `looked`: the trials, numbered; `seen`: the looks, with the trial as it was known by each of them.
+    2. `acts`, `sent`: each record once, with its trial's number and two small integers: the `day` on which it happened and
+       the day on which it became known (`known_on`). Days are counted from the first look at the trial: day -1 is the 24
+       hours before it. So a look `a` days later knows what has `known_on < a`, strictly: what arrived at or after the look
+       does not exist for it. Microseconds (`moment`) are counted from the first look as well.
+    3. One relation for each `Grain`: a row for each key of a trial, each measure once for every look.
+    4. For each look the aggregates over the keys that it knows, and at last what is computed from those.
+
+The attributes of a trial are those of the newest version known before the look, whenever it is computed.
+Each feature is a function of one trial, so cutting the trials into buckets changes no value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from churn_pipeline.contracts.features.catalogue import NAMED_COUNTS, REGISTERED
+from churn_pipeline.contracts.features.feature import Feature, Grain, NamedCounts
+from churn_pipeline.contracts.lake import SNAPSHOT_KEYS
+from churn_pipeline.contracts.raw import TRIALS
+from churn_pipeline.core.featurize.looks import VERSION_AT, Looks
+
+KEYS = tuple(column.name for column in SNAPSHOT_KEYS)
+ATTRIBUTES = tuple(name for name in TRIALS.names if name not in (*TRIALS.fixed, TRIALS.versioned_by))
+"""Columns of a trial that may change while it runs."""
+
+DAY = 86_400_000_000
+"""Microseconds."""
+COMMA = ",\n"
+COMMA_BELOW = ",\n    "
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records of a trial as the grains see them: `columns` beside trial, moment, day and known_on, over the table as r."""
+
+    table: str
+    happened: str
+    columns: Mapping[str, str]
+
+
+READ: Mapping[str, Records] = {
+    "acts": Records(
+        "events",
+        "occurred_at",
+        {
+            "user_id": "r.user_id",
+            "session_id": "r.session_id",
+            "event_name": "r.event_name",
+            "feature": "r.feature",
+            "step": "coalesce(r.feature, r.event_name)",
+            "value": "r.value",
+            # greatest and least pass over a null
+            "millionths": "case when r.value is not null "
+            "then cast(round(greatest(least(r.value, 1e12), -1e12) * 1e6) as bigint) end",
+            "hour_of_day": f"cast(epoch_us(r.occurred_at) // {DAY // 24} % 24 as tinyint)",
+            # the first day of 1970 was a Thursday
+            "weekday": f"cast((epoch_us(r.occurred_at) // {DAY} + 3) % 7 + 1 as tinyint)",
+            "known": "epoch_us(r.known_at)",
+        },
+    ),
+    "sent": Records("touches", "sent_at", {"kind": "r.kind"}),
+}
+"""What is read from the lake."""
+MOVES = {
+    "gap": "abs(moment - lag(moment) over arrival)",
+    "transition": "lag(coalesce(feature, event_name)) over arrival || ' > ' || coalesce(feature, event_name)",
+    "bigram": "lag(event_name) over arrival || '>' || event_name",
+}
+"""Columns of `moves`: from an event to the next of a visit."""
+DERIVED = {
+    # in order of arrival, within the day of arrival: what arrives later changes no earlier move
+    "moves": f"""moves as (
+  select trial, known_on, <columns>
+  from acts window arrival as (
+    partition by trial, session_id, known // {DAY} order by known, moment, event_name, feature
+  )
+)""",
+    # no more than 12 a visit, so that pairs do not grow with the square of what a visit may hold
+    "visited": """visited as materialized (
+  select trial, coalesce(session_id, 'day ' || day) as visit, feature, min(known_on) as known_on
+  from acts where feature is not null group by trial, visit, feature
+  qualify row_number() over (partition by trial, visit order by min(known_on), feature) <= 12
+)""",
+    "together": """together as (
+  select a.trial, greatest(a.known_on, b.known_on) as known_on, a.feature || ' + ' || b.feature as pair
+  from visited a join visited b on a.trial = b.trial and a.visit = b.visit and a.feature < b.feature
+)""",
+}
+"""What is made of `acts`, in this order."""
+COUNTED = ("n", "count(*)")
+
+
+def _since(moment: str) -> str:
+    """SQL: microseconds from the first look to a moment."""
+    return f"epoch_us({moment}) - zero"
+
+
+def _day(moment: str) -> str:
+    """SQL: the day of a moment, counted from the first look; a division of what is never negative, so that it rounds down."""
+    return f"cast(({_since(moment)} + {1000 * DAY}) // {DAY} - 1000 as smallint)"
+
+
+def snapshots_query(
+    looks: Looks,
+    *,
+    features: Sequence[Feature] = REGISTERED,
+    named: Sequence[NamedCounts] = NAMED_COUNTS,
+    bucket: int | None = None,
+) -> str:
+    """SQL: one row per look, with the columns of `SNAPSHOTS`: its keys, the features and the maps of named counts.
+
+    `bucket` restricts the work to one bucket of trials. Counts are 0 where nothing is known yet, everything else is null
+    there. A record counts from the day of the start of its trial (UTC) on.
+    """
+    parts = _parts(features, named)
+    relations = (
+        _trials(looks, bucket),
+        *_records(parts, bucket),
+        *(text for part in parts for text in (part.measured(looks.after), part.told(looks.after))),
+        _arms(bucket),
+        _known(parts),
+    )
+    shown = [f for f in features if not f.hidden and f.name not in KEYS]
+    columns = (
+        *KEYS,
+        *(f.name if f.over else f"{_typed(f, f.sql)} as {f.name}" for f in shown),
+        *(c.name for c in named),
+    )
+    return f"with {COMMA.join(relations)}\nselect {', '.join(columns)}\nfrom known"
+
+
+def features_version() -> str:
+    """Fingerprint of the feature definitions: it changes when any of them, or the way they are composed, changes."""
+    text = snapshots_query(Looks("looks")) + repr([(f.name, f.kind, f.sql) for f in REGISTERED])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _trials(looks: Looks, bucket: int | None) -> str:
+    """SQL: step 1. Looks that do not lie where `looks.after` says are refused, since nothing would be counted for them."""
+    days = ", ".join(map(str, looks.after))
+    return f"""existing as (
+  select l.as_of, {", ".join(f"t.{name}" for name in TRIALS.fixed)}
+  from ({looks.query}) l join trials t on t.trial_id = l.trial_id and t.known_at < l.as_of{_same(bucket, "t")}
+),
+looked as materialized (
+  select cast(row_number() over () as integer) as trial, trial_id, min(as_of) as first_look, max(as_of) as last_look,
+    epoch_us(min(as_of)) as zero, epoch_us(any_value(started_at)) - zero as began, date_trunc('day', any_value(started_at)) as opens
+  from existing group by trial_id
+),
+versions as (
+  select *, {VERSION_AT} as version_at from trials_history
+  qualify row_number() over (partition by trial_id, {VERSION_AT} order by updated_at desc nulls last) = 1
+),
+seen as materialized (
+  select k.trial, x.*, date_diff('day', cast(x.started_at as date), cast(x.as_of as date)) as trial_day,
+    case when ({_since("x.as_of")}) % {DAY} = 0 and ({_since("x.as_of")}) // {DAY} in ({days}) then ({_since("x.as_of")}) // {DAY}
+      else error('a look at ' || x.trial_id || ' lies none of {days} days after its first one') end as after,
+    v.version_at is not null as attributes_known, {", ".join(f"v.{name}" for name in ATTRIBUTES)}
+  from existing x join looked k using (trial_id)
+  asof left join versions v on v.trial_id = x.trial_id and x.as_of > v.version_at
+)"""
+
+
+def _records(parts: Sequence[_Part], bucket: int | None) -> list[str]:
+    """SQL: step 2, the relations that the grains count, with the columns that they use."""
+    words = {word for part in parts for word in part.words}
+    derived: list[str] = []
+    for name, text in reversed(DERIVED.items()):
+        if name in words:
+            moves = ", ".join(f"{sql} as {column}" for column, sql in MOVES.items() if column in words)
+            derived.insert(0, text.replace("<columns>", moves))
+            words |= _words(derived[:1])
+    return [*(_record(name, words, bucket) for name in READ if name in words), *derived]
+
+
+def _record(name: str, words: set[str], bucket: int | None) -> str:
+    records = READ[name]
+    used = "".join(f",\n    {sql} as {column}" for column, sql in records.columns.items() if column in words)
+    happened = f"r.{records.happened}"
+    return f"""{name} as materialized (
+  select trial, {_since(happened)} as moment, {_day(happened)} as day, {_day("r.known_at")} as known_on{used}
+  from {records.table} r join looked using (trial_id)
+  where {happened} >= opens and r.known_at < last_look{_same(bucket, "r")}
+)"""
+
+
+def _arms(bucket: int | None) -> str:
+    return f"""arms as (
+  select s.trial, s.after, cast(to_json(map_from_entries(list((a.experiment_id, a.arm) order by a.experiment_id))) as varchar) as assigned
+  from seen s join assignments a on a.trial_id = s.trial_id and a.known_at < s.as_of{_same(bucket, "a")}
+  group by all
+)"""
+
+
+def _known(parts: Sequence[_Part]) -> str:
+    """SQL: the looks with everything that is told of them."""
+    told = "".join(f"\n  left join {part.name}_told as {part.name} using (trial, after)" for part in parts)
+    return f"""known as (
+  select s.*, arms.assigned, {", ".join(part.taken for part in parts)}
+  from seen s{told}
+  left join arms using (trial, after)
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A grain with all that is told of it at a look."""
+
+    grain: Grain
+    features: tuple[Feature, ...]
+    named: tuple[NamedCounts, ...]
+
+    @property
+    def name(self) -> str:
+        return self.grain.name
+
+    @property
+    def measures(self) -> tuple[tuple[str, str], ...]:
+        """The measures that a feature uses, and the count."""
+        told = _words(feature.sql for feature in self.features)
+        return (COUNTED, *(measure for measure in self.grain.measures if measure[0] in told))
+
+    @property
+    def words(self) -> set[str]:
+        """The relation of records and the columns of it that it uses, among other words."""
+        return {self.grain.of, self.grain.key} | _words(sql for _, sql in self.measures)
+
+    def measured(self, after: Sequence[int]) -> str:
+        """SQL: step 3, a row for each key of a trial."""
+        # what is known by the last look needs no filter: `acts` and `sent` hold nothing else
+        filters = {a: f" filter (known_on < {a})" if a != after[-1] else "" for a in after}
+        columns = [f"{sql}{filters[a]} as {name}_{a}" for name, sql in self.measures for a in after]
+        return f"""{self.name}_measured as materialized (
+  select trial, {self.grain.key}, {", ".join(columns)}
+  from {self.grain.of} where {self.grain.key} is not null group by trial, {self.grain.key}
+)"""
+
+    def told(self, after: Sequence[int]) -> str:
+        """SQL: step 4, for each look the aggregates over the keys that it knows."""
+        aggregates = [
+            *(f"{feature.sql} as {feature.name}" for feature in self.features),
+            *(f"{_map(counts)} as {counts.name}" for counts in self.named),
+        ]
+        each = [f"unnest([{', '.join(f'{name}_{a}' for a in after)}]) as {name}" for name, _ in self.measures]
+        began = " join looked using (trial)" if "began" in _words(aggregates) else ""
+        return f"""{self.name}_told as (
+  select trial, today as after,
+    {COMMA_BELOW.join(aggregates)}
+  from (
+    select trial, {self.grain.key}, unnest([{", ".join(map(str, after))}]) as today, today * {DAY} as now,
+      {", ".join(each)}
+    from {self.name}_measured
+  ){began}
+  where n > 0 group by trial, today
+)"""
+
+    @property
+    def taken(self) -> str:
+        """SQL: its columns of a look."""
+        return ", ".join(
+            (
+                *(f"{_typed(f, f'{self.name}.{f.name}')} as {f.name}" for f in self.features),
+                *(f"{self.name}.{counts.name} as {counts.name}" for counts in self.named),
+            )
+        )
+
+
+def _parts(features: Sequence[Feature], named: Sequence[NamedCounts]) -> tuple[_Part, ...]:
+    over = (*(f.over for f in features if f.over), *(c.over for c in named))
+    grains = {grain.name: grain for grain in over}
+    return tuple(
+        _Part(grain, tuple(f for f in features if f.over == grain), tuple(c for c in named if c.over == grain))
+        for grain in grains.values()
+    )
+
+
+def _words(texts: Iterable[str]) -> set[str]:
+    return {word for text in texts for word in re.findall(r"\w+", text)}
+
+
+def _map(counts: NamedCounts) -> str:
+    """SQL: from name to count, by name; of the commonest names only, ties by name, where the counts say so."""
+    key = counts.over.key
+    if counts.most is None:
+        return f"map_from_entries(list_sort(list(({key}, n))))"
+    commonest = f"min({{'n': -n, 'name': {key}}}, {counts.most})"
+    return f"map_from_entries(list_sort([(one.name, -one.n) for one in {commonest}]))"
+
+
+def _same(bucket: int | None, alias: str) -> str:
+    return "" if bucket is None else f" and {alias}.bucket = {bucket}"
+
+
+def _typed(feature: Feature, expression: str) -> str:
+    if feature.hidden:
+        return expression
+    if feature.kind == "category":
+        return f"cast({expression} as varchar)"
+    number = f"cast({expression} as double)"
+    return number if feature.absent else f"coalesce({number}, 0)"

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.warehouse import Busy, Warehouse
+from churn_pipeline.cli.quarantine import list_issues, replay, show_issues
+from churn_pipeline.cli.repaired import QuarantineError
+from churn_pipeline.cli.run import RunFailed
+from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
+from churn_pipeline.orchestration.writers import LOCK
+from churn_pipeline.settings import PROJECT, Settings
+from churn_pipeline_tests.batches import clean_source, event, take_in, trial, write_csv
+
+pytestmark = pytest.mark.flow
+SECRET = "ada@example.org"
+
+
+@pytest.fixture
+def business(settings: Settings, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A business that has read a source with bad rows; Dagster's instance, read from the environment, sees it as well."""
+    for name in [name for name in os.environ if name.startswith("CHURN_")]:
+        monkeypatch.delenv(name)
+    assert settings.postgres_url is not None
+    monkeypatch.setenv("CHURN_POSTGRES_URL", settings.postgres_url.get_secret_value())
+    monkeypatch.setenv("CHURN_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("DAGSTER_HOME", str(PROJECT))
+    monkeypatch.setenv("COLUMNS", "200")
+    source = clean_source(tmp_path / "source")
+    bad = [event(1, event_id=f"b{n}", occurred_at="13/45/2026") for n in range(3)]
+    write_csv(source.folder / "events.csv", [event(0), *bad, event(1, event_id="orphan", trial_id="t99")])
+    write_csv(source.folder / "contacts.csv", [{"contact_id": "c1", "trial_id": "nobody", "email": SECRET}])
+    for accepted in take_in(Lake.of(settings), source).values():
+        warehouse.append(DATA_QUALITY_ISSUES, accepted.issues)
+        warehouse.append(INGESTION_COUNTS, accepted.counts)
+    return settings
+
+
+def issues(warehouse: Warehouse) -> dict[str, str]:
+    """Issue by key."""
+    rows = warehouse.read("select record_key, issue_id from data_quality_issues").to_pylist()
+    return {row["record_key"]: row["issue_id"] for row in rows}
+
+
+def groups(settings: Settings, capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Open and resolved issues by table and rule."""
+    capsys.readouterr()
+    list_issues(settings, table=None, rule=None, as_json=True)
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {(row["table"], row["rule"]): (row["open"], row["resolved"]) for row in rows}
+
+
+def test_issues_are_listed_by_table_and_rule_and_never_with_their_rows(
+    business: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    list_issues(business, table=None, rule=None, as_json=False)
+    list_issues(business, table="contacts", rule=None, as_json=False)
+    list_issues(business, table=None, rule="unknown_trial", as_json=True)
+    said = capsys.readouterr().out
+    assert "wrong_type_occurred_at" in said
+    assert "c1" in said
+    assert SECRET not in said
+    assert groups(business, capsys) == {
+        ("events", "wrong_type_occurred_at"): (3, 0),
+        ("events", "unknown_trial"): (1, 0),
+        ("contacts", "unknown_trial"): (1, 0),
+    }
+
+
+def test_an_issue_is_shown_with_its_row_its_place_and_what_to_do(
+    business: Settings, warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_issues(business, [issues(warehouse)["b1"][:12]], form="words")
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line)
+    assert lines["because"] == "occurred_at: 13/45/2026"
+    assert lines["found"].endswith("in events.csv, line 4")
+    assert lines["allowed"].startswith("ISO 8601")
+    assert lines["resolved"] == "no, it is open"
+    assert json.loads(lines["row"])["event_id"] == "b1"
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_what_is_shown_can_be_edited_and_put_back_and_twice_changes_nothing(
+    form: str, business: Settings, warehouse: Warehouse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_issues(business, [issues(warehouse)[key] for key in ("b0", "b1")], form=form)
+    file = tmp_path / ("events.jsonl" if form == "json" else "events-fixed.csv")
+    file.write_text(capsys.readouterr().out.replace("13/45/2026", "2024-05-02T09:00:00Z"))
+    replay(business, files=[file])
+    assert "events: 2 landed (2 new)" in capsys.readouterr().out
+    assert groups(business, capsys)["events", "wrong_type_occurred_at"] == (1, 2)
+    before = warehouse.read("select * from data_quality_resolutions").to_pylist()
+    assert {(row["resolved_by"], row["became"]) for row in before} == {("replay", "b0"), ("replay", "b1")}
+    replay(business, files=[file])
+    assert "events: 2 landed (0 new)" in capsys.readouterr().out
+    assert warehouse.read("select * from data_quality_resolutions").to_pylist() == before
+    assert len(issues(warehouse)) == 5
+    with dg.DagsterInstance.get() as instance:
+        assert [(r.job_name, r.status.value) for r in instance.get_runs()] == [("replay", "SUCCESS")] * 2
+
+
+def test_an_issue_comes_back_with_other_values_and_one_that_is_still_wrong_says_so(
+    business: Settings, warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    issue = issues(warehouse)["b2"]
+    with pytest.raises(SystemExit, match="1"):
+        replay(business, issue=issue, values=["occurred_at=never"])
+    assert "events: 0 landed (0 new), 1 rejected again" in capsys.readouterr().out
+    assert groups(business, capsys)["events", "wrong_type_occurred_at"] == (3, 1)
+    replay(business, issue=issue, values=["occurred_at=2024-05-05", "received_at="])
+    assert groups(business, capsys)["events", "wrong_type_occurred_at"] == (2, 2)
+
+
+def test_after_the_reason_is_gone_all_of_a_rule_come_back_at_once(
+    business: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixed = tmp_path / "trials.csv"
+    write_csv(fixed, [trial(99, started_at="2024-05-01"), trial(98, trial_id="nobody", started_at="2024-05-01")])
+    replay(business, files=[fixed])
+    replay(business, rule="unknown_trial")
+    assert "contacts: 1 landed (1 new)\nevents: 1 landed (1 new)" in capsys.readouterr().out
+    assert groups(business, capsys)["events", "unknown_trial"] == (0, 1)
+    with pytest.raises(QuarantineError, match="no such issue is open"):
+        replay(business, rule="unknown_trial")
+
+
+def test_rows_that_lack_a_column_are_refused_as_a_whole(business: Settings, tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "events.csv", [event(1)], ["event_id", "trial_id", "occurred_at"])
+    with pytest.raises(RunFailed, match=r"fit_to_be_replayed on repaired_rows: .*(?s:.*)missing_column"):
+        replay(business, files=[file])
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({}, "it is not said what to put back"),
+        ({"issue": "x", "files": [Path("events.csv")]}, "it is not said what to put back"),
+        ({"issue": "zzz"}, "'zzz' is no issue"),
+        ({"issue": ""}, "'' is no issue"),
+        ({"files": [Path("nowhere/events.csv")]}, "there is no such file"),
+        ({"files": [Path("rows.csv")]}, "it is not said of which table its rows are"),
+        ({"files": [Path("rows.csv")], "table": "clicks"}, "'clicks' is no raw table"),
+    ],
+)
+def test_what_cannot_be_put_back_is_told_before_anything_runs(
+    asked: dict[str, Any], told: str, business: Settings
+) -> None:
+    with pytest.raises(QuarantineError, match=told):
+        replay(business, **asked)
+    assert not (business.home / "replays").exists()
+
+
+def test_values_lines_and_links_that_are_wrong_are_named(
+    business: Settings, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with pytest.raises(QuarantineError, match=r"--set color=..., oops: no value for a column of events"):
+        replay(business, issue=issues(warehouse)["b1"], values=["color=red", "oops"])
+    broken = tmp_path / "events.csv"
+    broken.write_text("event_id,trial_id\na,b,c\n")
+    with pytest.raises(QuarantineError, match=r"1 lines cannot be read\n  line 2: has 3 fields"):
+        replay(business, files=[broken])
+    broken.write_text("")
+    with pytest.raises(QuarantineError, match="the file is empty"):
+        replay(business, files=[broken])
+    write_csv(broken, [{"_issue": "gone", **event(1)}])
+    with pytest.raises(QuarantineError, match="column _issue names 1 issues that are not there"):
+        replay(business, files=[broken])
+
+
+def test_while_somebody_writes_nothing_is_put_back(business: Settings, warehouse: Warehouse) -> None:
+    with warehouse.lock(LOCK), pytest.raises(Busy):
+        replay(business, table="events")
+
+
+def test_before_anything_was_read_there_is_nothing(
+    settings: Settings, warehouse: Warehouse, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    list_issues(settings, table=None, rule=None, as_json=False)
+    list_issues(settings, table="events", rule=None, as_json=False)
+    assert capsys.readouterr().out == "nothing is in quarantine\nno such issue is open\n"
+    with pytest.raises(QuarantineError, match="nothing has been read yet"):
+        replay(settings, files=[write_csv(tmp_path / "events.csv", [event(1)])])

@@ -1,0 +1,67 @@
+"""Leaks are planted in the one definition of a snapshot, one by one: the test for foresight has to find each."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from churn_pipeline.capabilities.features.foresight import Foresight, foresight
+from churn_pipeline.core.featurize.looks import Looks, landmark_looks
+from churn_pipeline.core.featurize.query import DAY, snapshots_query
+from churn_pipeline_tests.worlds import BEGIN, crowd, remembered
+
+LANDMARKS = (1, 3, 7, 14)
+END = BEGIN + timedelta(days=40)
+DAYS = [BEGIN + timedelta(days=day) for day in (4, 8, 11, 15, 18, 21, 24)]
+
+LEAKS = {
+    "an event that arrives at the very moment of the look counts": ("< last_look", "<= last_look"),
+    "an event of the day that begins with the look counts": ("(known_on < 2)", "(known_on <= 2)"),
+    "events count from when they happened, not from when they arrived": ("from events r", "from (select * replace (occurred_at as known_at) from events) r"),
+    "the counts are those of the last look at the trial": ("unnest([n_0, n_2, n_6, n_13])", "unnest([n_13, n_13, n_13, n_13])"),
+    "the last moment is that of the last look at the trial": (
+        "unnest([last_at_0, last_at_2, last_at_6, last_at_13])",
+        "unnest([last_at_13, last_at_13, last_at_13, last_at_13])",
+    ),
+    "a change of the trial at the very moment of the look is known": ("x.as_of > v.version_at", "x.as_of >= v.version_at"),
+    "attributes are those of the newest version": (
+        "asof left join versions v on v.trial_id = x.trial_id and x.as_of > v.version_at",
+        "left join (from versions qualify row_number() over (partition by trial_id order by version_at desc) = 1) v "
+        "on v.trial_id = x.trial_id",
+    ),
+    "an arm drawn at the very moment of the look is known": ("a.known_at < s.as_of", "a.known_at <= s.as_of"),
+    "every arm is known": ("a.known_at < s.as_of", "true"),
+    "moves are in order of what happened, whatever the day of arrival": (
+        f"partition by trial, session_id, known // {DAY} order by known,", "partition by trial, session_id order by",
+    ),
+    "a feature is part of a visit from when it was used": ("min(known_on) as known_on", "min(day) as known_on"),
+    "two features are together once the first of them is known": ("greatest(a.known_on", "least(a.known_on"),
+}  # fmt: skip
+
+
+def found(then: datetime, right: str = "", wrong: str = "", *, seed: int = 1) -> Foresight:
+    """What a comparison of past looks finds, in a query in which what is wrong replaces what is right."""
+
+    def compose(looks: Looks) -> str:
+        return snapshots_query(looks).replace(right or " ", wrong or " ")
+
+    with remembered(crowd(seed, trials=200)) as (lake, connection):
+        return foresight(lake, connection, then=then, now=END, landmarks=LANDMARKS, compose=compose)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_feature_of_any_look_knows_the_future(seed: int) -> None:
+    """Fifty small businesses each: looks of one midnight among those of all landmarks, and alone from what was known then."""
+    looked = [found(day, seed=seed) for day in DAYS[seed % 2 :: 2]]
+    assert [look.differing for look in looked] == [{}] * len(looked)
+    assert sum(look.looks for look in looked) > 50
+
+
+@pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.replace(" ", "-"))
+def test_a_planted_leak_is_found(leak: str) -> None:
+    right, wrong = LEAKS[leak]
+    assert right in snapshots_query(landmark_looks(LANDMARKS, "now()")), (
+        "what the leak replaces has gone from the query"
+    )
+    assert any(found(day, right, wrong).differing for day in DAYS)
