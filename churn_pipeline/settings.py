@@ -13,6 +13,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, urlsplit
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 PROJECT = Path(__file__).resolve().parent.parent
+VARIABLE = re.compile(r"\$\{(\w+)\}")
 RESERVED = frozenset({"dagster", "mappings", "postgres"})
 NO_SETTINGS = frozenset({"CHURN_REALDATA", "CHURN_TEST_POSTGRES_URL", "CHURN_TRACEBACK"})
 """Variables that begin like settings and are none: two for the tests, one for whoever wants tracebacks."""
@@ -45,7 +47,12 @@ class Settings(BaseSettings):
         description="A PostgreSQL database to use instead of the embedded server: postgresql://user:password@host:port/database.",
     )
     source: Path | None = Field(
-        None, description="Folder of raw files; the demo business is simulated where none is named."
+        None, description="Folder of raw files; the demo business is simulated where no source is named."
+    )
+    source_url: SecretStr | None = Field(
+        None,
+        description="A database of raw tables instead of a folder: postgresql://user:${VARIABLE}@host:port/database, mysql://..., "
+        "or any SQLAlchemy URL; each ${VARIABLE} is taken from the environment.",
     )
     mapping: Path | None = Field(None, description="Mapping file that says how the files become the raw tables.")
     business: str = Field(
@@ -58,6 +65,12 @@ class Settings(BaseSettings):
         {"default": "data team"},
         description="Who answers for each raw table, as the data contract names them; `default` for those that are not named.",
     )
+    look_back_days: int = Field(
+        3,
+        ge=0,
+        le=365,
+        description="Days before the newest row read so far from which a table of a database is read again, for rows that came late.",
+    )
 
     grace_days: int = Field(
         7, ge=0, le=365, description="Days after the planned end in which a subscription still counts as converted."
@@ -67,6 +80,13 @@ class Settings(BaseSettings):
     )
     max_bad_share: float = Field(
         0.2, ge=0, le=1, description="Share of bad rows in one table above which the batch stops."
+    )
+
+    max_deleted_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Share of the known records of one table above which a reading that lacks them stops (`deletes: compare keys`).",
     )
 
     suite_sample_rows: int = Field(
@@ -211,12 +231,25 @@ class Settings(BaseSettings):
     @classmethod
     def _with_mapping(cls, given: Any) -> Any:
         """Fill what neither the environment nor the caller set from the mapping file and the source's name."""
-        named = {"business": _business_of(Path(given["source"]))} if given.get("source") else {}
+        named = {"business": _business_of(Path(given["source"]).resolve().name)} if given.get("source") else {}
+        if given.get("source_url"):
+            named = {"business": _business_of(urlsplit(_plain(given["source_url"])).path)}
         if given.get("mapping"):
             document = _document(Path(given["mapping"]))
             named |= {"business": document["business"]} if "business" in document else {}
             named |= document.get("settings", {})
         return {**named, **given}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Settings:
+        if self.source is not None and re.match(r"[a-z][\w+]+:/", str(self.source)):
+            raise ValueError("source is a folder; the address of a database goes into CHURN_SOURCE_URL")
+        if self.source is not None and self.source_url is not None:
+            raise ValueError("source and source_url are both set; a business has one source: unset one of them")
+        lost = [v for v in VARIABLE.findall(_plain(self.source_url)) if v not in os.environ]
+        if lost:
+            raise ValueError(f"source_url names {', '.join(lost)}, which the environment does not hold; set it")
+        return self
 
     @model_validator(mode="after")
     def _in_order(self) -> Settings:
@@ -253,6 +286,24 @@ class Settings(BaseSettings):
         return self.data_dir / self.business
 
     @property
+    def simulated(self) -> bool:
+        """Whether no source is named, so that the demo business is simulated."""
+        return self.source is None and self.source_url is None
+
+    @property
+    def source_database(self) -> str | None:
+        """The address of the database that is the source, with what the environment holds; it may hold a password."""
+        if self.source_url is None:
+            return None
+        return VARIABLE.sub(lambda found: quote(os.environ[found[1]], safe=""), _plain(self.source_url))
+
+    @property
+    def source_named(self) -> str | None:
+        """The source as a person would name it on the command line; a database with a written-out password is not named."""
+        url = _plain(self.source_url)
+        return str(self.source) if self.source is not None else url if url and not has_password(url) else None
+
+    @property
     def source_folder(self) -> Path:
         """Folder the raw files are read from: the one that was named, or the one the demo business is written to."""
         return self.source or self.home / "source"
@@ -276,9 +327,22 @@ def _document(mapping: Path) -> dict[str, Any]:
     return document
 
 
-def _business_of(folder: Path) -> str:
-    """A name for the business whose files lie in a folder: the folder's own, in small letters."""
-    word = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_")
+def has_password(url: str) -> bool:
+    """Whether a password is written out in an address, so that everybody who sees the address knows it.
+
+    >>> has_password("mysql://me:secret@db/shop"), has_password("mysql://me:${PASSWORD}@db/shop")
+    (True, False)
+    """
+    return bool(VARIABLE.sub("", urlsplit(url).password or ""))
+
+
+def _plain(secret: SecretStr | str | None) -> str:
+    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret or ""
+
+
+def _business_of(source: str) -> str:
+    """A name for the business of a folder or database: the source's own, in small letters."""
+    word = re.sub(r"[^a-z0-9]+", "_", source.lower()).strip("_")
     return word if word[:1].isalpha() else f"source_{word}".rstrip("_")
 
 

@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Modules with slow tests go first, so that no worker is left alone with one of them at the end.
     """
     for item in items:
-        if {"postgres", "short_data_dir"} & set(getattr(item, "fixturenames", ())):
+        if {"postgres", "short_data_dir", "shop_url", "mariadb"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("flow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
@@ -66,6 +66,22 @@ def database_of_module(postgres: str) -> Iterator[str]:
     """URL of an empty database, for all tests of a module."""
     with fresh_database(postgres) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[str]:
+    """URL of database `shop` on a MariaDB server; skips where none is installed."""
+    from churn_pipeline_tests.servers import mariadb_server
+
+    with mariadb_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def shop_url(request: pytest.FixtureRequest) -> str:
+    """URL of a database that is a source: each server that we test with, in turn."""
+    url: str = request.getfixturevalue({"postgresql": "database", "mariadb": "mariadb"}[request.param])
+    return url
 
 
 @pytest.fixture

@@ -106,6 +106,23 @@ def test_settings_cannot_be_changed_and_do_not_show_the_password() -> None:
         settings.seed = 1  # type: ignore[misc] # frozen: that is what is tested
 
 
+def test_a_source_is_a_folder_or_a_database_and_not_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "secret")
+    url = "postgresql://me:${SHOP_PASSWORD}@db/Shop-2"
+    settings = load_settings(source_url=url)
+    assert (settings.business, settings.simulated, settings.source_named) == ("shop_2", False, url)
+    assert settings.source_database == "postgresql://me:secret@db/Shop-2"
+    assert "SHOP_PASSWORD" not in repr(settings)
+    assert load_settings(source_url="mysql://me:written@db/shop").source_named is None
+    for wrong, why in (
+        ({"source": tmp_path, "source_url": url}, "both set"),
+        ({"source_url": "mysql://me:${NOBODY}@db/shop"}, "NOBODY, which the environment does not hold"),
+        ({"source": Path("mysql://db/shop")}, "goes into CHURN_SOURCE_URL"),
+    ):
+        with pytest.raises(SettingsError, match=why):
+            load_settings(**wrong)
+
+
 def test_a_kind_of_expectation_that_is_none_is_refused() -> None:
     with pytest.raises(
         SettingsError, match="CHURN_EXPECTATION_LEVELS: volumes: no kind of expectation; allowed: freshness"

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import Engine, name, quoted
 from churn_pipeline.contracts.derive.duckdb import duckdb_type
+from churn_pipeline.contracts.lake import DELETIONS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.settings import Settings
@@ -69,6 +70,7 @@ class Lake:
         changes nothing, and a newer version is added beside the old one.
         """
         self._require_buckets()
+        self._settle(table)
         identity = [*table.key, *([table.versioned_by] if table.versioned_by else [])]
         matching = " and ".join(f"old.{name(c)} is not distinct from new.{name(c)}" for c in identity)
         self.history(connection, table, view="_old")
@@ -83,6 +85,44 @@ class Lake:
             self._replace_partitions(connection, table)
         connection.execute("drop view _old; drop table _new")
         return Landed(new=new, known=total - new)
+
+    def replace(self, connection: duckdb.DuckDBPyConnection, table: Table, good: str) -> int:
+        """Put the rows of relation `good` in the place of all that has landed of a table; gives their number.
+
+        It happens in one rename: a killed writer leaves either what was there or all of the new, and whoever reads
+        meanwhile sees one of the two.
+        """
+        self._require_buckets()
+        self._sweep()
+        beside = Path(tempfile.mkdtemp(prefix=LANDING, dir=self.root))
+        written = beside / "new"
+        written.mkdir()
+        order = ", ".join(name(c) for c in (*table.known_at, *table.key))
+        rows = _count(
+            connection,
+            f"copy (select {_columns(table)}, {_day(table)} as day, {self._bucket(table)} as bucket from {good} "
+            f"order by day, bucket, {order}) to {quoted(written)} (format parquet, compression zstd, "
+            "partition_by (day, bucket), filename_pattern 'part', overwrite_or_ignore)",
+        )
+        for part in written.glob("day=*/bucket=*/*.parquet"):
+            part.rename(part.with_name("part.parquet"))
+        written.rename(self._relanded(table))  # from here on the new is what is read
+        self._settle(table)
+        shutil.rmtree(beside, ignore_errors=True)
+        return rows
+
+    def _relanded(self, table: Table) -> Path:
+        """Where the records of a table lie between the two renames that put them in the place of others."""
+        return self.root / "raw" / f"{table.name}.relanded"
+
+    def _settle(self, table: Table) -> None:
+        """Finish a replacement, also one that a killed process began."""
+        place, new = self.root / "raw" / table.name, self._relanded(table)
+        if new.exists():
+            if place.exists():
+                place.rename(Path(tempfile.mkdtemp(prefix=LANDING, dir=self.root)) / table.name)
+            new.rename(place)
+            self._sweep()
 
     def _replace_partitions(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         order = ", ".join(name(c) for c in (*table.known_at, *table.key))
@@ -153,12 +193,18 @@ class Lake:
         """Create one view per table, of its name: its records as they were known strictly before `before`.
 
         Of a versioned record the newest version known by then counts. Where the lake only has later versions, the
-        record exists by what never changes (`Table.fixed`) and everything else about it is null. Of tables without
-        versions only the partitions of the days from `since` on are read.
+        record exists by what never changes (`Table.fixed`) and everything else about it is null. What was known by then
+        to be deleted at the source is not there. Of tables without versions only the partitions of the days from `since`
+        on are read.
         """
+        deleted = self.has_raw(DELETIONS)
+        if deleted:
+            self.history(connection, DELETIONS, view="deletions_history")
         for table in tables:
             self.history(connection, table, view=f"{table.name}_history")
-            connection.execute(f"create or replace temp view {name(table.name)} as {_known(table, before, since)}")
+            known = _known(table, before, since)
+            known = _without_deleted(table, known, before) if deleted else known
+            connection.execute(f"create or replace temp view {name(table.name)} as {known}")
 
     def rejected(self, connection: duckdb.DuckDBPyConnection, table: Table, *, before: datetime) -> None:
         """Create view `rejected_<table>`: trial_id and known_at of the records in quarantine that nothing known by then mends.
@@ -262,7 +308,8 @@ class Lake:
         return self.root / dataset / f"{as_of:%Y-%m-%d}{f'-{batch}' if batch else ''}.parquet"
 
     def _raw(self, table: Table) -> Path:
-        return self.root / "raw" / table.name
+        relanded = self._relanded(table)
+        return relanded if relanded.exists() else self.root / "raw" / table.name
 
     def _bucket(self, table: Table) -> str:
         return f"cast(md5_number_lower({name(table.trial or table.key[0])}) % {self.buckets} as bigint)"
@@ -313,6 +360,14 @@ def _known(table: Table, before: datetime, since: date | None) -> str:
     return (
         f"select {kept}, {known_at(table)} as known_at, bucket {exists} qualify row_number() over (partition by {keys} "
         f"order by {seen} desc, case when {seen} then {version} end desc nulls last, {version}) = 1"
+    )
+
+
+def _without_deleted(table: Table, known: str, before: datetime) -> str:
+    return (
+        f"select * from ({known}) as landed where {record_key(table)} not in (select record_key from deletions_history "
+        f"where table_name = {quoted(table.name)} and known_at < {sql_instant(before)} "
+        "group by record_key having arg_max(gone, known_at))"
     )
 
 

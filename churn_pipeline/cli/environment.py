@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from churn_pipeline.settings import PROJECT, Settings, load_settings
+from churn_pipeline.settings import PROJECT, Settings, SettingsError, has_password, load_settings
 
 QUIET = {
     "DAGSTER_DISABLE_TELEMETRY": "yes",
@@ -18,15 +18,16 @@ QUIET = {
 }
 
 
-def prepare(*, source: Path | None, mapping: Path | None) -> Settings:
+def prepare(*, source: str | None, mapping: Path | None) -> Settings:
     """The settings of a command; its options become environment variables, so that child processes see the same.
 
     Raises:
-        SettingsError: a setting is out of its bounds.
+        SettingsError: a setting is out of its bounds, or a password stands in the command.
     """
-    for name, path in (("CHURN_SOURCE", source), ("CHURN_MAPPING", mapping)):
-        if path is not None:
-            os.environ[name] = str(path.resolve())
+    if source is not None:
+        _name_source(source)
+    if mapping is not None:
+        os.environ["CHURN_MAPPING"] = str(mapping.resolve())
     for name, word in QUIET.items():
         os.environ.setdefault(name, word)
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT))
@@ -35,7 +36,7 @@ def prepare(*, source: Path | None, mapping: Path | None) -> Settings:
     return settings
 
 
-def prepare_known(*, source: Path | None, mapping: Path | None) -> Settings:
+def prepare_known(*, source: str | None, mapping: Path | None) -> Settings:
     """The settings of a command that only makes sense on a business that something has been run on.
 
     Raises:
@@ -47,3 +48,18 @@ def prepare_known(*, source: Path | None, mapping: Path | None) -> Settings:
     settings = prepare(source=source, mapping=mapping)
     require_business(settings)
     return settings
+
+
+def _name_source(source: str) -> None:
+    """A folder or the address of a database, in the place of what the environment named."""
+    for name in ("CHURN_SOURCE", "CHURN_SOURCE_URL"):
+        os.environ.pop(name, None)
+    if "://" not in source:
+        os.environ["CHURN_SOURCE"] = str(Path(source).resolve())
+    elif has_password(source):
+        raise SettingsError(
+            "a password stands in the command, where everybody on this machine can read it.\n"
+            "  do: write ${NAME} in its place (in single quotes) and put it into the environment under that name"
+        )
+    else:
+        os.environ["CHURN_SOURCE_URL"] = source

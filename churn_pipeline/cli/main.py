@@ -25,7 +25,10 @@ app.add_typer(source_app, name="source")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(model_app, name="model")
 
-Source = Annotated[Path | None, typer.Option(help="Folder of raw files; without it the demo business is simulated.")]
+Source = Annotated[
+    str | None,
+    typer.Option(help="Folder of raw files, or address of a database; without it the demo business is simulated."),
+]
 Mapping = Annotated[Path | None, typer.Option(help="Mapping file that says how the files become the raw tables.")]
 AsOf = Annotated[str | None, typer.Option(help="Day (YYYY-MM-DD) at whose midnight UTC the run stands.")]
 HoldsFrom = Annotated[
@@ -74,7 +77,7 @@ def retrain(source: Source = None, mapping: Mapping = None, as_of: AsOf = None, 
 
 @source_app.command("check")
 def source_check(
-    source: Annotated[Path, typer.Argument(help="Folder of raw files.")],
+    source: Annotated[str, typer.Argument(help="Folder of raw files, or address of a database.")],
     mapping: Mapping = None,
 ) -> None:
     """Read a source, say what was found, what is missing and which features fall away. Writes nothing."""
@@ -91,6 +94,36 @@ def source_contract(source: Source = None, mapping: Mapping = None) -> None:
     from churn_pipeline.cli.docs import data_contract
 
     typer.echo(data_contract(settings), nl=False)
+
+
+@source_app.command("init")
+def source_init(
+    source: Annotated[str, typer.Argument(help="Folder of raw files, or address of a database.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Mapping file to write; without it one called after the source, here.")
+    ] = None,
+) -> None:
+    """Look at an unknown source, guess its mapping, write it, and say what is unsure."""
+    settings = environment.prepare(source=source, mapping=None)
+    from churn_pipeline.cli.source import init
+
+    init(settings, out)
+
+
+@source_app.command("reland")
+def source_reland(
+    table: Annotated[str, typer.Argument(help="Raw table whose landed records are replaced.")],
+    source: Source = None,
+    mapping: Mapping = None,
+) -> None:
+    """Replace all that has landed of a table by a fresh reading, at once; for when the mapping was changed on purpose.
+
+    Earlier versions of its records are forgotten. A reading that a run would refuse changes nothing.
+    """
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.source import reland
+
+    reland(settings, table)
 
 
 OfTable = Annotated[str | None, typer.Option("--table", help="Only of this raw table.")]

@@ -52,20 +52,23 @@ def chosen_day(settings: Settings, as_of: str | None) -> date:
     Raises:
         RunFailed: the text is no day, the source holds no record, or a mapping has no source to map.
     """
-    if settings.mapping is not None and settings.source is None:
+    if settings.mapping is not None and settings.simulated:
         raise RunFailed(f"{settings.mapping.name} maps a source, and none is named.\n  do: add --source FOLDER")
     if as_of is not None:
         return parsed_day(as_of)
-    if settings.source is None:
+    if settings.simulated:
         return settings.demo_until
-    from churn_pipeline.adapters.sources import open_source
+    from churn_pipeline.adapters.sources import opened
     from churn_pipeline.capabilities.ingestion.description import newest_known
+    from churn_pipeline.capabilities.ingestion.watermarks import watermarks
 
-    source = open_source(settings.source, settings.mapping)
-    newest = newest_known(Lake.of(settings), source, now=datetime.now(UTC))
+    warehouse = Warehouse.of(settings)
+    warehouse.create()
+    with opened(settings, watermarks(warehouse)) as source:
+        newest = newest_known(Lake.of(settings), source, now=datetime.now(UTC))
     if newest is None:
         raise RunFailed(
-            f"{settings.source} holds no record.\n  do: churn source check {settings.source}, or name a day with --as-of"
+            f"{source.named} holds no record.\n  do: churn source check {source.named}, or name a day with --as-of"
         )
     return midnight_after(newest).date()
 

@@ -2,41 +2,129 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from dataclasses import replace
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import gettempdir
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.sources import open_source
-from churn_pipeline.capabilities.ingestion.description import SourceDescription, TableDescription, describe_source
+from churn_pipeline.adapters.sources import Source, SourceError, open_source, opened
+from churn_pipeline.capabilities.ingestion.description import (
+    SourceDescription,
+    TableDescription,
+    beside,
+    describe_source,
+)
+from churn_pipeline.capabilities.ingestion.draft import draft
+from churn_pipeline.capabilities.ingestion.guess import Guess, guess
+from churn_pipeline.capabilities.ingestion.profile import profiles, tables_of_database, tables_of_folder
+from churn_pipeline.capabilities.ingestion.staging import stage_table
+from churn_pipeline.capabilities.validation.batch import check_batch
 from churn_pipeline.contracts.features.catalogue import falling_away
-from churn_pipeline.contracts.raw import RAW_TABLES
-from churn_pipeline.contracts.spec import Presence
+from churn_pipeline.contracts.raw import RAW_TABLES, TRIALS
+from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.clock import midnight
+from churn_pipeline.core.spelling import did_you_mean
 from churn_pipeline.settings import Settings
 
 
 def check(settings: Settings) -> None:
-    """Print what the source holds; exit with status 1 where a run on it would stop."""
-    source = open_source(settings.source_folder, settings.mapping)
-    lake = Lake.of(settings)
-    # nothing is written, so what does not fit into memory may not spill into the data directory either
-    looking = replace(lake, engine=replace(lake.engine, spill=Path(gettempdir()) / "churn-source-check"))
-    described = describe_source(looking, source, read_at=datetime.now(UTC))
-    sys.stdout.write("\n".join(lines(described)) + "\n")
-    if any(stops(table, max_bad_share=settings.max_bad_share) for table in described.tables):
+    """Print what the source holds; exit with status 1 where a run on it would stop, with what the run would say."""
+    now = datetime.now(UTC)
+    with opened(settings) as source, beside(Lake.of(settings)) as lake:
+        described = describe_source(lake, source, read_at=now, max_deleted_share=settings.max_deleted_share)
+        verdicts = [
+            check_batch(lake, table, as_of=midnight(now.date()), max_bad_share=settings.max_bad_share, sample_rows=0)
+            for table in RAW_TABLES
+        ]
+    stopping = [problem for verdict in verdicts for problem in verdict.problems]
+    sys.stdout.write("\n".join([*lines(described), *_stopping(stopping)]) + "\n")
+    if stopping:
         raise SystemExit(1)
 
 
-def stops(table: TableDescription, *, max_bad_share: float) -> bool:
-    """Whether a run on the source would stop at this table."""
-    required = table.presence is Presence.REQUIRED
-    if not table.files:
-        return required
-    damaged = any(file.problem for file in table.files)
-    too_bad = sum(table.broken.values()) > max_bad_share * table.rows
-    return bool(table.missing) or damaged or too_bad or (required and not table.rows)
+def init(settings: Settings, out: Path | None) -> None:
+    """Write the guessed mapping of a source, and print what was chosen and why.
+
+    Raises:
+        SourceError: the source cannot be read, or the mapping file is there already.
+    """
+    place = out or Path(f"{settings.business}.yaml")
+    if place.exists():
+        raise SourceError(f"{place} is there already.\n  do: name another file by --out, or remove it")
+    url = settings.source_database
+    with Lake.of(settings).engine.connection() as connection, ExitStack() as held:
+        found = (
+            held.enter_context(tables_of_database(connection, url))
+            if url is not None
+            else tables_of_folder(connection, open_source(settings.source_folder).folder)
+        )
+        guesses = guess(profiles(connection, found))
+    place.write_text(draft(guesses, {table.called: table.spec for table in found}, business=settings.business))
+    sys.stdout.write("\n".join([*_chosen(guesses), *_next(settings, place)]) + "\n")
+
+
+def reland(settings: Settings, table: str) -> None:
+    """Replace a table's landed records by a fresh reading that passes the same checks as a run's.
+
+    Raises:
+        SourceError: there is no such raw table, or the reading does not pass; nothing has changed then.
+        Busy: a run is under way.
+    """
+    from churn_pipeline.adapters.warehouse import Warehouse
+    from churn_pipeline.orchestration.writers import LOCK
+
+    wanted = [declared for declared in RAW_TABLES if declared.name == table]
+    if not wanted:
+        allowed = [declared.name for declared in RAW_TABLES]
+        raise SourceError(
+            f"there is no raw table {table}{did_you_mean(table, allowed)}\n  allowed: {', '.join(allowed)}"
+        )
+    warehouse, now = Warehouse.of(settings), datetime.now(UTC)
+    warehouse.create()
+    lake = Lake.of(settings)
+    with warehouse.lock(LOCK), opened(settings) as source, beside(lake, without=table) as look:
+        said = _reland(lake, look, source, wanted[0], read_at=now, most_bad=settings.max_bad_share)
+    sys.stdout.write(f"{table}: {said}\n")
+
+
+def _reland(lake: Lake, look: Lake, source: Source, table: Table, *, read_at: datetime, most_bad: float) -> str:
+    """Judge a fresh reading in a lake that knows nothing of the table, and put its good rows in the place of what has landed."""
+    as_of = midnight(read_at.date())
+    for one in dict.fromkeys((TRIALS, table)):
+        stage_table(look, source, one, as_of=as_of, read_at=read_at)
+    verdict = check_batch(look, table, as_of=as_of, max_bad_share=most_bad, sample_rows=0)
+    if not verdict.passed:
+        raise SourceError(f"{verdict}\n  nothing has changed")
+    with lake.engine.connection() as connection:
+        connection.execute(
+            f"create temp view good as select * from ({look.rows(f'staged_{table.name}', as_of)}) "
+            "where _broken is null and not _copy"
+        )
+        landed = lake.replace(connection, table, "good")
+    return f"{verdict.rows:,} rows read, {verdict.bad_rows:,} rejected, {landed:,} now stand in the place of all that had landed"
+
+
+def _chosen(guesses: tuple[Guess, ...]) -> list[str]:
+    rows: list[str] = []
+    for one in guesses:
+        rows.append(f"{one.table.name}: {one.of or 'not found'} ({one.because})")
+        for choice in one.choices:
+            needed = not one.table.column(choice.column).null
+            taken = choice.taken.column if choice.taken else choice.derived or choice.constant or "-"
+            if choice.taken or choice.derived or choice.constant or needed:
+                mark = "unsure: " if choice.unsure else ""
+                rows.append(f"  {choice.column:<18} {taken!s:<28} {choice.sure:>4.0%}  {mark}{choice.because}")
+    return rows
+
+
+def _next(settings: Settings, place: Path) -> list[str]:
+    source = shlex.quote(settings.source_named or "SOURCE")
+    return [
+        f"written: {place}",
+        f"next: look at what is unsure in it, then churn source check {source} --mapping {shlex.quote(str(place))}",
+    ]
 
 
 def lines(described: SourceDescription) -> list[str]:
@@ -51,12 +139,16 @@ def lines(described: SourceDescription) -> list[str]:
         *found,
         *([f"not used: {', '.join(described.unused)}"] if described.unused else []),
         *(["features that fall away:", *away] if away else ["every feature can be computed"]),
-        *(
-            ["problems:", *(f"  {problem}" for problem in described.problems)]
-            if described.problems
-            else ["no problems"]
-        ),
+        *(["problems:", *map(_indented, described.problems)] if described.problems else ["no problems"]),
     ]
+
+
+def _stopping(problems: list[str]) -> list[str]:
+    return ["a run would stop here:", *map(_indented, problems)] if problems else []
+
+
+def _indented(text: str) -> str:
+    return "  " + text.replace("\n", "\n  ")
 
 
 def present(described: SourceDescription) -> set[str]:

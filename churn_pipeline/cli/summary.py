@@ -107,7 +107,7 @@ def command() -> str:
 
 def named(settings: Settings) -> str:
     """The options without which a command would speak of another business."""
-    options = (("--source", settings.source), ("--mapping", settings.mapping))
+    options = (("--source", settings.source_named), ("--mapping", settings.mapping))
     return "".join(f" {option} {shlex.quote(str(path))}" for option, path in options if path is not None)
 
 

@@ -266,6 +266,20 @@ INGESTION_COUNTS = Table(
     ),
 )
 
+SOURCE_WATERMARKS = Table(
+    "source_watermarks",
+    "Up to which moment each table of a database has been read and landed. Without its row a table is read whole again.",
+    key=("table_name",),
+    columns=(
+        Column("table_name", LABEL, "The raw table."),
+        Column("cursor", LABEL, "The column of the source that it is read by."),
+        Column("read_up_to", Instant(), "Newest moment of the cursor that has landed; the look-back goes before it."),
+        Column("origin", LABEL, "Fingerprint of source and mapping; with another one the table is read whole."),
+        Column("moved_at", Instant(), "When the batch had landed."),
+        RUN,
+    ),
+)
+
 PREDICTION_ERRORS = Table(
     "prediction_errors",
     "Each time the model could not score and the rules stepped in, or a trial could not be scored at all.",
@@ -305,6 +319,7 @@ ANALYTICS_TABLES = (
     DATA_QUALITY_RESOLUTIONS,
     DATA_EXPECTATIONS,
     INGESTION_COUNTS,
+    SOURCE_WATERMARKS,
     PREDICTION_ERRORS,
     ACTIONS,
 )

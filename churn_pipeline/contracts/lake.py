@@ -109,4 +109,30 @@ PROMOTION_PLAN = Table(
     ),
 )
 
-LAKE_TABLES = (REPAIRED_ROWS, SNAPSHOTS, LANDMARK_SNAPSHOTS, LABELS, TRAINING_SET, CHALLENGER, PROMOTION_PLAN)
+DELETIONS = Table(
+    "deletions",
+    "What the source no longer has, and what it has again: facts about records, known from a moment on like all others. "
+    "Days before that moment know the record as it was.",
+    door=Door.LAKE,
+    key=("table_name", "record_key", "known_at"),
+    known_at=("known_at",),
+    columns=(
+        Column("table_name", LABEL, "The raw table."),
+        Column("record_key", Text(), "Key of the record, its parts joined by a slash."),
+        Column(
+            "known_at", Instant(), "When the source says it was deleted, else when it was found to be gone or back."
+        ),
+        Column("gone", Flag(), "True: deleted. False: there again."),
+    ),
+)
+
+LAKE_TABLES = (
+    DELETIONS,
+    REPAIRED_ROWS,
+    SNAPSHOTS,
+    LANDMARK_SNAPSHOTS,
+    LABELS,
+    TRAINING_SET,
+    CHALLENGER,
+    PROMOTION_PLAN,
+)

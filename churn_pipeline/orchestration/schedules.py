@@ -42,7 +42,7 @@ def every_month(
 
 def ask_for(what: str, day: date, settings: Settings) -> dg.RunRequest | dg.SkipReason:
     """A run as of the day; none where nothing can be known of it, with the reason."""
-    if settings.source is None and day > settings.demo_until:
+    if settings.simulated and day > settings.demo_until:
         return dg.SkipReason(
             f"the simulated business ends on {settings.demo_until}: there is nothing new to read for {day}. "
             "Name a source (CHURN_SOURCE, churn dev --source DIR), or set CHURN_DEMO_UNTIL"

@@ -281,3 +281,42 @@ def test_another_number_of_buckets_is_refused_and_no_row_is_lost(before: int, af
             land(other, connection, TRIALS, trials)
         lake.known(connection, [TRIALS], before=BEGIN + timedelta(days=1))
         assert connection.execute("select count(*) from trials").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("renames", [1, 2, 3, 99])
+def test_a_replacement_that_is_killed_leaves_the_old_or_the_new_and_the_next_landing_goes_on(
+    renames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def events(of: str) -> str:
+        values = ", ".join(
+            f"('{of}{n}', 't1', timestamptz '2024-05-0{n} 10:00+00', null::timestamptz, 'login')" for n in range(1, 4)
+        )
+        given = "event_id, trial_id, occurred_at, received_at, event_name"
+        others = "null::varchar as user_id, null::varchar as session_id, null::varchar as feature, null::double as value, null::varchar as properties"
+        return f"(select *, {others} from (values {values}) as v({given}))"
+
+    with fresh() as (lake, connection):
+        lake.land(connection, EVENTS, events("old"))
+        done = [0]
+        rename = Path.rename
+
+        def killed(self: Path, target: Path) -> Path:
+            if not self.name.endswith(".parquet"):
+                done[0] += 1
+                if done[0] > renames - 1 and renames < 99:
+                    raise Killed
+            return rename(self, target)
+
+        monkeypatch.setattr(Path, "rename", killed)
+        if renames < 99:
+            with pytest.raises(Killed):
+                lake.replace(connection, EVENTS, events("new"))
+        else:
+            assert lake.replace(connection, EVENTS, events("new")) == 3
+        monkeypatch.setattr(Path, "rename", rename)
+        now = {row["event_id"] for row in rows_known(lake, connection, EVENTS, datetime(2024, 6, 1, tzinfo=UTC))}
+        assert now == {f"{'old' if renames == 1 else 'new'}{n}" for n in range(1, 4)}
+        assert lake.land(connection, EVENTS, events("more")).new == 3
+        assert len(rows_known(lake, connection, EVENTS, datetime(2024, 6, 1, tzinfo=UTC))) == 6
+        assert lake.replace(connection, EVENTS, events("last")) == 3
+        assert len(rows_known(lake, connection, EVENTS, datetime(2024, 6, 1, tzinfo=UTC))) == 3

@@ -45,6 +45,6 @@ def test_each_setting_stands_with_its_variable_default_and_bounds() -> None:
 def test_each_command_stands_with_its_options() -> None:
     page = docs.commands_page(app)
     assert "## churn source check" in page
-    assert "- `SOURCE`: Folder of raw files." in page
+    assert "- `SOURCE`: Folder of raw files, or address of a database." in page
     assert "- `--as-of`: Day (YYYY-MM-DD)" in page
     assert "--help" not in page

@@ -20,7 +20,7 @@ def test_options_become_environment_so_that_child_processes_see_the_same(tmp_pat
     (tmp_path / "acme").mkdir()
     mapping = tmp_path / "acme.yaml"
     mapping.write_text("settings: {grace_days: 40}\n")
-    settings = prepare(source=tmp_path / "acme", mapping=mapping)
+    settings = prepare(source=str(tmp_path / "acme"), mapping=mapping)
     assert (settings.source, settings.mapping, settings.grace_days) == (tmp_path / "acme", mapping, 40)
     assert os.environ["CHURN_SOURCE"] == str(tmp_path / "acme")
     assert os.environ["CHURN_MAPPING"] == str(mapping)
@@ -32,7 +32,7 @@ def test_paths_are_absolute_before_a_child_in_another_folder_reads_them(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     os.environ["CHURN_DATA_DIR"] = "somewhere"
-    prepare(source=Path("acme"), mapping=None)
+    prepare(source="acme", mapping=None)
     assert os.environ["CHURN_SOURCE"] == str(tmp_path / "acme")
 
 
@@ -56,3 +56,17 @@ def test_a_setting_out_of_its_bounds_is_named() -> None:
     os.environ["CHURN_GRACE_DAYS"] = "-1"
     with pytest.raises(SettingsError, match="CHURN_GRACE_DAYS"):
         prepare(source=None, mapping=None)
+
+
+def test_a_database_is_named_by_its_address_with_the_password_in_the_environment() -> None:
+    os.environ |= {"CHURN_SOURCE": "/data/acme", "SHOP_PASSWORD": "a/b"}
+    settings = prepare(source="postgresql://reader:${SHOP_PASSWORD}@db.acme.com/shop", mapping=None)
+    assert settings.source_database == "postgresql://reader:a%2Fb@db.acme.com/shop"
+    assert (settings.source, settings.business) == (None, "shop")
+    assert "a/b" not in os.environ["CHURN_SOURCE_URL"]
+
+
+def test_a_password_in_the_command_is_refused_and_not_repeated() -> None:
+    with pytest.raises(SettingsError, match=r"do: write \$\{NAME\} in its place") as refused:
+        prepare(source="mysql://reader:secret@db/shop", mapping=None)
+    assert "secret" not in str(refused.value)

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from churn_pipeline.cli.source import check
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.sources import SourceError
+from churn_pipeline.cli.source import check, init, reland
+from churn_pipeline.contracts.raw import EVENTS, TRIALS
 from churn_pipeline.settings import Settings
-from churn_pipeline_tests.batches import clean_source, event, write_csv
+from churn_pipeline_tests.batches import clean_source, event, take_in, write_csv
+from churn_pipeline_tests.unknown import write_unknown
 
 
 def checked(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -38,7 +43,8 @@ def test_bad_rows_are_told_and_do_not_stop_a_run(tmp_path: Path, capsys: pytest.
     write_csv(source.folder / "events.csv", [*events, event(0), event(99, trial_id="nobody")])
     lines = checked(source.folder, tmp_path, capsys)
     assert any(line.startswith("events: 42 rows, 40 good, 1 exact copies") for line in lines)
-    assert any("unknown_trial" in line for line in lines)
+    assert any("unknown_trial, first: events.csv line 43 (nobody)" in line for line in lines)
+    assert "a run would stop here:" not in lines
 
 
 @pytest.mark.parametrize("spoil", ["missing column", "missing table", "no rows", "empty file", "bad rows"])
@@ -60,4 +66,78 @@ def test_a_source_on_which_a_run_would_stop_ends_with_status_1(
     with pytest.raises(SystemExit) as ended:
         checked(source.folder, tmp_path, capsys)
     assert ended.value.code == 1
-    assert "problems:" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "a run would stop here:" in said
+    assert "do:" in said[said.index("a run would stop here:") :]
+
+
+def test_a_guessed_mapping_of_an_unknown_folder_can_be_checked_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_unknown("a CRM export", tmp_path / "acme")
+    out = tmp_path / "acme.yaml"
+    init(Settings(source=folder, data_dir=tmp_path / "data"), out)
+    said = capsys.readouterr().out
+    assert f"next: look at what is unsure in it, then churn source check {folder} --mapping {out}" in said
+    check(Settings(source=folder, mapping=out, data_dir=tmp_path / "data"))
+    assert "events: 180 rows, 180 good" in capsys.readouterr().out
+
+
+def test_a_mapping_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "acme.yaml"
+    out.write_text("mine")
+    with pytest.raises(SourceError, match="is there already"):
+        init(Settings(source=tmp_path, data_dir=tmp_path / "data"), out)
+    assert out.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["trial_workforce_saas", "cdnow"])
+def test_real_folders_are_guessed_without_a_crash_and_with_what_is_unsure(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(os.environ.get("CHURN_REALDATA", "nowhere")) / name
+    if not folder.is_dir():
+        pytest.skip(f"CHURN_REALDATA names no folder with the real set {name}: nothing is guessed of it")
+    init(Settings(source=folder, data_dir=tmp_path / "data"), tmp_path / "guess.yaml")
+    text = (tmp_path / "guess.yaml").read_text()
+    assert "# unsure: " in text
+    assert "written: " in capsys.readouterr().out
+
+
+def events_of(settings: Settings) -> set[tuple[str, str]]:
+    """Key and name of each event that has landed."""
+    lake = Lake.of(settings)
+    with lake.engine.connection() as connection:
+        lake.history(connection, EVENTS, view="e")
+        return set(connection.execute("select event_id, event_name from e").fetchall())
+
+
+def test_after_a_change_of_the_mapping_a_fresh_reading_takes_the_place_of_what_landed(
+    tmp_path: Path, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = clean_source(tmp_path / "acme", trials=10)
+    settings = Settings(source=source.folder, data_dir=tmp_path / "data", postgres_url=database)
+    take_in(Lake.of(settings), source, [TRIALS, EVENTS])
+    mapping = tmp_path / "acme.yaml"
+    mapping.write_text("business: acme\ntables: {events: {from: events.csv, columns: {event_name: {constant: seen}}}}")
+    changed = Settings(source=source.folder, mapping=mapping, data_dir=tmp_path / "data", postgres_url=database)
+    with pytest.raises(SystemExit):
+        check(changed)
+    assert "churn source reland" in capsys.readouterr().out
+    reland(changed, "events")
+    assert "10 rows read, 0 rejected, 10 now stand" in capsys.readouterr().out
+    assert events_of(changed) == {(f"e{n}", "seen") for n in range(10)}
+    check(changed)
+
+
+def test_a_reading_that_would_be_refused_takes_no_place(tmp_path: Path, database: str) -> None:
+    source = clean_source(tmp_path / "acme", trials=10)
+    settings = Settings(source=source.folder, data_dir=tmp_path / "data", postgres_url=database)
+    take_in(Lake.of(settings), source, [TRIALS, EVENTS])
+    before = events_of(settings)
+    write_csv(source.folder / "events.csv", [event(n, occurred_at="soon") for n in range(10)])
+    with pytest.raises(SourceError, match="nothing has changed"):
+        reland(settings, "events")
+    with pytest.raises(SourceError, match="did you mean events"):
+        reland(settings, "event")
+    assert events_of(settings) == before

@@ -39,6 +39,16 @@ def bare_name(path: Path) -> str:
     return lower.removesuffix(path.suffix.lower()) if path.suffix.lower() in COMPRESSIONS else lower
 
 
+def first_line(path: Path) -> str:
+    """The first line of a text file, as far as it is text; empty where there is none or the file is damaged."""
+    try:
+        start = next(_bytes(path), b"")
+    except OSError:
+        return ""
+    lines = start.decode("utf-8", "replace").lstrip("\ufeff").splitlines()
+    return lines[0] if lines else ""
+
+
 def read_lines(connection: duckdb.DuckDBPyConnection, path: Path, encoding: str, *, into: str) -> None:
     """Create temp table `into` of the lines of a file: `line` (from 1), `text` (null: blank), `wrong` (why not readable).
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.spelling import did_you_mean
 
 CASTS = {
     "boolean": "boolean",
@@ -53,9 +52,10 @@ class _Strict(BaseModel):
 
 
 class Files(_Strict):
-    """One or more files of the same shape, and how to read them if they are text."""
+    """One or more files of the same shape, and how to read them if they are text; of a database: tables, or a query."""
 
-    patterns: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = Field(alias="from", min_length=1)
+    patterns: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = Field((), alias="from")
+    query: str | None = Field(None, description="A SELECT that the database itself answers.")
     delimiter: str = Field(",", description="One character, or `whitespace` for any run of blanks.")
     header: bool = True
     names: tuple[str, ...] = Field((), description="Names of the columns of files without a header.")
@@ -63,6 +63,8 @@ class Files(_Strict):
 
     @model_validator(mode="after")
     def _readable(self) -> Files:
+        if bool(self.patterns) == bool(self.query):
+            raise ValueError("say either `from` (files or tables) or `query` (a SELECT that the database answers)")
         if self.delimiter != "whitespace" and (len(self.delimiter) != 1 or self.delimiter in '"\n\r'):
             raise ValueError("delimiter: one character other than a quote or line break, or `whitespace`")
         if self.header == bool(self.names):
@@ -95,7 +97,7 @@ class Taken(_Strict):
         if self.format is not None and self.column is None:
             raise ValueError("format: goes with `column`")
         if self.cast is not None and self.cast not in CASTS:
-            meant = close(SQL_WORDS.get(self.cast.lower(), self.cast), CASTS)
+            meant = did_you_mean(SQL_WORDS.get(self.cast.lower(), self.cast), CASTS)
             raise ValueError(f"cast: {self.cast!r} is no type{meant}; allowed: {', '.join(CASTS)}")
         return self
 
@@ -107,6 +109,13 @@ class Mapped(_Strict):
     columns: dict[str, Taken] = Field(default_factory=dict)
     where: str | None = None
     select: str | None = None
+    deleted: Taken | None = Field(None, description="When, or whether, the source marks a record as deleted.")
+    deletes: Literal["compare keys"] | None = Field(
+        None, description="`compare keys`: what has landed and is not in the source any more was deleted."
+    )
+    cursor: str | None = Field(
+        None, description="Column of the source that grows with each change; only newer rows are read."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -122,8 +131,12 @@ class Mapped(_Strict):
     def _one_way(self) -> Mapped:
         if (self.select is None) == (self.files is None):
             raise ValueError("say either `from` (files) or `select` (a SELECT over the files named at the top)")
-        if self.select is not None and (self.columns or self.where):
-            raise ValueError("`columns` and `where` go with `from`; with `select`, write them into the SELECT")
+        if self.select is not None and (self.columns or self.where or self.deleted):
+            raise ValueError(
+                "`columns`, `where` and `deleted` go with `from`; with `select`, write them into the SELECT"
+            )
+        if self.select is not None and self.cursor:
+            raise ValueError("`cursor` goes with `from` or `query`; a SELECT needs all rows of what it reads")
         return self
 
 
@@ -139,7 +152,7 @@ class Mapping(_Strict):
     def _in_the_contract(self) -> Mapping:
         declared = {table.name: table for table in RAW_TABLES}
         problems = [
-            f"tables.{name}: no such raw table{close(name, declared)}; allowed: {', '.join(declared)}"
+            f"tables.{name}: no such raw table{did_you_mean(name, declared)}; allowed: {', '.join(declared)}"
             for name in self.tables.keys() - declared
         ]
         for name in self.tables.keys() & declared:
@@ -171,20 +184,10 @@ def load_mapping(path: Path) -> Mapping:
 
 def _unknown_columns(table: Table, mapped: Mapped) -> list[str]:
     return [
-        f"tables.{table.name}.columns.{column}: no column of the contract{close(column, table.names)}; "
+        f"tables.{table.name}.columns.{column}: no column of the contract{did_you_mean(column, table.names)}; "
         f"allowed: {', '.join(table.names)}"
         for column in mapped.columns.keys() - set(table.names)
     ]
-
-
-def close(word: str, allowed: Iterable[str]) -> str:
-    """The allowed word that was probably meant, as the end of a sentence; empty if none is near.
-
-    >>> close("colums", ["from", "columns"])
-    ', did you mean `columns`?'
-    """
-    near = get_close_matches(word.lower(), list(allowed), n=1, cutoff=0.7)
-    return f", did you mean `{near[0]}`?" if near else ""
 
 
 def _unknown_key(place: tuple[str | int, ...]) -> str:
@@ -192,7 +195,7 @@ def _unknown_key(place: tuple[str | int, ...]) -> str:
     allowed = [field.alias or key for key, field in model.model_fields.items()]
     if model is Mapped:
         allowed = [key for key in allowed if key != "files"] + [f.alias or k for k, f in Files.model_fields.items()]
-    return f"no such key{close(str(place[-1]), allowed)}; allowed: {', '.join(allowed)}"
+    return f"no such key{did_you_mean(str(place[-1]), allowed)}; allowed: {', '.join(allowed)}"
 
 
 def _model_at(place: tuple[str | int, ...]) -> type[_Strict]:

@@ -8,6 +8,8 @@ from churn_pipeline.contracts.spec import Table
 
 INSIDE = ("_file", "_line", "_raw", "_wrong")
 """What every row of a file carries beside its own columns."""
+MARK = "_deleted"
+"""The text by which the source marks a record as deleted; null where it does not."""
 
 
 class SourceError(Exception):
@@ -35,15 +37,17 @@ class FileRows:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One raw table, as read: `view` has `_file`, `_line`, `_raw`, `_wrong` and every column of the contract as text.
+    """One raw table, as read: `view` has what is INSIDE, the MARK, and every column of the contract as text.
 
-    `given` are the columns of the contract that the source has; the others are null throughout.
+    `given` are the columns of the contract that the source has; the others are null throughout. `keys` is a query that
+    gives the key of every record of the source, as texts, also of those that were not read because they had been before.
     """
 
     table: Table
     view: str
     files: tuple[SourceFile, ...]
     given: tuple[str, ...]
+    keys: str = ""
 
     @property
     def present(self) -> bool:

@@ -7,19 +7,29 @@ not a crash: the batch is judged later, with all problems at once.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import abc
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.sources.files import SUFFIXES
+from churn_pipeline.adapters.sources.increments import Increment
 from churn_pipeline.adapters.sources.lines import bare_name
-from churn_pipeline.adapters.sources.mapping import Files, Mapped, Mapping, load_mapping
+from churn_pipeline.adapters.sources.mapping import Files, Mapped, Mapping, Taken, load_mapping
 from churn_pipeline.adapters.sources.reading import Reading, SourceError
 from churn_pipeline.adapters.sources.table_reader import TableReader
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.clock import sql_instant
 
 if TYPE_CHECKING:
     import duckdb
+
+Increments = abc.Mapping[str, Increment]
+KEYS = "keys"
+QUERY = "query"
+"""What the rows of a query are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,15 @@ class Source:
     folder: Path
     mapping: Mapping | None = None
     mapping_file: Path | None = None
+    address: str = ""
+    """Of the database whose tables were copied into the folder; empty where the files are the source."""
+    increments: Increments = field(default_factory=dict)
+    """How the tables that have a cursor were read, by name."""
+
+    @property
+    def named(self) -> str:
+        """The source as messages name it."""
+        return self.address or str(self.folder)
 
     def read(self, connection: duckdb.DuckDBPyConnection, table: Table) -> Reading:
         """Read one raw table into temp tables of the connection, behind one view.
@@ -43,22 +62,60 @@ class Source:
         mapped = self.mapped(table)
         if mapped is None:
             return tuple(path for path in self.all_files() if _belongs(path.relative_to(self.folder), table.name))
-        specs = [mapped.files] if mapped.files else list(self.named_in(mapped).values())
-        return tuple(dict.fromkeys(path for spec in specs for path in self.matching(spec)))
+        specs = {table.name: mapped.files} if mapped.files else self.named_in(mapped)
+        return tuple(dict.fromkeys(path for label, spec in specs.items() for path in self.matching(spec, label)))
 
     def all_files(self) -> tuple[Path, ...]:
         """Every file of the folder."""
         return tuple(sorted(path for path in self.folder.rglob("*") if path.is_file()))
 
-    def matching(self, spec: Files) -> tuple[Path, ...]:
-        """The files that match the patterns of a mapping."""
+    def matching(self, spec: Files, label: str) -> tuple[Path, ...]:
+        """The files of a mapping's entry; `label` is the raw table or the name under `files` that it stands for."""
+        if self.address:
+            return tuple(copy_of(self.folder, label, table) for table in spec.patterns or (QUERY,))
         return tuple(
             dict.fromkeys(p for pattern in spec.patterns for p in sorted(self.folder.glob(pattern)) if p.is_file())
         )
 
+    def key_columns(self, table: Table) -> dict[str, Taken]:
+        """Where the parts of a table's key come from."""
+        mapped = self.mapped(table)
+        taken = mapped.columns if mapped else {}
+        return {column: taken.get(column, Taken(column=column)) for column in table.key}
+
+    def key_copies(self, table: Table) -> tuple[Path, ...]:
+        """Where the copies of all keys of a table of a database lie, if they were made."""
+        return tuple(
+            copy_of(self.folder, f"{KEYS}/{table.name}", path.stem) for path in self.files(table) if self.address
+        )
+
+    def read_up_to(self, connection: duckdb.DuckDBPyConnection, table: Table, *, read_at: datetime) -> datetime | None:
+        """The newest moment of a table's cursor that was read, not after `read_at` (clocks differ); null if there is none.
+
+        Raises:
+            SourceError: the cursor holds something else than moments.
+        """
+        by = self.increments.get(table.name)
+        if by is None:
+            return None
+        files = ", ".join(quoted(path) for path in self.files(table))
+        moment = f"try_cast({name(by.cursor)} as timestamptz)"
+        found = connection.execute(
+            f"select count({name(by.cursor)}), count({moment}), max({moment}) filter ({moment} <= {sql_instant(read_at)}) "
+            f"from read_parquet([{files}])"
+        ).fetchall()
+        (values, moments, newest) = found[0]
+        if values != moments:
+            raise SourceError(
+                f"{self.named}, {table.name}: cursor {by.cursor} holds {values - moments:,} values that are no timestamps\n"
+                "  allowed: a timestamp or date that grows with each change (a number that counts up says nothing of late rows)\n"
+                f"  do: name another column by `cursor` under tables.{table.name} in the mapping, or none"
+            )
+        return newest if newest is None else newest.astimezone(UTC)
+
     def shown(self, path: Path) -> str:
-        """A file as messages and rows name it."""
-        return path.relative_to(self.folder).as_posix()
+        """A file, or the table it is a copy of, as messages and rows name it."""
+        return path.stem if self.address else path.relative_to(self.folder).as_posix()
 
     def mapped(self, table: Table) -> Mapped | None:
         """What the mapping says of a table."""
@@ -69,6 +126,11 @@ class Source:
         named = self.mapping.files if self.mapping else {}
         words = set(re.findall(r"\w+", mapped.select or ""))
         return {key: spec for key, spec in named.items() if key in words}
+
+
+def copy_of(folder: Path, label: str, table: str) -> Path:
+    """Where the copy of a table of a database lies."""
+    return folder / label / f"{table}.parquet"
 
 
 def open_source(folder: Path, mapping: Path | None = None) -> Source:

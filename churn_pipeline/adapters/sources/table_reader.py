@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.sources.files import as_text, read_file
 from churn_pipeline.adapters.sources.mapping import CASTS, Files, Mapped, Taken
-from churn_pipeline.adapters.sources.reading import INSIDE, FileRows, Reading, SourceError, SourceFile
+from churn_pipeline.adapters.sources.reading import INSIDE, MARK, FileRows, Reading, SourceError, SourceFile
 from churn_pipeline.contracts.spec import Table
 
 if TYPE_CHECKING:
@@ -37,13 +37,20 @@ class TableReader:
         """
         mapped = self.source.mapped(self.table)
         if mapped is None:  # files that already bear the names of the contract need no mapping
-            return self._columns(Files(patterns=("*",)), self.source.files(self.table), {}, None)
+            return self._columns(Files(patterns=("*",)), self.source.files(self.table), Mapped(**{"from": "*"}))
         if mapped.files is None:
             return self._select(mapped)
-        paths = self._existing(mapped.files, f"tables.{self.table.name}.from")
-        return self._columns(mapped.files, paths, mapped.columns, mapped.where)
+        paths = self._existing(mapped.files, self.table.name, f"tables.{self.table.name}.from")
+        return self._columns(mapped.files, paths, mapped)
 
-    def _existing(self, spec: Files, key: str) -> tuple[Path, ...]:
+    def _existing(self, spec: Files, label: str, key: str) -> tuple[Path, ...]:
+        if spec.query and not self.source.address:
+            raise SourceError(
+                f"{self.source.mapping_file}, {key.removesuffix('.from')}.query: only a database answers a query\n"
+                f"  do: name the files by `from`, or give the address of the database as the source"
+            )
+        if self.source.address:
+            return self.source.matching(spec, label)
         lost = [pattern for pattern in spec.patterns if not any(p.is_file() for p in self.source.folder.glob(pattern))]
         if lost:
             there = ", ".join(str(p.relative_to(self.source.folder)) for p in self.source.all_files()) or "nothing"
@@ -51,7 +58,7 @@ class TableReader:
                 f"{self.source.mapping_file}, {key}: no file matches {', '.join(lost)} in {self.source.folder}\n"
                 f"  there is: {there}\n  do: fix the name in the mapping, or add the file"
             )
-        return self.source.matching(spec)
+        return self.source.matching(spec, label)
 
     def _files(self, paths: tuple[Path, ...], spec: Files, view: str) -> list[FileRows]:
         return [
@@ -61,9 +68,10 @@ class TableReader:
 
     # ---- column by column
 
-    def _columns(self, spec: Files, paths: tuple[Path, ...], taken: dict[str, Taken], where: str | None) -> Reading:
+    def _columns(self, spec: Files, paths: tuple[Path, ...], mapped: Mapped) -> Reading:
+        taken = mapped.columns
         read = self._files(paths, spec, self.view)
-        queries = [self._contract_columns(rows, taken, where) for rows in read if not rows.fact.problem]
+        queries = [self._contract_columns(rows, mapped) for rows in read if not rows.fact.problem]
         given = {c for rows in read for c in self._given(rows.fact, taken)}
         return self._over([rows.fact for rows in read], queries, tuple(c for c in self.table.names if c in given))
 
@@ -71,7 +79,8 @@ class TableReader:
         own = {column.lower() for column in fact.columns} | ({REST} if self._rest(fact, taken) else set())
         return {c for c in self.table.names if c in taken or c in own} if not fact.problem else set()
 
-    def _contract_columns(self, rows: FileRows, taken: dict[str, Taken], where: str | None) -> str:
+    def _contract_columns(self, rows: FileRows, mapped: Mapped) -> str:
+        taken = mapped.columns | ({MARK: mapped.deleted} if mapped.deleted else {})
         self._check_names(rows.fact, taken)
         given = self._given(rows.fact, taken)
         rest = self._rest(rows.fact, taken)
@@ -80,8 +89,9 @@ class TableReader:
         if rest:
             texts[REST] = _with_rest(rest, texts[REST] if REST in own else "null::varchar")
         listed = ", ".join(f"{text} as {name(c)}" for c, text in texts.items())
-        kept = f"where _wrong is not null or ({where})" if where else ""
-        query = f"select {', '.join(INSIDE)}, {listed} from {rows.view} {kept}"
+        kept = f"where _wrong is not null or ({mapped.where})" if mapped.where else ""
+        mark = _text(mapped.deleted) if mapped.deleted else "null::varchar"
+        query = f"select {', '.join(INSIDE)}, {mark} as {MARK}, {listed} from {rows.view} {kept}"
         self._try(query, f"tables.{self.table.name}")
         return query
 
@@ -110,7 +120,7 @@ class TableReader:
         facts: list[SourceFile] = []
         unreadable: list[str] = []
         for key, spec in self.source.named_in(mapped).items():
-            paths = self._existing(spec, f"files.{key}")
+            paths = self._existing(spec, key, f"files.{key}")
             read = self._files(paths, spec, f"{self.view}_{key}")
             facts += [rows.fact for rows in read]
             good = [f"select * from {rows.view} where _wrong is null" for rows in read if not rows.fact.problem]
@@ -136,19 +146,31 @@ class TableReader:
             else f"{quoted(f'the SELECT of {self.table.name}')} as _file, null::bigint as _line"
         )
         packed = ", ".join(f"{name(row[0])} := {name(row[0])}" for key, row in own.items() if key not in INSIDE)
-        raw = f"to_json(struct_pack({packed}))::varchar as _raw, null::varchar as _wrong"
+        raw = f"to_json(struct_pack({packed}))::varchar as _raw, null::varchar as _wrong, null::varchar as {MARK}"
         queries = [f"select {place}, {raw}, {', '.join(texts)} from {selected}"]
         nulls = ", ".join(f"null::varchar as {name(c)}" for c in self.table.names)
-        queries += [f"select {', '.join(INSIDE)}, {nulls} from ({query})" for query in unreadable]
+        queries += [
+            f"select {', '.join(INSIDE)}, null::varchar as {MARK}, {nulls} from ({query})" for query in unreadable
+        ]
         return self._over(facts, queries, given)
 
     def _over(self, facts: list[SourceFile], queries: list[str], given: tuple[str, ...]) -> Reading:
         nulls = ", ".join(f"null::varchar as {name(c)}" for c in self.table.names)
-        nothing = f"select null::varchar as _file, null::bigint as _line, null::varchar as _raw, null::varchar as _wrong, {nulls} where false"
+        nothing = f"select null::varchar as _file, null::bigint as _line, null::varchar as _raw, null::varchar as _wrong, null::varchar as {MARK}, {nulls} where false"
         self.connection.execute(
             f"create or replace temp view {self.view} as {' union all by name '.join(queries) or nothing}"
         )
-        return Reading(self.table, self.view, tuple(facts), given)
+        keys = ", ".join(name(c) for c in self.table.key)
+        return Reading(
+            self.table, self.view, tuple(facts), given, self._all_keys() or f"select {keys} from {self.view}"
+        )
+
+    def _all_keys(self) -> str:
+        """The keys of all records, where only the newer records themselves were read."""
+        copies = [path for path in self.source.key_copies(self.table) if path.exists()]
+        taken = self.source.key_columns(self.table)
+        texts = ", ".join(f"{_text(taken[c])} as {name(c)}" for c in self.table.key if c in taken)
+        return " union all ".join(f"select {texts} from read_parquet({quoted(path)})" for path in copies)
 
     def _try(self, query: str, key: str) -> None:
         import duckdb

@@ -6,9 +6,11 @@ from typing import Any
 import dagster as dg
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.sources import open_source
+from churn_pipeline.adapters.sources import opened
+from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.ingestion.replay import stage_batch
 from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table
+from churn_pipeline.capabilities.ingestion.watermarks import watermarks
 from churn_pipeline.contracts.lake import REPAIRED_ROWS
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.orchestration.clock import Clock
@@ -27,12 +29,21 @@ def raw_tables(
     lake: dg.ResourceParam[Lake],
     settings: dg.ResourceParam[Settings],
     clock: dg.ResourceParam[Clock],
+    warehouse: dg.ResourceParam[Warehouse],
 ) -> Iterator[dg.MaterializeResult]:
     """Read the tables one after the other, `trials` first: the others belong to it."""
-    source, read_at = open_source(settings.source_folder, settings.mapping), clock.now()
-    for table in RAW_TABLES:
-        staged = stage_table(lake, source, table, as_of=as_of(context), read_at=read_at)
-        yield dg.MaterializeResult(asset_key=raw_name(table), metadata=_described(staged))
+    read_at = clock.now()
+    with opened(settings, watermarks(warehouse), writer=True) as source:
+        for table in RAW_TABLES:
+            staged = stage_table(
+                lake,
+                source,
+                table,
+                as_of=as_of(context),
+                read_at=read_at,
+                max_deleted_share=settings.max_deleted_share,
+            )
+            yield dg.MaterializeResult(asset_key=raw_name(table), metadata=_described(staged))
 
 
 class Replay(dg.Config):
@@ -61,4 +72,6 @@ def _described(staged: Staged) -> dict[str, Any]:
         "files": ", ".join(file.file for file in staged.files) or "none",
         "required columns missing": ", ".join(staged.missing) or "none",
         "optional columns not there": ", ".join(staged.absent) or "none",
+        "read from": f"{staged.since:%Y-%m-%d %H:%M:%S} UTC" if staged.since else "the beginning",
+        "newly deleted or restored": staged.deletions,
     }

@@ -1,20 +1,40 @@
-"""What a source holds, told before anything is done with it. Nothing is written."""
+"""What a source holds, told before anything is done with it. Nothing lands."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake, known_at
-from churn_pipeline.adapters.sources import Reading, Source, SourceFile
-from churn_pipeline.capabilities.ingestion.staging import judge_reading, type_rows
-from churn_pipeline.contracts.derive.rules import row_rules
-from churn_pipeline.contracts.raw import RAW_TABLES, TRIALS
-from churn_pipeline.contracts.spec import Presence
+from churn_pipeline.adapters.sources import Source, SourceFile
+from churn_pipeline.adapters.sources.mapping import Mapped
+from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table, type_rows
+from churn_pipeline.contracts.derive.rules import Rule, all_rules, row_rules
+from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.contracts.spec import Presence, Table
+from churn_pipeline.core.clock import midnight
 
 if TYPE_CHECKING:
     import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule that rows of a table break first, how many do, and where the first of them stands."""
+
+    rule: str
+    rows: int
+    place: str
+    value: str
+    """What stood there; empty where it must not be shown."""
+    allowed: str
+    do: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +47,7 @@ class TableDescription:
     rows: int
     good: int
     duplicates: int
-    broken: dict[str, int]
-    """Rows per first broken rule."""
+    broken: tuple[Broken, ...]
     first: datetime | None
     last: datetime | None
     missing: tuple[str, ...]
@@ -38,20 +57,17 @@ class TableDescription:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What would stop or diminish a run, as sentences."""
-        if not self.files:
-            needed = {
-                Presence.REQUIRED: f"{self.table}: not found, and nothing goes without it",
-                Presence.FOR_TRAINING: f"{self.table}: not found; without it nothing can be learnt, trials are scored by the rules",
-            }
-            return (needed[self.presence],) if self.presence in needed else ()
-        damaged = [f"{f.file}: {f.problem}" for f in self.files if f.problem]
-        lost = [f"{self.table}: column {c} is missing, and may not be" for c in self.missing] if not damaged else []
-        bad = [f"{self.table}: {n:,} of {self.rows:,} rows break {rule}" for rule, n in self.broken.items()]
-        none = (
-            [f"{self.table}: no rows"] if not self.rows and not damaged and self.presence is Presence.REQUIRED else []
+        """What would diminish a run, each with its first example and what to do; what would stop it is told by the checks."""
+        if not self.files and self.presence is Presence.FOR_TRAINING:
+            return (
+                f"{self.table}: not found; without it nothing can be learnt, trials are scored by the rules\n"
+                f"  do: add {self.table}.csv, or an entry tables.{self.table} to the mapping",
+            )
+        return tuple(
+            f"{self.table}: {broken.rows:,} of {self.rows:,} rows break {broken.rule}, first: {broken.place}"
+            f"{f' ({broken.value})' if broken.value else ''}\n  allowed: {broken.allowed}\n  do: {broken.do}"
+            for broken in self.broken
         )
-        return (*damaged, *lost, *none, *(bad if not lost else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,56 +83,98 @@ class SourceDescription:
         return tuple(problem for table in self.tables for problem in table.problems)
 
 
-def describe_source(lake: Lake, source: Source, *, read_at: datetime) -> SourceDescription:
-    """Read a whole source and say what was found; the lake is only looked into, for records that are known already.
+@contextmanager
+def beside(lake: Lake, *, without: str = "") -> Iterator[Lake]:
+    """A lake that knows what has landed in another, and in which a day may be staged to look at it; gone afterwards.
+
+    Of the table `without` it knows nothing.
+    """
+    with TemporaryDirectory(prefix="churn-look-") as folder:
+        root = Path(folder) / "lake"
+        (root / "raw").mkdir(parents=True)
+        landed = (lake.root / "raw").iterdir() if (lake.root / "raw").exists() else ()
+        for place in landed:
+            if place.stem != without:
+                (root / "raw" / place.name).symlink_to(place.resolve())
+        yield replace(lake, root=root, engine=replace(lake.engine, spill=Path(folder) / "spill"))
+
+
+def describe_source(
+    lake: Lake, source: Source, *, read_at: datetime, max_deleted_share: float = 1
+) -> SourceDescription:
+    """Stage a whole source in a lake made by `beside`, as of the midnight before `read_at`, and say what was found.
 
     Raises:
-        SourceError: the mapping names what is not there, or its SQL does not run.
+        SourceError: the mapping names what is not there, its SQL does not run, or too much would be deleted.
     """
+    as_of = midnight(read_at.date())
+    tables = []
+    for table in RAW_TABLES:
+        staged = stage_table(lake, source, table, as_of=as_of, read_at=read_at, max_deleted_share=max_deleted_share)
+        with lake.engine.connection() as connection:
+            connection.execute(f"create temp view staged as {lake.rows(f'staged_{table.name}', as_of)}")
+            tables.append(_describe(connection, table, staged, source.mapped(table), read_at))
     used = {path for table in RAW_TABLES for path in source.files(table)}
-    with lake.engine.connection() as connection:
-        trials = ""
-        tables = []
-        for table in RAW_TABLES:
-            reading = source.read(connection, table)
-            judged = judge_reading(connection, lake, source, reading, trials=trials, read_at=read_at)
-            trials = f"select * from {judged}" if table == TRIALS else trials
-            tables.append(_describe(connection, reading, judged))
-    unused = tuple(p.relative_to(source.folder).as_posix() for p in source.all_files() if p not in used)
+    unused = tuple(source.shown(path) for path in source.all_files() if path not in used and not source.address)
     return SourceDescription(tuple(tables), unused)
 
 
-def _describe(connection: duckdb.DuckDBPyConnection, reading: Reading, judged: str) -> TableDescription:
-    table = reading.table
+def _describe(
+    connection: duckdb.DuckDBPyConnection, table: Table, staged: Staged, mapped: Mapped | None, read_at: datetime
+) -> TableDescription:
     good = "_broken is null and not _copy"
     moments = f"nullif({known_at(table)}, timestamptz 'epoch')"
     found = connection.execute(
-        f"select count(*), count(*) filter ({good}), count(*) filter (_copy), min({moments}) filter ({good}), "
-        f"max({moments}) filter ({good}) from {judged}"
-    ).fetchone()
-    rows, kept, copies, first, last = found or (0, 0, 0, None, None)
-    broken = connection.execute(
-        f"select _broken[1], count(*) from {judged} where _broken is not null group by 1 order by 2 desc, 1"
-    )
+        f"select count(*) filter ({good}), count(*) filter (_copy), min({moments}) filter ({good}), "
+        f"max({moments}) filter ({good}) from staged"
+    ).fetchall()
+    kept, copies, first, last = found[0]
     return TableDescription(
         table=table.name,
         presence=table.presence,
-        files=reading.files,
-        rows=rows,
+        files=staged.files,
+        rows=staged.rows,
         good=kept,
         duplicates=copies,
-        broken=dict(broken.fetchall()),
+        broken=tuple(_broken(connection, table, mapped, read_at)),
         first=first,
         last=last,
-        missing=reading.missing,
-        absent=reading.absent,
+        missing=staged.missing,
+        absent=staged.absent,
+    )
+
+
+def _broken(
+    connection: duckdb.DuckDBPyConnection, table: Table, mapped: Mapped | None, read_at: datetime
+) -> Iterator[Broken]:
+    rules = {rule.name: rule for rule in all_rules(table, read_at=read_at)}
+    shows = " ".join(f"when {quoted(rule.name)} then ({rule.shows})::varchar" for rule in rules.values() if rule.shows)
+    order = "order by _file, _line, _row"
+    found = connection.execute(
+        f"select _broken[1], count(*), first(_file {order}), first(_line {order}), first(left(case _broken[1] {shows} end, 100) "
+        f"{order}) from staged where _broken is not null group by 1 order by 2 desc, 1"
+    ).fetchall()
+    for name, count, file, line, value in found:
+        place = file if line is None else f"{file} line {line}"
+        allowed, do = _words(rules[name], mapped)
+        yield Broken(name, count, place, value or "", allowed, do)
+
+
+def _words(rule: Rule, mapped: Mapped | None) -> tuple[str, str]:
+    """What is allowed and what to do; of a value that the mapping reads by a format, in terms of that format."""
+    taken = mapped.columns.get(rule.column) if mapped is not None else None
+    if taken is None or taken.format is None or not rule.name.startswith("wrong_type"):
+        return rule.allowed, rule.do
+    return (
+        f"what matches your format `{taken.format}` or is ISO 8601; this does not match your format",
+        f"fix the value, or `format` of column {rule.column} in the mapping (use `sql` for values of several formats)",
     )
 
 
 def newest_known(lake: Lake, source: Source, *, now: datetime) -> datetime | None:
     """When the newest record of a source became known, by the rows that are good in themselves; null: there are none.
 
-    The default `as_of` of a run is the midnight after it.
+    Of a table of which only what is new was read, what landed before counts as well. The default `as_of` of a run is the midnight after it.
 
     Raises:
         SourceError: the mapping names what is not there, or its SQL does not run.
@@ -128,4 +186,9 @@ def newest_known(lake: Lake, source: Source, *, now: datetime) -> datetime | Non
             bad = " or ".join(f"coalesce({rule.bad}, false)" for rule in row_rules(table, read_at=now))
             found = connection.execute(f"select max({known_at(table)}) from {rows} where not ({bad})").fetchone()
             newest += [found[0]] if found and found[0] else []
+            by = source.increments.get(table.name)
+            if by is not None and by.since is not None:
+                lake.history(connection, table, view="landed")
+                landed = connection.execute(f"select max({known_at(table)}) from landed").fetchone()
+                newest += [landed[0]] if landed and landed[0] else []
     return max(newest, default=None)

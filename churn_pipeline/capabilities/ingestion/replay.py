@@ -62,7 +62,7 @@ def open_batch(folder: Path, mapping: Path | None) -> Source:
     if source.mapping is None:
         return source
     tables = {
-        table: mapped.model_copy(update={"files": Files(patterns=(f"{table}.jsonl",))})
+        table: mapped.model_copy(update={"files": Files(patterns=(f"{table}.jsonl",)), "cursor": None, "deletes": None})
         for table, mapped in source.mapping.tables.items()
         if mapped.files is not None and (folder / f"{table}.jsonl").exists()
     }

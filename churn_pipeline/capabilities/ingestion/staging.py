@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.sources import Reading, Source, SourceError, SourceFile
+from churn_pipeline.adapters.sources.increments import Increment
+from churn_pipeline.capabilities.ingestion.deletions import deletions
 from churn_pipeline.capabilities.ingestion.judge import judge, judged_columns
 from churn_pipeline.contracts.derive.reading import read_as
 from churn_pipeline.contracts.raw import TRIALS
 from churn_pipeline.contracts.spec import Column, Table
+from churn_pipeline.core.clock import sql_instant
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,18 +30,30 @@ class Staged:
     files: tuple[SourceFile, ...]
     missing: tuple[str, ...]
     absent: tuple[str, ...]
+    deletions: int
+    """Records that are newly gone from the source, or newly there again."""
+    since: datetime | None
+    """From which moment of its cursor on the table was read; null: from the beginning."""
 
 
 def stage_table(
-    lake: Lake, source: Source, table: Table, *, as_of: datetime, read_at: datetime, batch: str = ""
+    lake: Lake,
+    source: Source,
+    table: Table,
+    *,
+    as_of: datetime,
+    read_at: datetime,
+    max_deleted_share: float = 1,
+    batch: str = "",
 ) -> Staged:
-    """Read, type and judge one raw table, and write it as `staged_<table>` and `staged_<table>_files` of the day.
+    """Read, type and judge one raw table, and write it for the day as `staged_<table>`.
 
-    `trials` has to be staged before the tables whose records belong to a trial. `batch` names a replay, which stands
-    beside the day's own batch.
+    Beside it stand its files (`staged_<table>_files`), what the source has no longer (`staged_<table>_deletions`) and how
+    far it has been read (`staged_<table>_cursor`). `trials` has to be staged before the tables whose records belong to one.
+    `batch` names a replay, which stands beside the day's own batch.
 
     Raises:
-        SourceError: the mapping names what is not there, or its SQL does not run.
+        SourceError: the mapping names what is not there, its SQL does not run, or too much would be deleted.
     """
     with lake.engine.connection() as connection:
         reading = source.read(connection, table)
@@ -46,23 +61,26 @@ def stage_table(
         rows = _judged(connection, lake, source, reading, trials=trials, read_at=read_at)
         judged = f"select {judged_columns(table)} from ({rows})"
         count = lake.write(connection, f"staged_{table.name}", as_of, judged, batch=batch)
-        lake.write(connection, f"staged_{table.name}_files", as_of, _facts(reading), batch=batch)
-    return Staged(table.name, count, reading.files, reading.missing, reading.absent)
+        by = source.increments.get(table.name)
+        since = by.since if by is not None else None
+        lake.write(connection, f"staged_{table.name}_files", as_of, _facts(reading, since), batch=batch)
+        gone = deletions(connection, lake, source, reading, max_share=max_deleted_share, read_at=read_at)
+        newly = lake.write(connection, f"staged_{table.name}_deletions", as_of, gone, batch=batch)
+        cursor = _cursor(table, by, source.read_up_to(connection, table, read_at=read_at))
+        lake.write(connection, f"staged_{table.name}_cursor", as_of, cursor, batch=batch)
+    return Staged(table.name, count, reading.files, reading.missing, reading.absent, newly, since)
 
 
-def judge_reading(
-    connection: duckdb.DuckDBPyConnection,
-    lake: Lake,
-    source: Source,
-    reading: Reading,
-    *,
-    trials: str,
-    read_at: datetime,
-) -> str:
-    """Name of a temp table of the judged rows of a reading; `trials` is a query that gives the judged trials, or empty."""
-    rows = _judged(connection, lake, source, reading, trials=trials, read_at=read_at)
-    connection.execute(f"create or replace temp table judged_{reading.table.name} as {rows}")
-    return f"judged_{reading.table.name}"
+def _cursor(table: Table, by: Increment | None, read_up_to: datetime | None) -> str:
+    """SQL: how far the table has been read, or no row where it has no cursor or nothing was read."""
+    columns = {
+        "table_name": quoted(table.name),
+        "cursor": quoted(by.cursor if by else ""),
+        "read_up_to": sql_instant(read_up_to) if read_up_to else "null::timestamptz",
+        "origin": quoted(by.origin if by else ""),
+    }
+    listed = ", ".join(f"{value} as {column}" for column, value in columns.items())
+    return f"select {listed} where {read_up_to is not None}"
 
 
 def _judged(
@@ -107,7 +125,7 @@ def type_rows(connection: duckdb.DuckDBPyConnection, source: Source, reading: Re
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
         # DuckDB quotes the value, which may be somebody's name: neither its words nor the error itself go on
         raise SourceError(
-            f"{source.mapping_file or source.folder}, table {table.name}: a value stops the reading"
+            f"{source.mapping_file or source.named}, table {table.name}: a value stops the reading"
             f"{_where(connection, reading)}\n"
             "  do: use try_cast instead of cast in the SQL of the mapping; what cannot be read is then quarantined by itself"
         ) from None
@@ -136,9 +154,10 @@ def _misread(columns: tuple[Column, ...]) -> str:
     )
 
 
-def _facts(reading: Reading) -> str:
-    """SQL: one row a file, as written beside the staged rows, and the columns the table lacks."""
-    given = f"[{', '.join(quoted(c) for c in reading.given)}]::varchar[] as given"
+def _facts(reading: Reading, since: datetime | None) -> str:
+    """SQL: one row a file, as written beside the staged rows, the columns the table has, and from when on it was read."""
+    begin = sql_instant(since) if since else "null::timestamptz"
+    given = f"[{', '.join(quoted(c) for c in reading.given)}]::varchar[] as given, {begin} as since"
     rows = [
         f"select {quoted(f.file)} as file, {f.rows}::bigint as rows, {f.unreadable}::bigint as unreadable, "
         f"{quoted(f.problem)} as problem, {given}"

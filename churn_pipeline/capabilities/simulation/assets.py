@@ -24,7 +24,7 @@ def demo_source(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     where a source is named.
     """
     settings: Settings = context.resources.settings
-    if settings.source is not None:
-        return dg.MaterializeResult(metadata={"skipped": f"raw records come from {settings.source}"})
+    if not settings.simulated:
+        return dg.MaterializeResult(metadata={"skipped": f"raw records come from {settings.source or 'a database'}"})
     provided = provide(Parameters.of(settings), folder=settings.source_folder, truth=settings.truth_file)
     return dg.MaterializeResult(metadata={"simulated anew": provided.simulated, **provided.rows})

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.lake import Lake, known_at
-from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS, SOURCE_WATERMARKS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.derive.rules import Rule, all_rules
+from churn_pipeline.contracts.lake import DELETIONS
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.clock import sql_instant
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +53,7 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
         connection.execute(f"create temp view staged as {staged}")
         connection.execute("create temp view good as select * from staged where _broken is null and not _copy")
         landed = lake.land(connection, table, "good")
+        lake.land(connection, DELETIONS, f"({lake.rows(f'staged_{table.name}_deletions', as_of, batch=batch)})")
         issues = _issues(table, read_at=read_at, run_id=run_id)
         quarantined = lake.write(connection, f"quarantined_{table.name}", as_of, issues, batch=batch)
         counted = connection.execute("select count(*), count(*) filter (_copy) from staged").fetchone()
@@ -71,6 +75,19 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
         ),
         _counts(run_id, table.name, as_of, read, kept, quarantined, duplicate, landed.new, read_at),
     )
+
+
+def move_watermark(
+    lake: Lake, warehouse: Warehouse, table: Table, *, as_of: datetime, read_at: datetime, run_id: str
+) -> None:
+    """Note how far the batch of a day, which has landed, has read its table; nothing for what has no cursor.
+
+    Whoever is killed between landing and this reads the same rows again, which changes nothing.
+    """
+    moved = f"table_name, cursor, read_up_to, origin, {sql_instant(read_at)} as moved_at, {quoted(run_id)} as run_id"
+    mark = lake.read(f"staged_{table.name}_cursor", as_of, select=moved)
+    if mark.num_rows:
+        warehouse.replace(SOURCE_WATERMARKS, mark, where={"table_name": table.name})
 
 
 def _counts(*values: object) -> pa.Table:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.capabilities.validation.acceptance import accept
+from churn_pipeline.capabilities.validation.acceptance import accept, move_watermark
 from churn_pipeline.capabilities.validation.batch import check_batch
 from churn_pipeline.capabilities.validation.expectations import read_broken, write_expectations
 from churn_pipeline.capabilities.validation.replayed import check_replay, take_back
@@ -24,8 +24,9 @@ from churn_pipeline.contracts.analytics import (
     DATA_QUALITY_ISSUES,
     DATA_QUALITY_RESOLUTIONS,
     INGESTION_COUNTS,
+    SOURCE_WATERMARKS,
 )
-from churn_pipeline.contracts.lake import REPAIRED_ROWS
+from churn_pipeline.contracts.lake import DELETIONS, REPAIRED_ROWS
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import DAYS, as_of
@@ -102,7 +103,7 @@ def newest_day_as_expected(
         ),
         *(
             table_spec(table, group=GROUP, deps=[raw_name(raw) for raw in RAW_TABLES])
-            for table in (DATA_QUALITY_ISSUES, INGESTION_COUNTS)
+            for table in (DATA_QUALITY_ISSUES, INGESTION_COUNTS, DELETIONS, SOURCE_WATERMARKS)
         ),
     ],
     description="Good rows land in the lake, the others in quarantine; no row is lost.",
@@ -120,8 +121,11 @@ def checked_tables(
         accepted = accept(lake, table, **stamp)
         issues += warehouse.append(DATA_QUALITY_ISSUES, accepted.issues)
         rows += warehouse.append(INGESTION_COUNTS, accepted.counts)
+        move_watermark(lake, warehouse, table, **stamp)
         yield dg.MaterializeResult(asset_key=table.name, metadata=describe_accepted(accepted))
     yield dg.MaterializeResult(asset_key=DATA_QUALITY_ISSUES.name, metadata={"new issues": issues})
+    yield dg.MaterializeResult(asset_key=DELETIONS.name)
+    yield dg.MaterializeResult(asset_key=SOURCE_WATERMARKS.name)
     yield dg.MaterializeResult(asset_key=INGESTION_COUNTS.name, metadata={"dagster/row_count": rows})
 
 

@@ -88,7 +88,8 @@ CONFLICTS_WITH_KNOWN = Rule(
     "",
     "",
     "the content that was kept before under this key, or a newer version that leaves alone what never changes",
-    "leave the record as it was, or give it a later version (tables with updated_at)",
+    "leave the record as it was, or give it a later version (tables with updated_at); where the mapping was changed on purpose, "
+    "put a fresh reading in the place of all that has landed: churn source reland",
 )
 
 

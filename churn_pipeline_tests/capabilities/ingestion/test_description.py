@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from churn_pipeline.adapters.sources import Source, open_source
-from churn_pipeline.capabilities.ingestion.description import describe_source, newest_known
+from churn_pipeline.capabilities.ingestion.description import SourceDescription, beside, describe_source, newest_known
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.settings import PROJECT
 from churn_pipeline_tests.batches import READ_AT, clean_source, empty_lake, event, take_in, trial, write_csv
@@ -22,10 +22,16 @@ def real(name: str) -> Source:
     return open_source(Path(folder) / name, MAPPINGS / f"{name}.yaml")
 
 
+def described(source: Source, folder: Path) -> SourceDescription:
+    """What is found in a source, by a look beside an empty lake."""
+    with beside(empty_lake(folder)) as lake:
+        return describe_source(lake, source, read_at=READ_AT)
+
+
 def test_a_description_says_what_was_found_and_what_is_absent(tmp_path: Path) -> None:
     source = clean_source(tmp_path / "source")
     (source.folder / "notes.txt").write_text("hello")
-    found = describe_source(empty_lake(tmp_path / "out"), source, read_at=READ_AT)
+    found = described(source, tmp_path)
     trials, events, *_ = found.tables
     assert (trials.rows, trials.good, trials.first) == (40, 40, datetime(2024, 5, 1, 8, tzinfo=UTC))
     assert events.last == datetime(2024, 5, 20, 10, 1, tzinfo=UTC)
@@ -34,28 +40,54 @@ def test_a_description_says_what_was_found_and_what_is_absent(tmp_path: Path) ->
     assert found.problems == ()
 
 
-def test_describing_writes_nothing_to_the_lake(tmp_path: Path) -> None:
-    lake = empty_lake(tmp_path / "out")
-    describe_source(lake, clean_source(tmp_path / "source"), read_at=READ_AT)
-    assert not lake.root.exists()
+def test_a_look_knows_what_has_landed_and_writes_nothing_there(tmp_path: Path) -> None:
+    lake, source = empty_lake(tmp_path), clean_source(tmp_path / "source")
+    take_in(lake, source)
+    before = {path: path.stat().st_mtime_ns for path in lake.root.rglob("*")}
+    write_csv(source.folder / "trials.csv", [trial(n, trial_days=30) for n in range(40)])
+    with beside(lake) as look:
+        problems = describe_source(look, source, read_at=READ_AT).problems
+    assert any("trials: 40 of 40 rows break conflicts_with_known, first: trials.csv line 2" in p for p in problems)
+    assert {path: path.stat().st_mtime_ns for path in lake.root.rglob("*")} == before
+    assert not look.root.exists()
 
 
-def test_problems_are_told_all_at_once(tmp_path: Path) -> None:
+def test_a_table_without_which_nothing_is_learnt_is_told_with_what_to_do(tmp_path: Path) -> None:
     source = clean_source(tmp_path / "source")
-    (source.folder / "trials.csv").write_bytes(b"")
-    write_csv(source.folder / "events.csv", [event(1)], ["event_id", "trial_id", "event_name"])
     (source.folder / "subscriptions.csv").unlink()
-    text = "\n".join(describe_source(empty_lake(tmp_path), source, read_at=READ_AT).problems)
-    assert "trials.csv: the file is empty" in text
-    assert "events: column occurred_at is missing" in text
-    assert "subscriptions: not found; without it nothing can be learnt" in text
+    (problem,) = described(source, tmp_path).problems
+    assert problem.startswith("subscriptions: not found; without it nothing can be learnt")
+    assert "do: add subscriptions.csv" in problem
 
 
-def test_bad_rows_are_counted_by_rule(tmp_path: Path) -> None:
+def test_bad_rows_are_counted_by_rule_with_the_first_example_and_what_to_do(tmp_path: Path) -> None:
     source = clean_source(tmp_path / "source")
     write_csv(source.folder / "trials.csv", [*(trial(n) for n in range(40)), trial(41, trial_days=0)])
-    found = describe_source(empty_lake(tmp_path), source, read_at=READ_AT)
-    assert found.problems == ("trials: 1 of 41 rows break out_of_bounds_trial_days",)
+    assert described(source, tmp_path).problems == (
+        "trials: 1 of 41 rows break out_of_bounds_trial_days, first: trials.csv line 42 (0)\n"
+        "  allowed: 1 to 365 days\n  do: fix the value, or map it to an allowed one (`sql`)",
+    )
+
+
+def test_a_value_that_does_not_match_the_format_of_the_mapping_is_told_so(tmp_path: Path) -> None:
+    source = clean_source(tmp_path / "source")
+    write_csv(source.folder / "events.csv", [event(n, occurred_at="01/05/2024", received_at="") for n in range(40)])
+    mapping = tmp_path / "acme.yaml"
+    mapping.write_text(
+        'tables: {events: {from: events.csv, columns: {occurred_at: {column: occurred_at, format: "%Y/%m"}}}}'
+    )
+    (problem,) = described(open_source(source.folder, mapping), tmp_path).problems
+    assert "first: events.csv line 2 (01/05/2024)" in problem
+    assert "does not match your format" in problem
+    assert "`%Y/%m`" in problem
+
+
+def test_personal_values_are_not_shown(tmp_path: Path) -> None:
+    source = clean_source(tmp_path / "source")
+    write_csv(source.folder / "events.csv", [event(n, properties="secret") for n in range(40)])
+    (problem,) = described(source, tmp_path).problems
+    assert "wrong_type_properties" in problem
+    assert "secret" not in problem
 
 
 def test_the_newest_known_record_is_a_good_one_and_not_after_now(tmp_path: Path) -> None:
