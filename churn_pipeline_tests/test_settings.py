@@ -89,7 +89,7 @@ def test_settings_cannot_be_changed_and_do_not_show_the_password() -> None:
 
 def test_a_kind_of_expectation_that_is_none_is_refused() -> None:
     with pytest.raises(
-        SettingsError, match="CHURN_EXPECTATION_LEVELS: volumes: no kind of expectation; allowed: freshness"
+        SettingsError, match="CHURN_EXPECTATION_LEVELS: volumes: no kind of expectation; allowed: columns"
     ):
         load_settings(expectation_levels={"volumes": "warn"})
 

@@ -137,12 +137,16 @@ def _misread(columns: tuple[Column, ...]) -> str:
 
 
 def _facts(reading: Reading) -> str:
-    """SQL: one row a file, as written beside the staged rows, and the columns the table lacks."""
-    given = f"[{', '.join(quoted(c) for c in reading.given)}]::varchar[] as given"
+    """SQL: one row a file, as written beside the staged rows: its own columns, and those of the contract that the table has."""
+    given = f"{_list(reading.given)} as given"
     rows = [
         f"select {quoted(f.file)} as file, {f.rows}::bigint as rows, {f.unreadable}::bigint as unreadable, "
-        f"{quoted(f.problem)} as problem, {given}"
+        f"{quoted(f.problem)} as problem, {_list(f.columns)} as columns, {given}"
         for f in reading.files
     ]
-    nothing = f"select '' as file, 0::bigint as rows, 0::bigint as unreadable, '' as problem, {given} where false"
+    nothing = f"select '' as file, 0::bigint as rows, 0::bigint as unreadable, '' as problem, {_list(())} as columns, {given} where false"
     return " union all ".join(rows) or nothing
+
+
+def _list(texts: tuple[str, ...]) -> str:
+    return f"[{', '.join(quoted(text) for text in texts)}]::varchar[]"
