@@ -113,6 +113,7 @@ class Settings(BaseSettings):
     )
     expectation_levels: dict[str, Literal["off", "warn", "block"]] = Field(
         {
+            "columns": "warn",
             "volume": "block",
             "null_rate": "block",
             "new_values": "warn",

@@ -125,7 +125,7 @@ def test_a_source_is_a_folder_or_a_database_and_not_both(tmp_path: Path, monkeyp
 
 def test_a_kind_of_expectation_that_is_none_is_refused() -> None:
     with pytest.raises(
-        SettingsError, match="CHURN_EXPECTATION_LEVELS: volumes: no kind of expectation; allowed: freshness"
+        SettingsError, match="CHURN_EXPECTATION_LEVELS: volumes: no kind of expectation; allowed: columns"
     ):
         load_settings(expectation_levels={"volumes": "warn"})
 

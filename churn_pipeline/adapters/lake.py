@@ -22,7 +22,7 @@ from churn_pipeline.adapters.engine import Engine, name, quoted
 from churn_pipeline.contracts.derive.duckdb import duckdb_type
 from churn_pipeline.contracts.lake import DELETIONS
 from churn_pipeline.contracts.spec import Table
-from churn_pipeline.core.clock import sql_instant
+from churn_pipeline.core.clock import midnight, sql_instant
 from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -265,6 +265,12 @@ class Lake:
     def has(self, dataset: str, as_of: datetime, *, batch: str = "") -> bool:
         """Whether that day of the dataset, or that replayed batch of it, has been written."""
         return self._place(dataset, as_of, batch).exists()
+
+    def newest_before(self, dataset: str, as_of: datetime) -> datetime | None:
+        """The newest day before `as_of` of which the dataset has been written; none: there is no such day."""
+        days = [path.stem for path in (self.root / dataset).glob("????-??-??.parquet")]
+        earlier = [day for day in days if day < f"{as_of:%Y-%m-%d}"]
+        return midnight(date.fromisoformat(max(earlier))) if earlier else None
 
     def file(self, dataset: str, as_of: datetime, *, batch: str = "") -> Path:
         """The Parquet file that holds a day of a dataset, or a replayed batch of it.

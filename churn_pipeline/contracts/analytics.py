@@ -229,13 +229,13 @@ DATA_EXPECTATIONS = Table(
         Column("table_name", LABEL, "The raw table."),
         Column(
             "kind",
-            OneOf(("volume", "null_rate", "new_values", "lost_value", "freshness", "late_share")),
-            "`volume`: records that became known, by weekday; `null_rate`: share of them without a value; `new_values`: share of "
+            OneOf(("columns", "volume", "null_rate", "new_values", "lost_value", "freshness", "late_share")),
+            "`columns`: a column of the files is new or gone since the batch before; `volume`: records that became known, by weekday; `null_rate`: share of them without a value; `new_values`: share of "
             "them with a value not seen in the window; `lost_value`: share of them with one value; `freshness`: hours since the newest "
             "record; `late_share`: share of them that became known more than a day after they happened.",
         ),
         Column("subject", Text(high=500), "The column, or `column=value`; empty where it is about the whole table."),
-        Column("observed", Real(), "What came.", null=True, absent="no record came, so it has no rate"),
+        Column("observed", Real(), "What came.", null=True, absent="it has no figure"),
         Column("low", Real(), "Least that chance explains.", null=True, absent="too little history, or no lower end"),
         Column("high", Real(), "Most that chance explains.", null=True, absent="too little history, or no upper end"),
         Column("days", Integer(0), "Days that it was learnt from.", unit="days"),

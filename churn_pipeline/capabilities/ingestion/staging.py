@@ -155,13 +155,17 @@ def _misread(columns: tuple[Column, ...]) -> str:
 
 
 def _facts(reading: Reading, since: datetime | None) -> str:
-    """SQL: one row a file, as written beside the staged rows, the columns the table has, and from when on it was read."""
+    """SQL: one row a file, as written beside the staged rows: its own columns, those of the contract that the table has, and from when on it was read."""
     begin = sql_instant(since) if since else "null::timestamptz"
-    given = f"[{', '.join(quoted(c) for c in reading.given)}]::varchar[] as given, {begin} as since"
+    given = f"{_list(reading.given)} as given, {begin} as since"
     rows = [
         f"select {quoted(f.file)} as file, {f.rows}::bigint as rows, {f.unreadable}::bigint as unreadable, "
-        f"{quoted(f.problem)} as problem, {given}"
+        f"{quoted(f.problem)} as problem, {_list(f.columns)} as columns, {given}"
         for f in reading.files
     ]
-    nothing = f"select '' as file, 0::bigint as rows, 0::bigint as unreadable, '' as problem, {given} where false"
+    nothing = f"select '' as file, 0::bigint as rows, 0::bigint as unreadable, '' as problem, {_list(())} as columns, {given} where false"
     return " union all ".join(rows) or nothing
+
+
+def _list(texts: tuple[str, ...]) -> str:
+    return f"[{', '.join(quoted(text) for text in texts)}]::varchar[]"

@@ -11,6 +11,7 @@ import numpy as np
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.validation.columns import Change, changed_columns
 from churn_pipeline.capabilities.validation.expected import Range, expected_age, expected_count, expected_share
 from churn_pipeline.capabilities.validation.history import History, history_of
 from churn_pipeline.contracts.analytics import DATA_EXPECTATIONS
@@ -88,6 +89,7 @@ def expectations(lake: Lake, *, as_of: datetime, settings: Settings) -> tuple[Ex
     """
     found: list[Expectation] = []
     for table in RAW_TABLES:
+        found += _columns(changed_columns(lake, table, as_of), settings.expectation_levels)
         history = history_of(lake, table, as_of=as_of, window_days=settings.expectation_window_days)
         if history is not None:
             found += judged(
@@ -97,6 +99,14 @@ def expectations(lake: Lake, *, as_of: datetime, settings: Settings) -> tuple[Ex
                 levels=settings.expectation_levels,
             )
     return tuple(found)
+
+
+def _columns(changes: Iterable[Change], levels: Mapping[str, str]) -> Iterator[Expectation]:
+    level = levels.get("columns", "warn")
+    for change in changes:
+        if level != "off":
+            nothing = Range(np.nan, np.nan, 1)
+            yield Expectation(change.table, "columns", change.column[:500], None, nothing, level, str(change))
 
 
 def judged(

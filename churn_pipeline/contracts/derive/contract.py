@@ -53,6 +53,7 @@ DIMENSIONS = {
     "in_the_future": "timeliness",
 }
 EXPECTED = {
+    "columns": ("columns of the files, against the batch before", "conformity"),
     "volume": ("records of a day, by weekday", "completeness"),
     "null_rate": ("share of records without a value, per column", "completeness"),
     "new_values": ("share of records with a value not seen before, per column of words", "conformity"),
