@@ -44,7 +44,9 @@ STEPS = Grain(
 )
 """Steps of the journey: the product feature that was used, or the kind of the event."""
 
-TRANSITIONS = Grain("transitions", key="transition", measures=(("gap", "sum(gap)"),), of="moves")
+TRANSITIONS = Grain(
+    "transitions", key="transition", measures=(("gap", "sum(gap)"),), of="moves", needs=("events.session_id",)
+)
 """Moves from one step to the next within a visit."""
 
 SESSIONS = Grain(
