@@ -18,9 +18,6 @@ the sum is the same in whatever order the threads come."""
 HOURS = Grain("hours", key="hour_of_day")
 """Hours of the day (UTC)."""
 
-WEEKDAYS = Grain("weekdays", key="weekday")
-"""Days of the week (UTC)."""
-
 NAMES = Grain(
     "names",
     key="event_name",

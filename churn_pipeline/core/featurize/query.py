@@ -67,8 +67,6 @@ READ: Mapping[str, Records] = {
             "millionths": "case when r.value is not null "
             "then cast(round(greatest(least(r.value, 1e12), -1e12) * 1e6) as bigint) end",
             "hour_of_day": f"cast(epoch_us(r.occurred_at) // {DAY // 24} % 24 as tinyint)",
-            # the first day of 1970 was a Thursday
-            "weekday": f"cast((epoch_us(r.occurred_at) // {DAY} + 3) % 7 + 1 as tinyint)",
             "known": "epoch_us(r.known_at)",
         },
     ),
