@@ -364,7 +364,7 @@ def _known(table: Table, before: datetime, since: date | None) -> str:
     keys = ", ".join(name(c) for c in table.key)
     exists = f"from {history} where {known_at(table)} < {moment}"
     return (
-        f"select {kept}, {known_at(table)} as known_at, bucket {exists} qualify row_number() over (partition by {keys} "
+        f"select {kept}, {known_at(table)} as known_at, bucket {exists} qualify row_number() over (partition by {keys}, bucket "
         f"order by {seen} desc, case when {seen} then {version} end desc nulls last, {version}) = 1"
     )
 

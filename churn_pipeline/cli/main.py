@@ -24,6 +24,8 @@ quarantine_app = typer.Typer(help="See what was rejected and why; put repaired r
 app.add_typer(source_app, name="source")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(model_app, name="model")
+features_app = typer.Typer(help="Look after the features.", no_args_is_help=True)
+app.add_typer(features_app, name="features")
 
 Source = Annotated[
     str | None,
@@ -180,6 +182,15 @@ def quarantine_replay(
     from churn_pipeline.cli.quarantine import replay
 
     replay(settings, files=files or [], issue=issue, values=values or [], table=table, rule=rule, as_of=as_of)
+
+
+@features_app.command("check")
+def features_check(source: Source = None, mapping: Mapping = None, as_of: AsOf = None) -> None:
+    """Compute past snapshots from what is known now and from what was known then; a feature that differs knows the future."""
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.features import check
+
+    check(settings, as_of=as_of)
 
 
 @model_app.command("list")

@@ -58,7 +58,9 @@ def write_snapshots(
     """
 
     def write(connection: duckdb.DuckDBPyConnection) -> int:
-        reached, since = _reached(connection, looks)
+        # once, not for every bucket
+        connection.execute(f"create or replace temp table looks_wanted as {looks.query}")
+        reached, since = _reached(connection, replace(looks, query="from looks_wanted"))
         lake.known(connection, [EVENTS], before=as_of, since=since)
 
         def query(bucket: int) -> str:

@@ -1,4 +1,4 @@
-"""Where in the week the trial stands."""
+"""How much of the trial falls on working days."""
 
 from churn_pipeline.contracts.features.feature import Feature
 
@@ -9,14 +9,6 @@ def _working_days(start: str, days: str) -> str:
 
 
 CALENDAR = (
-    Feature(
-        name="weekday",
-        family="calendar",
-        meaning="Weekday of the snapshot, Monday = 1.",
-        sql="isodow(as_of)",
-        says="looked at on weekday {value:.0f} (Monday is 1)",
-        window="",
-    ),
     Feature(
         name="working_days_so_far",
         family="calendar",

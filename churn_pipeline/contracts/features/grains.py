@@ -18,9 +18,6 @@ the sum is the same in whatever order the threads come."""
 HOURS = Grain("hours", key="hour_of_day")
 """Hours of the day (UTC)."""
 
-WEEKDAYS = Grain("weekdays", key="weekday")
-"""Days of the week (UTC)."""
-
 NAMES = Grain(
     "names",
     key="event_name",
@@ -44,7 +41,9 @@ STEPS = Grain(
 )
 """Steps of the journey: the product feature that was used, or the kind of the event."""
 
-TRANSITIONS = Grain("transitions", key="transition", measures=(("gap", "sum(gap)"),), of="moves")
+TRANSITIONS = Grain(
+    "transitions", key="transition", measures=(("gap", "sum(gap)"),), of="moves", needs=("events.session_id",)
+)
 """Moves from one step to the next within a visit."""
 
 SESSIONS = Grain(

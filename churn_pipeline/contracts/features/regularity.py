@@ -2,7 +2,7 @@
 
 from churn_pipeline.contracts.features.expressions import entropy
 from churn_pipeline.contracts.features.feature import Feature
-from churn_pipeline.contracts.features.grains import DAYS, HOURS, WEEKDAYS
+from churn_pipeline.contracts.features.grains import DAYS, HOURS
 
 NOTHING = "nothing done yet"
 
@@ -34,16 +34,6 @@ REGULARITY = (
         over=HOURS,
         sql="coalesce(sum(n) filter (hour_of_day between 8 and 17), 0) / sum(n)",
         says="{value:.0%} of all actions between 8 and 18 o'clock UTC",
-        unit="share",
-        absent=NOTHING,
-    ),
-    Feature(
-        name="weekend_share",
-        family="regularity",
-        meaning="Share of the events on Saturdays and Sundays (UTC).",
-        over=WEEKDAYS,
-        sql="coalesce(sum(n) filter (weekday >= 6), 0) / sum(n)",
-        says="{value:.0%} of all actions at weekends",
         unit="share",
         absent=NOTHING,
     ),

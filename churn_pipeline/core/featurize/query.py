@@ -67,8 +67,6 @@ READ: Mapping[str, Records] = {
             "millionths": "case when r.value is not null "
             "then cast(round(greatest(least(r.value, 1e12), -1e12) * 1e6) as bigint) end",
             "hour_of_day": f"cast(epoch_us(r.occurred_at) // {DAY // 24} % 24 as tinyint)",
-            # the first day of 1970 was a Thursday
-            "weekday": f"cast((epoch_us(r.occurred_at) // {DAY} + 3) % 7 + 1 as tinyint)",
             "known": "epoch_us(r.known_at)",
         },
     ),
@@ -85,7 +83,7 @@ DERIVED = {
     # in order of arrival, within the day of arrival: what arrives later changes no earlier move
     "moves": f"""moves as (
   select trial, known_on, <columns>
-  from acts window arrival as (
+  from acts where session_id is not null window arrival as (
     partition by trial, session_id, known // {DAY} order by known, moment, event_name, feature
   )
 )""",
@@ -162,8 +160,10 @@ looked as materialized (
   from existing group by trial_id
 ),
 versions as (
-  select *, {VERSION_AT} as version_at from trials_history
-  qualify row_number() over (partition by trial_id, {VERSION_AT} order by updated_at desc nulls last) = 1
+  select *, lead(version_at) over (partition by trial_id order by version_at) as next_at from (
+    select *, {VERSION_AT} as version_at from trials_history where trial_id in (select trial_id from looked)
+    qualify row_number() over (partition by trial_id, {VERSION_AT} order by updated_at desc nulls last) = 1
+  )
 ),
 seen as materialized (
   select k.trial, x.*, date_diff('day', cast(x.started_at as date), cast(x.as_of as date)) as trial_day,
@@ -171,7 +171,7 @@ seen as materialized (
       else error('a look at ' || x.trial_id || ' lies none of {days} days after its first one') end as after,
     v.version_at is not null as attributes_known, {", ".join(f"v.{name}" for name in ATTRIBUTES)}
   from existing x join looked k using (trial_id)
-  asof left join versions v on v.trial_id = x.trial_id and x.as_of > v.version_at
+  left join versions v on v.trial_id = x.trial_id and x.as_of > v.version_at and (v.next_at is null or x.as_of <= v.next_at)
 )"""
 
 

@@ -63,6 +63,8 @@ def test_without_an_optional_column_its_features_fall_away_and_no_others() -> No
         "events_per_session",
         "session_minutes",
         "bounced_share",
+        "moves_evenness",
+        "minutes_between_steps",
     }
     assert {f.name for f in falling_away(every - {"touches.touch_id"})} == {
         "touches_total",

@@ -45,3 +45,9 @@ def test_of_very_many_moves_the_commonest_are_kept_and_ties_go_by_name() -> None
 
 def test_the_time_between_new_steps_is_the_mean_of_the_gaps() -> None:
     assert features([step(0, "a"), step(60, "b"), step(180, "c"), step(999, "a")])["hours_between_new_steps"] == 1.5
+
+
+def test_where_visits_are_not_known_no_moves_are() -> None:
+    found = features([event(0, feature="a"), event(0.01, feature="b")])
+    assert (found["transitions"], found["minutes_between_steps"]) == (None, None)
+    assert found["steps_taken"] == 2

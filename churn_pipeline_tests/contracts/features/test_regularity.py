@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 
 import pytest
 
-from churn_pipeline_tests.looks import MIDNIGHT, event, features
+from churn_pipeline_tests.looks import event, features
 
 
 def test_work_spread_evenly_over_days_has_the_entropy_of_their_number() -> None:
@@ -20,13 +19,6 @@ def test_hours_of_the_day_are_utc() -> None:
     assert found["office_hours_share"] == pytest.approx(2 / 3)
 
 
-def test_saturdays_and_sundays_are_the_weekend() -> None:
-    saturday = MIDNIGHT + timedelta(days=4)
-    monday = saturday + timedelta(days=2)
-    moments = [saturday, monday - timedelta(seconds=1), monday, saturday - timedelta(seconds=1)]
-    assert features([event(0, occurred_at=at) for at in moments])["weekend_share"] == 0.5
-
-
 def test_the_longest_gap_is_between_active_days() -> None:
     assert features([event(0), event(4), event(5)])["longest_gap_days"] == 4
     assert features([event(0), event(0.1)])["longest_gap_days"] is None
@@ -34,5 +26,5 @@ def test_the_longest_gap_is_between_active_days() -> None:
 
 def test_without_events_nothing_is_regular() -> None:
     nothing = features()
-    names = ("day_evenness", "hour_evenness", "office_hours_share", "weekend_share", "longest_gap_days")
-    assert [nothing[name] for name in names] == [None] * 5
+    names = ("day_evenness", "hour_evenness", "office_hours_share", "longest_gap_days")
+    assert [nothing[name] for name in names] == [None] * 4

@@ -24,9 +24,12 @@ LEAKS = {
         "unnest([last_at_0, last_at_2, last_at_6, last_at_13])",
         "unnest([last_at_13, last_at_13, last_at_13, last_at_13])",
     ),
-    "a change of the trial at the very moment of the look is known": ("x.as_of > v.version_at", "x.as_of >= v.version_at"),
+    "a change of the trial at the very moment of the look is known": (
+        "x.as_of > v.version_at and (v.next_at is null or x.as_of <= v.next_at)",
+        "x.as_of >= v.version_at and (v.next_at is null or x.as_of < v.next_at)",
+    ),
     "attributes are those of the newest version": (
-        "asof left join versions v on v.trial_id = x.trial_id and x.as_of > v.version_at",
+        "left join versions v on v.trial_id = x.trial_id and x.as_of > v.version_at and (v.next_at is null or x.as_of <= v.next_at)",
         "left join (from versions qualify row_number() over (partition by trial_id order by version_at desc) = 1) v "
         "on v.trial_id = x.trial_id",
     ),

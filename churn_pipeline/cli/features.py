@@ -1,0 +1,40 @@
+"""Whether the features know the future, on the records of the business itself."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime, timedelta
+
+from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.capabilities.features.foresight import Foresight, foresight
+from churn_pipeline.contracts.raw import EVENTS
+from churn_pipeline.core.clock import midnight, midnight_after
+from churn_pipeline.settings import Settings
+
+BACK = (14, 30, 60, 90)
+"""Days before the newest record whose looks are compared."""
+
+
+def check(settings: Settings, *, as_of: str | None = None) -> None:
+    """Compare past looks with what was known then; print a line a day, exit with status 1 where any feature differs."""
+    lake = Lake.of(settings)
+    now = midnight(date.fromisoformat(as_of)) if as_of else _newest(lake)
+    found = {then: _compared(lake, settings, then=then, now=now) for then in (now - timedelta(days=n) for n in BACK)}
+    sys.stdout.write("".join(f"{then:%Y-%m-%d}: {result}\n" for then, result in found.items()))
+    if any(result.differing for result in found.values()):
+        raise SystemExit(1)
+
+
+def _compared(lake: Lake, settings: Settings, *, then: datetime, now: datetime) -> Foresight:
+    with lake.engine.connection() as connection:
+        return foresight(lake, connection, then=then, now=now, landmarks=settings.landmarks)
+
+
+def _newest(lake: Lake) -> datetime:
+    """The midnight after the newest event of the lake."""
+    if not lake.has_raw(EVENTS):
+        raise LakeError(f"the lake {lake.root} holds no events yet.\n  do: read the source first: churn run")
+    with lake.engine.connection() as connection:
+        lake.history(connection, EVENTS, view="_events")
+        newest = connection.execute("select max(greatest(occurred_at, received_at)) from _events").fetchall()
+    return midnight_after(newest[0][0])

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.capabilities.features.foresight import Foresight
+from churn_pipeline.cli import features
+from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.settings import Settings
+from churn_pipeline_tests.worlds import BEGIN, crowd, land
+
+
+def business(folder: Path) -> Settings:
+    """A business whose lake holds a crowd of trials that began within two weeks."""
+    settings = Settings(data_dir=folder, business="crowd", threads=1)
+    lake = Lake.of(settings)
+    with lake.engine.connection() as connection:
+        for table in RAW_TABLES:
+            land(lake, connection, table, crowd(2).rows(table))
+    return settings
+
+
+def test_the_looks_of_four_past_days_are_what_they_were(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    features.check(business(tmp_path))
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 4
+    assert all("no feature knows the future" in line for line in said)
+
+
+def test_a_feature_that_knows_the_future_ends_the_command_with_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def foretold(*_: object, then: datetime, **__: object) -> Foresight:
+        return Foresight(3, {"luck": 2} if then < BEGIN + timedelta(days=1) else {})
+
+    monkeypatch.setattr(features, "foresight", foretold)
+    with pytest.raises(SystemExit) as ended:
+        features.check(business(tmp_path), as_of="2024-04-01")
+    assert ended.value.code == 1
+    assert "luck (2)" in capsys.readouterr().out
+
+
+def test_before_anything_was_read_there_is_nothing_to_check(tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match="holds no events yet"):
+        features.check(Settings(data_dir=tmp_path, business="crowd"))
