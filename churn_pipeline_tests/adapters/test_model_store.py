@@ -111,6 +111,20 @@ def test_a_changed_byte_is_refused_by_name(models: ModelStore) -> None:
         models.load("1")
 
 
+def test_another_model_in_the_place_of_the_registered_one_is_refused_by_name(models: ModelStore) -> None:
+    """Whole in itself, so that no checksum tells."""
+    for fingerprint in ("f1", "f2"):
+        models.log(model(fingerprint))
+    places = {models.load(version).facts["fingerprint"]: models._artifact(version, "bundle") for version in ("1", "2")}
+    shutil.rmtree(places["f1"])
+    shutil.copytree(places["f2"], places["f1"])
+    with pytest.raises(
+        BundleError, match=r"bundle is whole, but holds another model \(fingerprint f2, registered as f1\)"
+    ):
+        models.load("1")
+    assert models.find("f1") is None
+
+
 def test_a_run_killed_before_its_end_is_marked_and_the_model_logged_anew(
     models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

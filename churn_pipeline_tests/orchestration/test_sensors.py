@@ -110,6 +110,15 @@ def test_an_old_verdict_is_none_of_a_day_on_which_nothing_matured(
     assert "as of 2024-06-01 model 1 holds (none of its scores matured in the 28 days before) and 0%" in told
 
 
+def test_old_drift_is_none_of_a_day_on_which_nothing_was_measured(
+    warehouse: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    champion(warehouse, "1")
+    drift(warehouse, "1", True, True)
+    performance(warehouse, "1", degraded=False, as_of=DAY + timedelta(days=30))
+    assert "0% of its features drifted" in tick(warehouse, instance).skip_message
+
+
 def test_enough_drifted_features_ask_for_a_retrain_and_the_score_is_no_feature(
     warehouse: Warehouse, instance: dg.DagsterInstance
 ) -> None:

@@ -147,6 +147,19 @@ def test_an_outcome_follows_a_label_that_changed(shop: Shop, warehouse: Warehous
     assert warehouse.read("select * from score_outcomes order by trial_id").to_pylist() == right
 
 
+def test_an_outcome_goes_with_a_label_that_is_gone(shop: Shop, warehouse: Warehouse, tmp_path: Path) -> None:
+    first, *others = matured(warehouse, shop)
+    watch.write_outcomes(shop.lake, warehouse, as_of=SECOND)
+    lake = Lake(tmp_path, shop.lake.engine)
+    with lake.engine.connection() as connection:
+        kept = f"select * from ({shop.lake.rows('labels', SECOND)}) where trial_id <> '{first}'"
+        lake.write(connection, "labels", SECOND, kept)
+    assert watch.write_outcomes(lake, warehouse, as_of=SECOND) == 0
+    left = warehouse.read("select distinct trial_id from score_outcomes order by 1")["trial_id"].to_pylist()
+    assert first not in left
+    assert set(left) == set(others)
+
+
 def test_days_written_before_a_feature_was_declared_are_left_out(
     shop: Shop, warehouse: Warehouse, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from churn_pipeline.capabilities.promotion import decide
 from churn_pipeline.capabilities.promotion.decide import Evaluation, Plan
 from churn_pipeline.capabilities.promotion.effects import Receipt, promote, read_ledger, rollback
 from churn_pipeline.capabilities.training.train import Trained, write_challenger
+from churn_pipeline.core.ledger import LedgerError
 from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline_tests.shops import FIRST, NOW, SECOND, Shop, elsewhere
 
@@ -179,6 +180,14 @@ def test_the_planned_model_is_checked_to_the_byte_before_anything_changes(shop: 
             decide.check_plan(Plan("1", None, ""), shop.models)
     finally:
         path.write_bytes(whole)
+
+
+def test_a_plan_that_somebody_overtook_is_refused(shop: Shop, warehouse: Warehouse) -> None:
+    planned = Plan("2", None, "log loss better")
+    crown(shop, warehouse, "1")
+    with pytest.raises(LedgerError, match="it was made while nobody was champion; model 1 is champion by now"):
+        decide.carry_out(planned, warehouse, shop.models, as_of=SECOND, decided_at=NOW, run_id="r")
+    assert [entry.model_version for entry in read_ledger(warehouse)] == ["1"]
 
 
 def test_a_plan_that_changes_nothing_sets_right_an_alias_that_was_left_behind(shop: Shop, warehouse: Warehouse) -> None:
