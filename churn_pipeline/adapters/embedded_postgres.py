@@ -100,6 +100,16 @@ class Place:
         """The file that names the folder of the socket, if it is not the cluster."""
         return self.data_dir / "postgres.socket"
 
+    @property
+    def beside(self) -> Path:
+        """Where the cluster is made, before it is renamed to its place."""
+        return self.data_dir / "postgres.new"
+
+    @property
+    def parts(self) -> tuple[Path, ...]:
+        """All of these, whether they are there or not."""
+        return (self.cluster, self.beside, self.password, self.host_note, self.socket_note, self.lock)
+
 
 def running_server(data_dir: Path) -> Server:
     """The server of a data directory; created and started if it is not there.
@@ -119,6 +129,11 @@ def running_server(data_dir: Path) -> Server:
                 _create(place)
             folder = _answering(place) or _start(place)
     return Server(folder, _password(place))
+
+
+def answers(data_dir: Path) -> bool:
+    """Whether the server of a data directory runs and is ready; starts nothing."""
+    return _answering(Place(data_dir.resolve())) is not None
 
 
 def stop_server(data_dir: Path) -> bool:
@@ -218,7 +233,7 @@ def _belongs_to_another(path: Path) -> EmbeddedPostgresError:
 
 def _create(place: Place) -> None:
     """Make the cluster beside its place and rename it: a killed creation leaves nothing that looks like a cluster."""
-    beside = place.data_dir / "postgres.new"
+    beside = place.beside
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(mode=0o700)
     try:

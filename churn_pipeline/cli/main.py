@@ -237,6 +237,18 @@ def stop() -> None:
 
 
 @app.command()
+def clean() -> None:
+    """Forget everything that was computed, of every business; leaves mappings, sources and whatever else is not its own.
+
+    Ends with `Busy` and touches nothing while a run or `churn dev` goes on.
+    """
+    settings = environment.prepare(source=None, mapping=None)
+    from churn_pipeline.cli.clean import clean as forget
+
+    forget(settings)
+
+
+@app.command()
 def docs(
     check: Annotated[
         bool, typer.Option("--check", help="Only say whether the generated pages are up to date.")

@@ -38,7 +38,7 @@ DEAF = [
 
 @contextmanager
 def children(**commands: list[str]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    started = {name: dev._start(command, {}) for name, command in commands.items()}
+    started = {name: dev._start(command, {}, held=2) for name, command in commands.items()}
     try:
         yield started
     finally:
@@ -84,10 +84,10 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     commands: list[str] = []
     start = dev._start
 
-    def answering(command: list[str], environment: Mapping[str, str]) -> Any:
+    def answering(command: list[str], environment: Mapping[str, str], *, held: int) -> Any:
         commands.append(" ".join(command))
         port = next((word for word in command if re.fullmatch(r"4\d{4}", word)), None)
-        return start([sys.executable, "-c", LATE, port] if port else SLEEPS, environment)
+        return start([sys.executable, "-c", LATE, port] if port else SLEEPS, environment, held=held)
 
     class Nothing:
         url, folder = "postgresql://x", tmp_path
