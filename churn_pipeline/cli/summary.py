@@ -36,8 +36,11 @@ PERFORMANCE = "select verdict from model_performance where as_of = $1 order by s
 ERRORS = "select error from prediction_errors where as_of = $1"
 
 
-def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
-    """What a run did, as plain values: read, champion, verdict, scored, performance, odd."""
+def run_facts(warehouse: Warehouse, as_of: datetime, *, business: str = "") -> dict[str, Any]:
+    """What a run did, as plain values: read, champion, verdict, scored, performance, odd.
+
+    `business` are the options that name the business, for the commands that are spoken of.
+    """
 
     def rows(query: str) -> list[dict[str, Any]]:
         return list(warehouse.read(query, [as_of]).to_pylist())
@@ -52,7 +55,7 @@ def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
         "scored": rows(BUCKETS),
         "performance": [row["verdict"] for row in rows(PERFORMANCE)],
         "odd": [
-            *_quarantine_words(rows(READ)),
+            *_quarantine_words(rows(READ), business),
             *(f"the model could not score: {row['error'].splitlines()[0]}" for row in rows(ERRORS)),
             *(f"performance: {row['verdict']}" for row in rows(DEGRADED)),
             *_drift_words([row["feature"] for row in rows(DRIFTED)]),
@@ -62,7 +65,7 @@ def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
 
 def say_run(settings: Settings, as_of: datetime, *, as_json: bool, scored: bool = True) -> None:
     """Print what a run did; `scored` is false for a run that scores nobody."""
-    facts = run_facts(Warehouse.of(settings), as_of)
+    facts = run_facts(Warehouse.of(settings), as_of, business=named(settings))
     if as_json:
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
         return
@@ -142,9 +145,10 @@ def _nothing_matured(settings: Settings) -> str:
     )
 
 
-def _quarantine_words(read: list[dict[str, Any]]) -> list[str]:
+def _quarantine_words(read: list[dict[str, Any]], business: str) -> list[str]:
     rejected = sum(row["rows_quarantined"] for row in read)
-    words = [f"{rejected:,} rows in quarantine (table data_quality_issues says why)"] if rejected else []
+    look = f"{command()} quarantine list{business}"
+    words = [f"{rejected:,} rows in quarantine (`{look}` says why, and which are open)"] if rejected else []
     unknown = any(row["table_name"] == SUBSCRIPTIONS.name and row["rows_quarantined"] for row in read)
     return words + (["trials whose subscription is in quarantine have no label"] if unknown else [])
 

@@ -69,7 +69,7 @@ def test_a_run_tells_what_was_read_who_is_champion_who_was_scored_and_where_to_l
     assert lines[3] == (
         "matured  no score in the last 28 days: what became of a score is known 7 days after its trial's planned end"
     )
-    assert lines[4] == "odd      66 rows in quarantine (table data_quality_issues says why)"
+    assert lines[4] == "odd      66 rows in quarantine (`churn quarantine list` says why, and which are open)"
     assert "churn table scores_latest" in lines[5]
 
 
@@ -90,6 +90,7 @@ def test_where_to_look_names_the_business_of_the_run_and_a_retrain_tells_of_no_s
     out = capsys.readouterr().out
     assert "churn table scores_latest --source '/my files' --mapping m.yaml" in out
     assert "churn dev --source '/my files' --mapping m.yaml" in out
+    assert "(`churn quarantine list --source '/my files' --mapping m.yaml` says why" in out
     assert "scored" not in out
     assert "matured" not in out
 
@@ -110,7 +111,7 @@ def test_whatever_is_odd_is_named(ran: Warehouse) -> None:
     ran.append(MODEL_PERFORMANCE, rows(MODEL_PERFORMANCE, judged))
     ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, {"error": "bundle x is not the saved one\n  do: y"}))
     assert run_facts(ran, DAY)["odd"] == [
-        "66 rows in quarantine (table data_quality_issues says why)",
+        "66 rows in quarantine (`churn quarantine list` says why, and which are open)",
         "the model could not score: bundle x is not the saved one",
         "performance: degraded: AUC 0.5",
         "drifted: f4, f3, f2 and 2 more",
