@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -178,7 +178,7 @@ class Settings(BaseSettings):
         if given.get("mapping"):
             document = _document(Path(given["mapping"]))
             named |= {"business": document["business"]} if "business" in document else {}
-            named |= document.get("settings", {})
+            named |= document.get("settings") or {}
         return {**named, **given}
 
     @model_validator(mode="after")
@@ -214,15 +214,24 @@ class Settings(BaseSettings):
 
 
 def _document(mapping: Path) -> dict[str, Any]:
-    """The mapping file, as far as the settings need it; what else it says is checked where the source is opened."""
+    """The mapping file, as far as the settings need it; what else it says is checked where the source is opened.
+
+    Raises:
+        SettingsError: it cannot be read, or is no mapping.
+    """
+    do = "  do: see docs/mapping.md for what a mapping file is"
     try:
         document = yaml.safe_load(mapping.read_text())
-    except OSError as error:
-        raise ValueError(f"the mapping file {mapping} cannot be read: {error.strerror}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"the mapping file {mapping} cannot be read: {reason}\n{do}") from None
     except yaml.YAMLError as error:
-        raise ValueError(f"the mapping file {mapping} is no YAML: {error}") from None
-    if not isinstance(document, dict) or not isinstance(document.get("settings", {}), dict):
-        raise ValueError(f"the mapping file {mapping} holds no mapping; allowed: keys business, settings, tables")
+        reason = str(error).replace("\n", "\n  ")
+        raise SettingsError(f"the mapping file {mapping} is no YAML: {reason}\n{do}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("settings") or {}, dict):
+        raise SettingsError(
+            f"the mapping file {mapping} holds no mapping\n  allowed: keys business, settings, files, tables\n{do}"
+        )
     return document
 
 
@@ -238,13 +247,15 @@ def load_settings(**overrides: Any) -> Settings:
     A variable that begins with `CHURN_` and is no setting changes nothing, which is said as a warning, once a process.
 
     Raises:
-        SettingsError: a setting is out of its bounds or unknown; all offences at once, values left out.
+        SettingsError: a setting is out of its bounds or unknown, or the mapping file cannot be used; all offences at
+            once, each with where it was set. Values are shown of what a mapping file sets, URLs excepted.
     """
     _warn_of(tuple(unknown_variables(os.environ)))
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [f"  {_words(offence)}" for offence in error.errors()]
+        mapping = overrides.get("mapping") or os.environ.get("CHURN_MAPPING")
+        lines = [f"  {_words(offence, Path(mapping) if mapping else None, overrides)}" for offence in error.errors()]
         # what was given may hold a password: it must not be shown, nor be found in the chain of errors
         raise SettingsError(
             "\n".join(["some settings cannot be used:", *lines, "  do: see docs/settings.md for what is allowed"])
@@ -271,14 +282,21 @@ def _warn_of(lines: tuple[str, ...]) -> None:
         )
 
 
-def _words(offence: ErrorDetails) -> str:
+def _words(offence: ErrorDetails, mapping: Path | None, overrides: Mapping[str, Any]) -> str:
+    reason = offence["msg"].removeprefix("Value error, ")
     if not offence["loc"]:
-        return f"mapping: {_reason(offence['msg'])}"
-    name = str(offence["loc"][0])
+        return f"settings: {reason}"
+    name, where = str(offence["loc"][0]), ".".join(map(str, offence["loc"]))
+    variable = f"CHURN_{name.upper()}"
     if offence["type"] == "extra_forbidden":
-        return f"settings: {name}: no such setting{did_you_mean(name, Settings.model_fields)}"
-    return f"CHURN_{name.upper()}: {_reason(offence['msg'])}"
-
-
-def _reason(message: str) -> str:
-    return message.removeprefix("Value error, ")
+        reason = f"no such setting{did_you_mean(name, Settings.model_fields)}"
+    given = {key.upper() for key, word in os.environ.items() if word}
+    if mapping is None or name in overrides or variable in given:
+        return f"{variable}: {reason}"
+    document = _document(mapping)
+    if name in (document.get("settings") or {}):
+        shown = "" if name.endswith("_url") else f"; got {offence['input']!r}"
+        return f"{mapping.name}: settings.{where}: {reason}{shown}"
+    return (
+        f"{mapping.name}: {where}: {reason}; got {offence['input']!r}" if name in document else f"{variable}: {reason}"
+    )
