@@ -11,6 +11,9 @@ import typer
 
 from churn_pipeline.cli import environment
 
+INTERRUPTED = 128 + 2
+"""Exit status after SIGINT, as shells have it; Typer ends with it on Ctrl-C."""
+
 app = typer.Typer(
     name="churn",
     help="Scores every running trial for its probability to convert, says why, and proves it afterwards.",
@@ -261,7 +264,7 @@ def docs(
 
 
 def main() -> None:
-    """Run the command; what is foreseen ends with its message and exit status 1, without a traceback."""
+    """Run the command; what is foreseen ends with its message and exit status 1, without a traceback; Ctrl-C with 130."""
     from churn_pipeline.cli.errors import foreseen
 
     try:
@@ -271,3 +274,7 @@ def main() -> None:
             raise
         sys.stderr.write(f"\n{type(error).__name__}: {error}\n")
         raise SystemExit(1) from error
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            sys.stderr.write("\ninterrupted; run it again: nothing is there by halves\n")
+        raise

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from datetime import date
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_a_mapping_without_a_source_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "2024-13-01", "2024-05-01T00:00", ""])
 def test_what_is_no_day_is_told_with_what_is_one(text: str) -> None:
-    with pytest.raises(RunFailed, match=r"is no day\.\n  allowed: YYYY-MM-DD"):
+    with pytest.raises(RunFailed, match=r"is no day\.\n  allowed: YYYY-MM-DD\n  do: name a day"):
         parsed_day(text)
 
 
@@ -109,6 +110,19 @@ def test_a_red_run_says_which_step_failed_and_what_it_said(business: Settings, m
         score_days(business, first="2024-05-01", last="2024-05-03", as_json=False)
     assert str(failed.value).splitlines()[0] == "rescore as of 2024-05-01 is red."
     assert "step labels: ZeroDivisionError: division by zero" in str(failed.value)
+
+
+@pytest.mark.flow
+def test_an_interrupted_run_is_no_red_run_and_leaves_the_place_of_the_writer(
+    business: Settings, monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse
+) -> None:
+    with monkeypatch.context() as patched:
+        interrupt = "churn_pipeline.capabilities.features.snapshots.write_labels"
+        patched.setattr(interrupt, lambda *_: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            score_days(business, first="2024-05-01", last="2024-05-03", as_json=False)
+    with warehouse.lock(LOCK):
+        pass
 
 
 @pytest.mark.flow
