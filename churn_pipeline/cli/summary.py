@@ -6,10 +6,11 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.settings import PROJECT, Settings
@@ -69,7 +70,11 @@ def say_run(settings: Settings, as_of: datetime, *, as_json: bool, scored: bool 
     if as_json:
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
         return
-    told = [line for line in _lines(facts, settings) if scored or not line.startswith(("scored", "matured"))]
+    told = [
+        line
+        for line in _lines(facts, settings, Lake.of(settings).first_day())
+        if scored or not line.startswith(("scored", "matured"))
+    ]
     sys.stdout.write("\n".join(told) + "\n")
 
 
@@ -84,13 +89,16 @@ def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -
         sys.stdout.write(f"{day['as_of']}  {_scored(day['scored'])}\n")
 
 
-def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
+def _lines(facts: dict[str, Any], settings: Settings, first: date | None) -> list[str]:
     churn, business = command(), named(settings)
+    # a record counts from the midnight after the day on which it became known
+    early = first is not None and facts["as_of"] <= first.isoformat()
+    unknown = f"that day does not lie after your first record ({first})" if early else ""
     return [
         "",
-        f"read     {_read(facts['read'])}",
+        f"read     {_read(facts['read'])}{'; none of it was known by then' if early else ''}",
         f"model    {_model(facts['champion'], facts['verdict'])}",
-        f"scored   {_scored(facts['scored'])} (as of {facts['as_of']})",
+        f"scored   {_scored(facts['scored'], unknown)} (as of {facts['as_of']})",
         f"matured  {'; '.join(facts['performance']) or _nothing_matured(settings)}",
         f"odd      {'; '.join(facts['odd']) or 'nothing'}",
         f"look     {churn} table scores_latest{business}   the scores with their reasons (schema analytics)",
@@ -127,9 +135,9 @@ def _read(read: list[dict[str, Any]]) -> str:
     )
 
 
-def _scored(scored: list[dict[str, Any]]) -> str:
+def _scored(scored: list[dict[str, Any]], unknown: str = "") -> str:
     if not scored:
-        return "no trial: none is running"
+        return f"no trial: {unknown or 'none is running'}"
     return "; ".join(
         f"{row['trials']:,} trials by {'the rules' if row['scored_by'] == 'rules' else 'the ' + row['scored_by']}: "
         f"{row['at_risk']:,} at risk, {row['middle']:,} in the middle, {row['hot']:,} hot"

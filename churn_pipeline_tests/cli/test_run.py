@@ -127,7 +127,7 @@ def test_an_interrupted_run_is_no_red_run_and_leaves_the_place_of_the_writer(
 
 @pytest.mark.flow
 def test_while_somebody_writes_nothing_is_run(business: Settings, warehouse: Warehouse) -> None:
-    with warehouse.lock(LOCK), pytest.raises(Busy, match="somebody else is at work on writers"):
+    with warehouse.lock(LOCK), pytest.raises(Busy, match="another process is at work"):
         score_days(business, first="2024-05-01", last="2024-05-01", as_json=False)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.summary import run_facts, say_run, say_scored
 from churn_pipeline.contracts.analytics import (
@@ -134,6 +135,20 @@ def test_nothing_is_said_as_nothing(
     assert "read     nothing" in out
     assert "no champion yet: the rules score" in out
     assert "no trial: none is running" in out
+
+
+@pytest.mark.parametrize(("first", "early"), [("2024-05-01", False), ("2024-05-02", True), ("2026-02-28", True)])
+def test_a_day_before_all_records_is_told_as_such(
+    warehouse: Warehouse, settings: Settings, first: str, early: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day in (first, "2026-11-01"):
+        (Lake.of(settings).root / "raw" / "events" / f"day={day}").mkdir(parents=True)
+    counted = {"table_name": "events", "rows_read": 9, "rows_kept": 9}
+    warehouse.append(INGESTION_COUNTS, rows(INGESTION_COUNTS, counted))
+    say_run(settings, DAY, as_json=False)
+    out = capsys.readouterr().out
+    assert ("read     9 events; none of it was known by then\n" in out) is early
+    assert (f"scored   no trial: that day does not lie after your first record ({first}) (as of" in out) is early
 
 
 def test_each_scored_day_has_its_line(ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
