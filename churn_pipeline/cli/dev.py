@@ -20,6 +20,8 @@ from churn_pipeline.adapters.warehouse import Busy, Warehouse
 from churn_pipeline.settings import PROJECT, Settings
 
 GRACE_SECONDS = 15
+SETTLE_SECONDS = 3
+"""Dagster's daemon says much as it starts, and answers on no port; the addresses are to stand below that."""
 DEV_LOCK = "dev.lock"
 """File in a business's folder that `churn dev` and its children hold locked as long as one of them lives."""
 WITHOUT_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -96,15 +98,24 @@ def _serve(settings: Settings, *, port: int, held: int) -> None:
         for name, command in commands.items():
             children[name] = _start(command, environment, held=held)
         if _all_answer((port, port + 1, port + 2), children):
-            sys.stderr.write(
-                f"\nDagster  http://localhost:{port}\nMLflow   http://localhost:{port + 1}\n"
-                f"reports  http://localhost:{port + 2}\nCtrl-C ends all of them.\n\n"
-            )
+            time.sleep(SETTLE_SECONDS)
+            sys.stderr.write(addresses(port, model=models.name))
         _wait(children)
     except KeyboardInterrupt:
         sys.stderr.write("ending ...\n")
     finally:
         _end(children)
+
+
+def addresses(port: int, *, model: str) -> str:
+    """Where everything is, and the two pages to open first; framed, to be found among what the children say."""
+    dagster, mlflow, reports = (f"http://localhost:{port + more}" for more in range(3))
+    rule = "=" * 64
+    return (
+        f"\n{rule}\nDagster  {dagster}\nMLflow   {mlflow}\nreports  {reports}\n\n"
+        f"Open first\n  the graph of all tables  {dagster}/asset-groups\n  the models               {mlflow}/#/models/{model}\n"
+        f"{rule}\nCtrl-C ends all of them.\n\n"
+    )
 
 
 def require_free(ports: Mapping[str, int]) -> None:
