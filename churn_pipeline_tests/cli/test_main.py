@@ -60,6 +60,21 @@ def test_no_command_is_an_invitation_to_read(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["check", "my/folder"], "churn source check"),
+        (["source", "folder"], "churn source check folder"),
+        (["show", "3"], "churn quarantine show"),
+    ],
+)
+def test_a_command_at_the_wrong_place_is_told_with_the_right_one(
+    arguments: list[str], meant: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, *arguments) == 2
+    assert meant in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["run", "--source", "nowhere"], "SourceError"),
