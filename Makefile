@@ -60,6 +60,5 @@ lock: $(READY)   ## resolve the dependencies anew
 screenshots: $(READY)  ## photograph the UI with the system's Chromium into docs/images
 	@$(BIN)/python benchmarks/screenshots.py
 
-clean:           ## forget everything that was computed (keeps the mappings)
-	@test ! -x $(BIN)/churn || $(BIN)/churn stop
-	@test ! -d data || find data -mindepth 1 -maxdepth 1 ! -name mappings -exec rm -rf {} +
+clean: $(READY)  ## forget everything that was computed; leaves what is not the project's own
+	@$(BIN)/churn clean

@@ -32,9 +32,10 @@ from typing import Any
 
 import psycopg2
 
-from churn_pipeline.adapters.embedded_postgres import Place, Server, stop_server
+from churn_pipeline.adapters.embedded_postgres import Server, stop_server
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.postgres import connect
+from churn_pipeline.adapters.postgres_place import Place
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, INGESTION_COUNTS
 from churn_pipeline.settings import PROJECT, Settings

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -20,13 +20,13 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from churn_pipeline.contracts.analytics import AT_RISK_BELOW, HOT_ABOVE
+from churn_pipeline.core.addresses import VARIABLE, business_of, has_password, plain
 from churn_pipeline.core.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 PROJECT = Path(__file__).resolve().parent.parent
-VARIABLE = re.compile(r"\$\{(\w+)\}")
 RESERVED = frozenset({"dagster", "mappings", "postgres"})
 NO_SETTINGS = frozenset({"CHURN_REALDATA", "CHURN_TEST_GIGABYTE", "CHURN_TEST_POSTGRES_URL", "CHURN_TRACEBACK"})
 """Variables that begin like settings and are none: three for the tests, one for whoever wants tracebacks."""
@@ -232,13 +232,13 @@ class Settings(BaseSettings):
     @classmethod
     def _with_mapping(cls, given: Any) -> Any:
         """Fill what neither the environment nor the caller set from the mapping file and the source's name."""
-        named = {"business": _business_of(Path(given["source"]).resolve().name)} if given.get("source") else {}
+        named = {"business": business_of(Path(given["source"]).resolve().name)} if given.get("source") else {}
         if given.get("source_url"):
-            named = {"business": _business_of(urlsplit(_plain(given["source_url"])).path)}
+            named = {"business": business_of(urlsplit(plain(given["source_url"])).path)}
         if given.get("mapping"):
             document = _document(Path(given["mapping"]))
             named |= {"business": document["business"]} if "business" in document else {}
-            named |= document.get("settings", {})
+            named |= document.get("settings") or {}
         return {**named, **given}
 
     @model_validator(mode="after")
@@ -247,7 +247,7 @@ class Settings(BaseSettings):
             raise ValueError("source is a folder; the address of a database goes into CHURN_SOURCE_URL")
         if self.source is not None and self.source_url is not None:
             raise ValueError("source and source_url are both set; a business has one source: unset one of them")
-        lost = [v for v in VARIABLE.findall(_plain(self.source_url)) if v not in os.environ]
+        lost = [v for v in VARIABLE.findall(plain(self.source_url)) if v not in os.environ]
         if lost:
             raise ValueError(f"source_url names {', '.join(lost)}, which the environment does not hold; set it")
         return self
@@ -296,12 +296,12 @@ class Settings(BaseSettings):
         """The address of the database that is the source, with what the environment holds; it may hold a password."""
         if self.source_url is None:
             return None
-        return VARIABLE.sub(lambda found: quote(os.environ[found[1]], safe=""), _plain(self.source_url))
+        return VARIABLE.sub(lambda found: quote(os.environ[found[1]], safe=""), plain(self.source_url))
 
     @property
     def source_named(self) -> str | None:
         """The source as a person would name it on the command line; a database with a written-out password is not named."""
-        url = _plain(self.source_url)
+        url = plain(self.source_url)
         return str(self.source) if self.source is not None else url if url and not has_password(url) else None
 
     @property
@@ -316,35 +316,25 @@ class Settings(BaseSettings):
 
 
 def _document(mapping: Path) -> dict[str, Any]:
-    """The mapping file, as far as the settings need it; what else it says is checked where the source is opened."""
+    """The mapping file, as far as the settings need it; what else it says is checked where the source is opened.
+
+    Raises:
+        SettingsError: it cannot be read, or is no mapping.
+    """
+    do = "  do: see docs/mapping.md for what a mapping file is"
     try:
         document = yaml.safe_load(mapping.read_text())
-    except OSError as error:
-        raise ValueError(f"the mapping file {mapping} cannot be read: {error.strerror}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"the mapping file {mapping} cannot be read: {reason}\n{do}") from None
     except yaml.YAMLError as error:
-        raise ValueError(f"the mapping file {mapping} is no YAML: {error}") from None
-    if not isinstance(document, dict) or not isinstance(document.get("settings", {}), dict):
-        raise ValueError(f"the mapping file {mapping} holds no mapping; allowed: keys business, settings, tables")
+        reason = str(error).replace("\n", "\n  ")
+        raise SettingsError(f"the mapping file {mapping} is no YAML: {reason}\n{do}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("settings") or {}, dict):
+        raise SettingsError(
+            f"the mapping file {mapping} holds no mapping\n  allowed: keys business, settings, files, tables\n{do}"
+        )
     return document
-
-
-def has_password(url: str) -> bool:
-    """Whether a password is written out in an address, so that everybody who sees the address knows it.
-
-    >>> has_password("mysql://me:secret@db/shop"), has_password("mysql://me:${PASSWORD}@db/shop")
-    (True, False)
-    """
-    return bool(VARIABLE.sub("", urlsplit(url).password or ""))
-
-
-def _plain(secret: SecretStr | str | None) -> str:
-    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret or ""
-
-
-def _business_of(source: str) -> str:
-    """A name for the business of a folder or database: the source's own, in small letters."""
-    word = re.sub(r"[^a-z0-9]+", "_", source.lower()).strip("_")
-    return word if word[:1].isalpha() else f"source_{word}".rstrip("_")
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -353,13 +343,15 @@ def load_settings(**overrides: Any) -> Settings:
     A variable that begins with `CHURN_` and is no setting changes nothing, which is said as a warning, once a process.
 
     Raises:
-        SettingsError: a setting is out of its bounds or unknown; all offences at once, values left out.
+        SettingsError: a setting is out of its bounds or unknown, or the mapping file cannot be used; all offences at
+            once, each with where it was set. Values are shown of what a mapping file sets, URLs excepted.
     """
     _warn_of(tuple(unknown_variables(os.environ)))
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [f"  {_words(offence)}" for offence in error.errors()]
+        mapping = overrides.get("mapping") or os.environ.get("CHURN_MAPPING")
+        lines = [f"  {_words(offence, Path(mapping) if mapping else None, overrides)}" for offence in error.errors()]
         # what was given may hold a password: it must not be shown, nor be found in the chain of errors
         raise SettingsError(
             "\n".join(["some settings cannot be used:", *lines, "  do: see docs/settings.md for what is allowed"])
@@ -386,14 +378,21 @@ def _warn_of(lines: tuple[str, ...]) -> None:
         )
 
 
-def _words(offence: ErrorDetails) -> str:
+def _words(offence: ErrorDetails, mapping: Path | None, overrides: Mapping[str, Any]) -> str:
+    reason = offence["msg"].removeprefix("Value error, ")
     if not offence["loc"]:
-        return f"mapping: {_reason(offence['msg'])}"
-    name = str(offence["loc"][0])
+        return f"settings: {reason}"
+    name, where = str(offence["loc"][0]), ".".join(map(str, offence["loc"]))
+    variable = f"CHURN_{name.upper()}"
     if offence["type"] == "extra_forbidden":
-        return f"settings: {name}: no such setting{did_you_mean(name, Settings.model_fields)}"
-    return f"CHURN_{name.upper()}: {_reason(offence['msg'])}"
-
-
-def _reason(message: str) -> str:
-    return message.removeprefix("Value error, ")
+        reason = f"no such setting{did_you_mean(name, Settings.model_fields)}"
+    given = {key.upper() for key, word in os.environ.items() if word}
+    if mapping is None or name in overrides or variable in given:
+        return f"{variable}: {reason}"
+    document = _document(mapping)
+    if name in (document.get("settings") or {}):
+        shown = "" if name.endswith("_url") else f"; got {offence['input']!r}"
+        return f"{mapping.name}: settings.{where}: {reason}{shown}"
+    return (
+        f"{mapping.name}: {where}: {reason}; got {offence['input']!r}" if name in document else f"{variable}: {reason}"
+    )

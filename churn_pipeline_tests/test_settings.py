@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,33 @@ def test_all_that_is_wrong_is_named_at_once_and_no_value_is_shown(monkeypatch: p
 def test_a_setting_that_does_not_exist_is_refused_in_a_mapping_with_the_one_that_was_meant(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings(mapping=mapping(tmp_path, "settings: {grace_day: 40, colour: red}"))
-    assert "  settings: grace_day: no such setting; did you mean grace_days?\n" in str(refused.value)
-    assert "  settings: colour: no such setting\n" in str(refused.value)
+    assert "  acme.yaml: settings.grace_day: no such setting; did you mean grace_days?; got 40\n" in str(refused.value)
+    assert "  acme.yaml: settings.colour: no such setting; got 'red'\n" in str(refused.value)
+
+
+def test_what_a_mapping_sets_wrongly_is_told_with_file_key_and_value_but_no_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHURN_THREADS", "none")
+    text = "business: Acme!\nsettings: {grace_days: many, landmarks: [1, x], postgres_url: [secret], threads: 0}"
+    with pytest.raises(SettingsError) as refused:
+        load_settings(mapping=mapping(tmp_path, text))
+    said = str(refused.value)
+    assert re.search(r"\n  acme\.yaml: business: .*; got 'Acme!'\n", said)
+    assert re.search(r"\n  acme\.yaml: settings\.grace_days: .*valid integer.*; got 'many'\n", said)
+    assert re.search(r"\n  acme\.yaml: settings\.landmarks\.1: .*; got 'x'\n", said)
+    assert "acme.yaml: settings.postgres_url: " in said
+    assert "secret" not in said
+    assert "  CHURN_THREADS: " in said
+    assert "'none'" not in said
+
+
+def test_a_mapping_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(mapping=tmp_path / "acme.yaml")
+    first, do = str(refused.value).splitlines()
+    assert first == f"the mapping file {tmp_path / 'acme.yaml'} cannot be read: No such file or directory"
+    assert do.startswith("  do: see docs/mapping.md")
 
 
 def test_a_variable_that_is_no_setting_is_warned_of_once_and_stops_nothing(
@@ -95,7 +121,7 @@ def test_variables_of_others_of_the_tests_and_settings_in_any_case_are_not_warne
 
 @pytest.mark.parametrize("text", ["- a list", "just words", "a: [", "settings: [1]"])
 def test_a_file_that_is_no_mapping_is_named(text: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"acme\.yaml"):
+    with pytest.raises(SettingsError, match=r"^the mapping file \S*acme\.yaml (is no YAML|holds no mapping)"):
         load_settings(mapping=mapping(tmp_path, text))
 
 

@@ -1,11 +1,5 @@
 """A PostgreSQL server of our own, from a wheel, for machines that have none.
 
-    <data_dir>/postgres            the cluster, mode 700, owned by the account the server runs as
-    <data_dir>/postgres.password   the generated password of role `churn`, mode 600
-    <data_dir>/postgres.lock       held while a process creates or starts the server
-    <data_dir>/postgres.host       the machine (and its PID namespace) that last started the server
-    <data_dir>/postgres.socket     the folder of the socket, where the path of the cluster is too long for one
-
 The first process that asks creates and starts it; whoever comes later finds it, also after `kill -9`. It listens on a
 unix socket in a folder that only its account may enter, and lets nobody in without the password (scram-sha-256).
 It goes on running when the command that started it ends; `stop_server` ends it.
@@ -30,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from churn_pipeline.adapters.postgres_place import Place
 from churn_pipeline.adapters.postgres_programs import EmbeddedPostgresError, run, system_account
 
 ROLE = "churn"
@@ -69,38 +64,6 @@ class Server:
         return f"postgresql://{ROLE}:{self.password}@/{database}?host={host}&port={PORT}"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where everything of one server lies."""
-
-    data_dir: Path
-
-    @property
-    def cluster(self) -> Path:
-        """The cluster."""
-        return self.data_dir / "postgres"
-
-    @property
-    def password(self) -> Path:
-        """The file with the password."""
-        return self.data_dir / "postgres.password"
-
-    @property
-    def lock(self) -> Path:
-        """The file that is locked while the server is created, started or stopped."""
-        return self.data_dir / "postgres.lock"
-
-    @property
-    def host_note(self) -> Path:
-        """The file that names the machine that last started the server."""
-        return self.data_dir / "postgres.host"
-
-    @property
-    def socket_note(self) -> Path:
-        """The file that names the folder of the socket, if it is not the cluster."""
-        return self.data_dir / "postgres.socket"
-
-
 def running_server(data_dir: Path) -> Server:
     """The server of a data directory; created and started if it is not there.
 
@@ -119,6 +82,11 @@ def running_server(data_dir: Path) -> Server:
                 _create(place)
             folder = _answering(place) or _start(place)
     return Server(folder, _password(place))
+
+
+def answers(data_dir: Path) -> bool:
+    """Whether the server of a data directory runs and is ready; starts nothing."""
+    return _answering(Place(data_dir.resolve())) is not None
 
 
 def stop_server(data_dir: Path) -> bool:
@@ -218,7 +186,7 @@ def _belongs_to_another(path: Path) -> EmbeddedPostgresError:
 
 def _create(place: Place) -> None:
     """Make the cluster beside its place and rename it: a killed creation leaves nothing that looks like a cluster."""
-    beside = place.data_dir / "postgres.new"
+    beside = place.beside
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(mode=0o700)
     try:

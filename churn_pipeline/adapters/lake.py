@@ -63,6 +63,11 @@ class Lake:
 
     # ---- raw records
 
+    def first_day(self) -> date | None:
+        """The day (UTC) on which the first record became known; None where nothing has landed."""
+        days = [date.fromisoformat(part.name.removeprefix("day=")) for part in self.root.glob("raw/*/day=*")]
+        return min(days, default=None)
+
     def land(self, connection: duckdb.DuckDBPyConnection, table: Table, good: str) -> Landed:
         """Add the rows of relation `good` (columns of `table`) that the lake does not have yet.
 

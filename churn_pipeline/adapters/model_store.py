@@ -158,7 +158,7 @@ class ModelStore:
             raise ModelStoreError(
                 f"model {self.name} has no version {version}.\n"
                 f"  allowed: {', '.join(known) or 'none is registered yet: churn run trains the first'}\n"
-                "  do:      churn model list"
+                "  do: churn model list"
             )
         return known[version]
 

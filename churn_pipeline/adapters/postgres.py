@@ -11,7 +11,8 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from churn_pipeline.adapters.embedded_postgres import Place, running_server
+from churn_pipeline.adapters.embedded_postgres import running_server
+from churn_pipeline.adapters.postgres_place import Place
 from churn_pipeline.core.spelling import did_you_mean
 from churn_pipeline.settings import Settings
 
@@ -60,7 +61,7 @@ def require_business(settings: Settings) -> None:
     Raises:
         DatabaseError: there is no such business; says which there are.
     """
-    there = _businesses(settings)
+    there = businesses(settings)
     if settings.business not in there:
         raise DatabaseError(
             f"nothing has been run on business `{settings.business}`{did_you_mean(settings.business, there)}\n"
@@ -69,8 +70,13 @@ def require_business(settings: Settings) -> None:
         )
 
 
-def _businesses(settings: Settings) -> list[str]:
-    """The businesses that the server keeps tables of, in order of their names."""
+def businesses(settings: Settings) -> list[str]:
+    """The businesses that the server keeps tables of, in order of their names.
+
+    Raises:
+        DatabaseError: the server cannot be reached.
+        EmbeddedPostgresError: the embedded server is there and cannot be started.
+    """
     if settings.postgres_url is not None:
         with closing(connect(settings.postgres_url.get_secret_value())) as connection:
             owner = _owner(_comments(connection).get("analytics"))

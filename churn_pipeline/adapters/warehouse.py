@@ -244,14 +244,14 @@ class Warehouse:
             cursor.execute("select pg_try_advisory_lock(%s)", [key])
             if not _only(cursor):
                 raise Busy(
-                    f"somebody else is at work on {what}: {_holder(cursor, key)}.\n  do: wait until it is done, or stop it"
+                    f"another process is at work (lock `{what}`): {_holder(cursor, key)}.\n  do: wait until it is done, or stop it"
                 )
             yield
 
 
 def _holder(cursor: psycopg2.extensions.cursor, key: int) -> str:
     cursor.execute(
-        "select application_name || ', since ' || to_char(backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' "
+        "select regexp_replace(application_name, '^churn: ', '') || ', since ' || to_char(backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' "
         "from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory' and granted and objsubid = 1 "
         "and database = (select oid from pg_database where datname = current_database()) "
         "and (classid::bigint << 32) | objid::bigint = %s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -9,8 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from churn_pipeline.adapters.warehouse import Busy, Warehouse
 from churn_pipeline.settings import PROJECT, Settings
 
 GRACE_SECONDS = 15
+SETTLE_SECONDS = 3
+"""Dagster's daemon says much as it starts, and answers on no port; the addresses are to stand below that."""
+DEV_LOCK = "dev.lock"
+"""File in a business's folder that `churn dev` and its children hold locked as long as one of them lives."""
 WITHOUT_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """MLflow's own job queue is not used; it would be eight more processes."""
 
@@ -31,10 +36,42 @@ def serve(settings: Settings, *, port: int) -> None:
     """Start Dagster's UI and daemon, MLflow's UI and the reports, and wait; whoever ends first ends all.
 
     Raises:
+        Busy: `churn dev` serves this business already; nothing has been started.
         PortsTaken: another program listens on a port that is needed; nothing has been started.
     """
     require_free({"Dagster's UI": port, "MLflow's UI": port + 1, "the reports": port + 2})
     signal.signal(signal.SIGTERM, _interrupt)
+    with only_dev(settings.home) as held:
+        _serve(settings, port=port, held=held)
+
+
+@contextmanager
+def only_dev(home: Path) -> Iterator[int]:
+    """Hold the lock of whoever serves the business of a folder; gives its handle, for the children to hold as well.
+
+    The system frees it with the last of them, so what a killed `churn dev` left running is seen, too.
+
+    Raises:
+        Busy: somebody serves it; says who.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    handle = os.open(home / DEV_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy(
+                f"`churn dev` serves business `{home.name}` (process {os.read(handle, 100).decode().strip()}).\n"
+                "  do: end it by Ctrl-C, or end that process and its children"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _serve(settings: Settings, *, port: int, held: int) -> None:
     os.environ.setdefault("CHURN_MLFLOW_ADDRESS", f"http://localhost:{port + 1}")
     os.environ.setdefault("CHURN_REPORTS_ADDRESS", f"http://localhost:{port + 2}")
     warehouse = Warehouse.of(settings)
@@ -59,17 +96,26 @@ def serve(settings: Settings, *, port: int) -> None:
         environment = {**WITHOUT_JOBS, "MLFLOW_BACKEND_STORE_URI": models.url}
         sys.stderr.write(f"starting {', '.join(commands)}; Ctrl-C ends all of them\n")
         for name, command in commands.items():
-            children[name] = _start(command, environment)
+            children[name] = _start(command, environment, held=held)
         if _all_answer((port, port + 1, port + 2), children):
-            sys.stderr.write(
-                f"\nDagster  http://localhost:{port}\nMLflow   http://localhost:{port + 1}\n"
-                f"reports  http://localhost:{port + 2}\nCtrl-C ends all of them.\n\n"
-            )
+            time.sleep(SETTLE_SECONDS)
+            sys.stderr.write(addresses(port, model=models.name))
         _wait(children)
     except KeyboardInterrupt:
         sys.stderr.write("ending ...\n")
     finally:
         _end(children)
+
+
+def addresses(port: int, *, model: str) -> str:
+    """Where everything is, and the two pages to open first; framed, to be found among what the children say."""
+    dagster, mlflow, reports = (f"http://localhost:{port + more}" for more in range(3))
+    rule = "=" * 64
+    return (
+        f"\n{rule}\nDagster  {dagster}\nMLflow   {mlflow}\nreports  {reports}\n\n"
+        f"Open first\n  the graph of all tables  {dagster}/asset-groups\n  the models               {mlflow}/#/models/{model}\n"
+        f"{rule}\nCtrl-C ends all of them.\n\n"
+    )
 
 
 def require_free(ports: Mapping[str, int]) -> None:
@@ -114,9 +160,11 @@ def _tool(name: str, *arguments: str) -> list[str]:
     return [found, *arguments]
 
 
-def _start(command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(command: list[str], environment: Mapping[str, str], *, held: int) -> subprocess.Popen[bytes]:
     # a session of its own, so that whatever a child starts ends with it
-    return subprocess.Popen(command, cwd=PROJECT, env={**os.environ, **environment}, start_new_session=True)
+    return subprocess.Popen(
+        command, cwd=PROJECT, env={**os.environ, **environment}, start_new_session=True, pass_fds=(held,)
+    )
 
 
 def _all_answer(ports: Sequence[int], children: Mapping[str, subprocess.Popen[bytes]]) -> bool:

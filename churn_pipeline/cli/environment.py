@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from churn_pipeline.settings import PROJECT, Settings, SettingsError, has_password, load_settings
+from churn_pipeline.core.addresses import has_password
+from churn_pipeline.settings import PROJECT, Settings, SettingsError, load_settings
 
 QUIET = {
     "DAGSTER_DISABLE_TELEMETRY": "yes",

@@ -5,20 +5,42 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from churn_pipeline.cli import environment
 
+INTERRUPTED = 128 + 2
+"""Exit status after SIGINT, as shells have it; Typer ends with it on Ctrl-C."""
+
+
+class Pointing(TyperGroup):
+    """Commands that, where one is not there, name the one of a group that was perhaps meant."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of these words; a usage error where there is none."""
+        word = args[0]
+        if self.get_command(ctx, word) is None:
+            groups = {name: getattr(command, "commands", {}) for name, command in self.commands.items()}
+            meant = [f"{ctx.command_path} {group} {word} ..." for group, commands in groups.items() if word in commands]
+            if len(self.commands) == 1:
+                meant = [f"{ctx.command_path} {' '.join(self.commands)} {word}"]
+            if meant:
+                ctx.fail(f"No such command '{word}'. Did you mean {' or '.join(meant)}?")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=Pointing,
     name="churn",
     help="Scores every running trial for its probability to convert, says why, and proves it afterwards.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-source_app = typer.Typer(help="Look at a source of raw records.", no_args_is_help=True)
+source_app = typer.Typer(cls=Pointing, help="Look at a source of raw records.", no_args_is_help=True)
 model_app = typer.Typer(help="List, show, promote and roll back models.", no_args_is_help=True)
 quarantine_app = typer.Typer(help="See what was rejected and why; put repaired rows back.", no_args_is_help=True)
 app.add_typer(source_app, name="source")
@@ -290,6 +312,18 @@ def stop() -> None:
 
 
 @app.command()
+def clean() -> None:
+    """Forget everything that was computed, of every business; leaves mappings, sources and whatever else is not its own.
+
+    Ends with `Busy` and touches nothing while a run or `churn dev` goes on.
+    """
+    settings = environment.prepare(source=None, mapping=None)
+    from churn_pipeline.cli.clean import clean as forget
+
+    forget(settings)
+
+
+@app.command()
 def docs(
     check: Annotated[
         bool, typer.Option("--check", help="Only say whether the generated pages are up to date.")
@@ -302,7 +336,7 @@ def docs(
 
 
 def main() -> None:
-    """Run the command; what is foreseen ends with its message and exit status 1, without a traceback."""
+    """Run the command; what is foreseen ends with its message and exit status 1, without a traceback; Ctrl-C with 130."""
     from churn_pipeline.cli.errors import foreseen
 
     try:
@@ -312,3 +346,7 @@ def main() -> None:
             raise
         sys.stderr.write(f"\n{type(error).__name__}: {error}\n")
         raise SystemExit(1) from error
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            sys.stderr.write("\ninterrupted; run it again: nothing is there by halves\n")
+        raise

@@ -78,9 +78,10 @@ def execute(settings: Settings, job: str, days: list[date], *, config: Mapping[s
 
     Raises:
         Busy: another process writes; says which.
+        KeyboardInterrupt: somebody interrupted it.
         RunFailed: a step failed, a blocking check did not pass, or the database server went away.
     """
-    from dagster import DagsterInstance
+    from dagster import DagsterExecutionInterruptedError, DagsterInstance
 
     from churn_pipeline.definitions import build
     from churn_pipeline.orchestration.days import DAYS
@@ -102,13 +103,18 @@ def execute(settings: Settings, job: str, days: list[date], *, config: Mapping[s
         for day in days:
             began = monotonic()
             sys.stderr.write(f"{job} as of {day} ({settings.business})\n")
-            result = defs.resolve_job_def(job).execute_in_process(
-                partition_key=day.isoformat(),
-                instance=instance,
-                raise_on_error=False,
-                run_config={"loggers": {"console": {"config": {}}}, **(config or {})},
-                tags=BY_HAND,
-            )
+            try:
+                result = defs.resolve_job_def(job).execute_in_process(
+                    partition_key=day.isoformat(),
+                    instance=instance,
+                    raise_on_error=False,
+                    run_config={"loggers": {"console": {"config": {}}}, **(config or {})},
+                    tags=BY_HAND,
+                )
+            except DagsterExecutionInterruptedError:
+                raise KeyboardInterrupt from None
+            if _interrupted(result):
+                raise KeyboardInterrupt
             if not result.success:
                 raise RunFailed(f"{job} as of {day} is red.\n{told(result)}")
             sys.stderr.write(f"{job} as of {day}: green in {monotonic() - began:.0f} s\n")
@@ -129,19 +135,29 @@ def _with_a_server(job: str) -> Iterator[None]:
         ) from error
 
 
+def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether Ctrl-C came while a step was at work: Dagster counts that as a failure of the step."""
+    from dagster import DagsterExecutionInterruptedError
+
+    errors = [event.step_failure_data.error for event in result.get_step_failure_events()]
+    return any(error is not None and error.cls_name == DagsterExecutionInterruptedError.__name__ for error in errors)
+
+
 def told(result: dg.ExecuteInProcessResult) -> str:
-    """What the failed checks and steps of a run said."""
+    """What the failed checks and steps of a run said; what several steps said stands there once."""
     lines = [
         f"  check {found.check_name} on {found.asset_key.to_user_string()}: {_words(found)}"
         for found in result.get_asset_check_evaluations()
         if not found.passed and found.severity.value == "ERROR"
     ]
+    steps: dict[str, list[str]] = {}
     for event in result.get_step_failure_events():
         error = event.step_failure_data.error
         cause = error.cause if error is not None and error.cause is not None else error
         message = cause.message.strip() if cause is not None else "no error was recorded"
         if "AssetCheck" not in message:
-            lines.append(f"  step {event.step_key}: {message}")
+            steps.setdefault(message, []).append(str(event.step_key))
+    lines += [f"  step {', '.join(names)}: {message}" for message, names in steps.items()]
     return "\n".join(lines)
 
 
@@ -166,4 +182,6 @@ def parsed_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise RunFailed(f"{text!r} is no day.\n  allowed: YYYY-MM-DD") from None
+        raise RunFailed(
+            f"{text!r} is no day.\n  allowed: YYYY-MM-DD\n  do: name a day of the calendar, such as 2026-11-01"
+        ) from None

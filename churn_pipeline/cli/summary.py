@@ -6,10 +6,11 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.settings import PROJECT, Settings
@@ -39,8 +40,11 @@ select words from data_expectations where as_of = $1 and verdict in ('warn', 'bl
 ERRORS = "select error from prediction_errors where as_of = $1"
 
 
-def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
-    """What a run did, as plain values: read, champion, verdict, scored, performance, odd."""
+def run_facts(warehouse: Warehouse, as_of: datetime, *, business: str = "") -> dict[str, Any]:
+    """What a run did, as plain values: read, champion, verdict, scored, performance, odd.
+
+    `business` are the options that name the business, for the commands that are spoken of.
+    """
 
     def rows(query: str) -> list[dict[str, Any]]:
         return list(warehouse.read(query, [as_of]).to_pylist())
@@ -55,7 +59,7 @@ def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
         "scored": rows(BUCKETS),
         "performance": [row["verdict"] for row in rows(PERFORMANCE)],
         "odd": [
-            *_quarantine_words(rows(READ)),
+            *_quarantine_words(rows(READ), business),
             *_unexpected_words([row["words"] for row in rows(UNEXPECTED)]),
             *(f"the model could not score: {row['error'].splitlines()[0]}" for row in rows(ERRORS)),
             *(f"performance: {row['verdict']}" for row in rows(DEGRADED)),
@@ -66,11 +70,15 @@ def run_facts(warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
 
 def say_run(settings: Settings, as_of: datetime, *, as_json: bool, scored: bool = True) -> None:
     """Print what a run did; `scored` is false for a run that scores nobody."""
-    facts = run_facts(Warehouse.of(settings), as_of)
+    facts = run_facts(Warehouse.of(settings), as_of, business=named(settings))
     if as_json:
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
         return
-    told = [line for line in _lines(facts, settings) if scored or not line.startswith(("scored", "matured"))]
+    told = [
+        line
+        for line in _lines(facts, settings, Lake.of(settings).first_day())
+        if scored or not line.startswith(("scored", "matured"))
+    ]
     sys.stdout.write("\n".join(told) + "\n")
 
 
@@ -85,13 +93,16 @@ def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -
         sys.stdout.write(f"{day['as_of']}  {_scored(day['scored'])}\n")
 
 
-def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
+def _lines(facts: dict[str, Any], settings: Settings, first: date | None) -> list[str]:
     churn, business = command(), named(settings)
+    # a record counts from the midnight after the day on which it became known
+    early = first is not None and facts["as_of"] <= first.isoformat()
+    unknown = f"that day does not lie after your first record ({first})" if early else ""
     return [
         "",
-        f"read     {_read(facts['read'])}",
+        f"read     {_read(facts['read'])}{'; none of it was known by then' if early else ''}",
         f"model    {_model(facts['champion'], facts['verdict'])}",
-        f"scored   {_scored(facts['scored'])} (as of {facts['as_of']})",
+        f"scored   {_scored(facts['scored'], unknown)} (as of {facts['as_of']})",
         f"matured  {'; '.join(facts['performance']) or _nothing_matured(settings)}",
         f"odd      {'; '.join(facts['odd']) or 'nothing'}",
         f"look     {churn} table scores_latest{business}   the scores with their reasons (schema analytics)",
@@ -128,9 +139,9 @@ def _read(read: list[dict[str, Any]]) -> str:
     )
 
 
-def _scored(scored: list[dict[str, Any]]) -> str:
+def _scored(scored: list[dict[str, Any]], unknown: str = "") -> str:
     if not scored:
-        return "no trial: none is running"
+        return f"no trial: {unknown or 'none is running'}"
     return "; ".join(
         f"{row['trials']:,} trials by {'the rules' if row['scored_by'] == 'rules' else 'the ' + row['scored_by']}: "
         f"{row['at_risk']:,} at risk, {row['middle']:,} in the middle, {row['hot']:,} hot"
@@ -146,9 +157,10 @@ def _nothing_matured(settings: Settings) -> str:
     )
 
 
-def _quarantine_words(read: list[dict[str, Any]]) -> list[str]:
+def _quarantine_words(read: list[dict[str, Any]], business: str) -> list[str]:
     rejected = sum(row["rows_quarantined"] for row in read)
-    words = [f"{rejected:,} rows in quarantine (table data_quality_issues says why)"] if rejected else []
+    look = f"{command()} quarantine list{business}"
+    words = [f"{rejected:,} rows in quarantine (`{look}` says why, and which are open)"] if rejected else []
     unknown = any(row["table_name"] == SUBSCRIPTIONS.name and row["rows_quarantined"] for row in read)
     return words + (["trials whose subscription is in quarantine have no label"] if unknown else [])
 

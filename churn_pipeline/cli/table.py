@@ -8,6 +8,7 @@ from datetime import datetime, time
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.warehouse import Warehouse, WarehouseError
+from churn_pipeline.cli.summary import command, named
 from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, ANALYTICS_VIEWS
 from churn_pipeline.core.spelling import did_you_mean
 from churn_pipeline.settings import Settings
@@ -32,20 +33,32 @@ def show(settings: Settings, query: str, *, limit: int, as_json: bool) -> None:
     """
     import adbc_driver_manager
 
+    warehouse = Warehouse.of(settings)
     select = query if " " in query.strip() else f"select * from {query}"
+    asked = f"({select.strip().rstrip(';')}) as asked"
     try:
-        found = Warehouse.of(settings).read(f"select * from ({select.strip().rstrip(';')}) as asked limit {limit}")
+        found = warehouse.read(f"select * from {asked} limit {limit}")
     except adbc_driver_manager.Error as error:
-        raise _unanswered(query, error) from None
+        raise _unanswered(query, error, settings) from None
     if as_json:
         for row in found.to_pylist():
             sys.stdout.write(json.dumps(row, default=str) + "\n")
         return
-    print_table(found)
+    full = found.num_rows == limit
+    total = warehouse.read(f"select count(*) as n from {asked}").to_pylist()[0]["n"] if full else found.num_rows
+    print_table(found, total=total)
+    if not found.num_rows:
+        other = "" if settings.source else "; --source and --mapping name another"
+        sys.stdout.write(f"business: {settings.business}{other}\n")
 
 
-def _unanswered(query: str, error: adbc_driver_manager.Error) -> WarehouseError:
+def _unanswered(query: str, error: adbc_driver_manager.Error, settings: Settings) -> WarehouseError:
     tables = [item.name for item in (*ANALYTICS_TABLES, *ANALYTICS_VIEWS)]
+    if query.strip() in tables and error.sqlstate == NO_SUCH_TABLE:
+        return WarehouseError(
+            f"nothing has been run yet on business `{settings.business}`: there is no table {query.strip()}.\n"
+            f"  do: {command()} run{named(settings)}"
+        )
     if " " not in query.strip() and error.sqlstate == NO_SUCH_TABLE:
         what = f"there is no table {query}{did_you_mean(query, tables)}"
     else:
@@ -56,8 +69,11 @@ def _unanswered(query: str, error: adbc_driver_manager.Error) -> WarehouseError:
     )
 
 
-def print_table(found: pa.Table) -> None:
-    """Print rows: a line each where there are few columns, else a line a column, for as many rows as the screen is wide."""
+def print_table(found: pa.Table, *, total: int | None = None) -> None:
+    """Print rows: a line each where there are few columns, else a line a column, for as many rows as the screen is wide.
+
+    `total` is how many rows there are, where `found` holds only the first of them.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -65,7 +81,7 @@ def print_table(found: pa.Table) -> None:
     if not found.num_rows:
         console.print(f"no rows yet; columns: {', '.join(found.column_names)}")
         return
-    shown = Table()
+    shown, fitting, total = Table(), found.num_rows, found.num_rows if total is None else total
     if found.num_columns <= MOST_COLUMNS:
         for name in found.column_names:
             shown.add_column(name, overflow="fold")
@@ -79,8 +95,12 @@ def print_table(found: pa.Table) -> None:
         for name in found.column_names:
             shown.add_row(name, *(_text(value) for value in found[name].to_pylist()[:fitting]))
     console.print(shown)
-    if found.num_columns > MOST_COLUMNS and fitting < found.num_rows:
-        console.print(f"{fitting} of {found.num_rows} rows; a SELECT of a few columns, or --json, shows all of them")
+    more = [
+        *(["a SELECT of a few columns or --json shows more of them"] if fitting < found.num_rows else []),
+        *([f"--limit {total} asks for all"] if found.num_rows < total else []),
+    ]
+    if more:
+        console.print(f"{fitting:,} of {total:,} rows; {', '.join(more)}")
 
 
 def _text(value: object) -> str:

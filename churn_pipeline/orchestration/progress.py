@@ -14,6 +14,10 @@ SHOWN = {
 }
 
 
+CONSEQUENCE = "Dependencies for step "
+"""How Dagster begins to say, of each step after a failed one, that it is not executed."""
+
+
 class StepLines(logging.Handler):
     """Turns the run's events into lines such as `  12.3 s  training_set  done`; other records pass from WARNING on."""
 
@@ -30,7 +34,8 @@ class StepLines(logging.Handler):
         if event is None:
             # without the ids of job and run that Dagster puts before each message
             message = told.get("orig_message") or record.getMessage()
-            return f"            {message}" if record.levelno >= logging.WARNING else None
+            quiet = record.levelno < logging.WARNING or message.startswith(CONSEQUENCE)
+            return None if quiet else f"            {message}"
         state = SHOWN.get(event.event_type)
         if state is None or state == "...":
             return None

@@ -15,11 +15,11 @@ import psycopg2
 import pytest
 
 from churn_pipeline.adapters.embedded_postgres import (
-    Place,
     Server,
     running_server,
     stop_server,
 )
+from churn_pipeline.adapters.postgres_place import Place
 from churn_pipeline.adapters.postgres_programs import EmbeddedPostgresError, binaries
 
 # servers are started and killed

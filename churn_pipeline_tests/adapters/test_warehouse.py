@@ -299,7 +299,7 @@ def test_a_lock_is_held_by_one_process_and_freed_when_it_is_killed(house: Wareho
     with subprocess.Popen([sys.executable, "-c", HOLDER, house.url], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        told = rf"at work on writing: churn: process {holder.pid} on .*, since 20\d\d-.* UTC"
+        told = rf"at work \(lock `writing`\): process {holder.pid} on .*, since 20\d\d-.* UTC"
         with pytest.raises(Busy, match=told), house.lock("writing"):
             pass
         with house.lock("something else"):

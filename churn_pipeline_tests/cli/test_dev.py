@@ -38,7 +38,7 @@ DEAF = [
 
 @contextmanager
 def children(**commands: list[str]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    started = {name: dev._start(command, {}) for name, command in commands.items()}
+    started = {name: dev._start(command, {}, held=2) for name, command in commands.items()}
     try:
         yield started
     finally:
@@ -84,13 +84,13 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     commands: list[str] = []
     start = dev._start
 
-    def answering(command: list[str], environment: Mapping[str, str]) -> Any:
+    def answering(command: list[str], environment: Mapping[str, str], *, held: int) -> Any:
         commands.append(" ".join(command))
         port = next((word for word in command if re.fullmatch(r"4\d{4}", word)), None)
-        return start([sys.executable, "-c", LATE, port] if port else SLEEPS, environment)
+        return start([sys.executable, "-c", LATE, port] if port else SLEEPS, environment, held=held)
 
     class Nothing:
-        url, folder = "postgresql://x", tmp_path
+        url, folder, name = "postgresql://x", tmp_path, "churn_demo"
 
         @classmethod
         def of(cls, _: object) -> Nothing:
@@ -101,6 +101,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         def prepare(self) -> None: ...
 
     monkeypatch.setattr(dev, "_start", answering)
+    monkeypatch.setattr(dev, "SETTLE_SECONDS", 0)
     monkeypatch.setattr(dev, "Warehouse", Nothing)
     monkeypatch.setattr(dev, "ModelStore", Nothing)
     monkeypatch.setattr(dev, "_bury_the_dead", lambda _: None)
@@ -145,7 +146,9 @@ def test_addresses_are_told_once_all_of_them_answer_and_a_signal_ends_everything
     assert answered == [True, True, True]
     assert said.startswith("starting Dagster's UI, Dagster's daemon, MLflow's UI, the reports;")
     assert f"Dagster  http://localhost:{port}\nMLflow   http://localhost:{port + 1}\n" in said
-    assert said.endswith("ending ...\n")
+    assert said.endswith(f"{dev.addresses(port, model='churn_demo')}ending ...\n")
+    assert f"  http://localhost:{port}/asset-groups\n" in said
+    assert f"  http://localhost:{port + 1}/#/models/churn_demo\n" in said
     assert [child for child in psutil.Process().children() if "import" in " ".join(child.cmdline())] == []
 
 

@@ -48,8 +48,8 @@ def test_each_command_explains_itself(command: tuple[str, ...]) -> None:
 
 def test_the_commands_are_those_that_were_promised() -> None:
     assert {" ".join(command) for command in COMMANDS} == {
-        "run", "score", "retrain", "source check", "source contract", "features check", "model list", "model show", "model promote", "model rollback",
-        "quarantine list", "quarantine show", "quarantine replay", "table", "dev", "stop", "docs",
+        "run", "score", "retrain", "source check", "source contract", "source init", "source reland", "features check", "model list", "model show", "model promote", "model rollback",
+        "quarantine list", "quarantine show", "quarantine replay", "table", "dev", "stop", "clean", "docs",
     }  # fmt: skip
 
 
@@ -57,6 +57,20 @@ def test_no_command_is_an_invitation_to_read(monkeypatch: pytest.MonkeyPatch) ->
     shown = CliRunner().invoke(app, [])
     assert "run" in shown.stdout
     assert ended(monkeypatch, "walk") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["check", "my/folder"], "churn source check"),
+        (["show", "3"], "churn quarantine show"),
+    ],
+)
+def test_a_command_at_the_wrong_place_is_told_with_the_right_one(
+    arguments: list[str], meant: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, *arguments) == 2
+    assert meant in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(
@@ -120,6 +134,17 @@ def test_a_database_that_does_not_answer_is_named_without_the_password(
     assert "secret" not in told
 
 
+def test_whoever_interrupts_a_command_is_told_that_nothing_is_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("churn_pipeline.cli.run.run_everything", interrupted)
+    assert ended(monkeypatch, "run") == 130
+    assert capsys.readouterr().err == "\ninterrupted; run it again: nothing is there by halves\n"
+
+
 def test_whoever_wants_the_traceback_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_TRACEBACK", "1")
     monkeypatch.setattr(sys, "argv", ["churn", "run", "--as-of", "tomorrow"])
@@ -142,5 +167,8 @@ def test_the_installed_command_ends_with_status_1_and_no_traceback() -> None:
     command = Path(sys.executable).parent / "churn"
     made = subprocess.run([command, "run", "--as-of", "tomorrow"], capture_output=True, text=True, check=False)
     assert made.returncode == 1
-    assert made.stderr == "\nRunFailed: 'tomorrow' is no day.\n  allowed: YYYY-MM-DD\n"
+    assert (
+        made.stderr
+        == "\nRunFailed: 'tomorrow' is no day.\n  allowed: YYYY-MM-DD\n  do: name a day of the calendar, such as 2026-11-01\n"
+    )
     assert made.stdout == ""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from datetime import date
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_a_mapping_without_a_source_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "2024-13-01", "2024-05-01T00:00", ""])
 def test_what_is_no_day_is_told_with_what_is_one(text: str) -> None:
-    with pytest.raises(RunFailed, match=r"is no day\.\n  allowed: YYYY-MM-DD"):
+    with pytest.raises(RunFailed, match=r"is no day\.\n  allowed: YYYY-MM-DD\n  do: name a day"):
         parsed_day(text)
 
 
@@ -112,8 +113,21 @@ def test_a_red_run_says_which_step_failed_and_what_it_said(business: Settings, m
 
 
 @pytest.mark.flow
+def test_an_interrupted_run_is_no_red_run_and_leaves_the_place_of_the_writer(
+    business: Settings, monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse
+) -> None:
+    with monkeypatch.context() as patched:
+        interrupt = "churn_pipeline.capabilities.features.snapshots.write_labels"
+        patched.setattr(interrupt, lambda *_: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            score_days(business, first="2024-05-01", last="2024-05-03", as_json=False)
+    with warehouse.lock(LOCK):
+        pass
+
+
+@pytest.mark.flow
 def test_while_somebody_writes_nothing_is_run(business: Settings, warehouse: Warehouse) -> None:
-    with warehouse.lock(LOCK), pytest.raises(Busy, match="somebody else is at work on writers"):
+    with warehouse.lock(LOCK), pytest.raises(Busy, match="another process is at work"):
         score_days(business, first="2024-05-01", last="2024-05-01", as_json=False)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.summary import run_facts, say_run, say_scored
 from churn_pipeline.contracts.analytics import (
@@ -70,7 +71,7 @@ def test_a_run_tells_what_was_read_who_is_champion_who_was_scored_and_where_to_l
     assert lines[3] == (
         "matured  no score in the last 28 days: what became of a score is known 7 days after its trial's planned end"
     )
-    assert lines[4] == "odd      66 rows in quarantine (table data_quality_issues says why)"
+    assert lines[4] == "odd      66 rows in quarantine (`churn quarantine list` says why, and which are open)"
     assert "churn table scores_latest" in lines[5]
 
 
@@ -91,6 +92,7 @@ def test_where_to_look_names_the_business_of_the_run_and_a_retrain_tells_of_no_s
     out = capsys.readouterr().out
     assert "churn table scores_latest --source '/my files' --mapping m.yaml" in out
     assert "churn dev --source '/my files' --mapping m.yaml" in out
+    assert "(`churn quarantine list --source '/my files' --mapping m.yaml` says why" in out
     assert "scored" not in out
     assert "matured" not in out
 
@@ -114,7 +116,7 @@ def test_whatever_is_odd_is_named(ran: Warehouse) -> None:
     ran.append(DATA_EXPECTATIONS, rows(DATA_EXPECTATIONS, *odd, expected))
     ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, {"error": "bundle x is not the saved one\n  do: y"}))
     assert run_facts(ran, DAY)["odd"] == [
-        "66 rows in quarantine (table data_quality_issues says why)",
+        "66 rows in quarantine (`churn quarantine list` says why, and which are open)",
         "words 0",
         "words 1",
         "words 2",
@@ -141,6 +143,20 @@ def test_nothing_is_said_as_nothing(
     assert "read     nothing" in out
     assert "no champion yet: the rules score" in out
     assert "no trial: none is running" in out
+
+
+@pytest.mark.parametrize(("first", "early"), [("2024-05-01", False), ("2024-05-02", True), ("2026-02-28", True)])
+def test_a_day_before_all_records_is_told_as_such(
+    warehouse: Warehouse, settings: Settings, first: str, early: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day in (first, "2026-11-01"):
+        (Lake.of(settings).root / "raw" / "events" / f"day={day}").mkdir(parents=True)
+    counted = {"table_name": "events", "rows_read": 9, "rows_kept": 9}
+    warehouse.append(INGESTION_COUNTS, rows(INGESTION_COUNTS, counted))
+    say_run(settings, DAY, as_json=False)
+    out = capsys.readouterr().out
+    assert ("read     9 events; none of it was known by then\n" in out) is early
+    assert (f"scored   no trial: that day does not lie after your first record ({first}) (as of" in out) is early
 
 
 def test_each_scored_day_has_its_line(ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,7 +41,7 @@ def test_a_wide_table_shows_as_many_rows_as_fit_and_says_how_to_see_the_others(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = printed(pa.table({f"c{n}": list(range(50)) for n in range(9)}), capsys, monkeypatch)
-    assert "2 of 50 rows; a SELECT of a few columns, or --json, shows all of them" in out
+    assert "2 of 50 rows; a SELECT of a few columns or --json shows more of them\n" in out
     assert max(map(len, out.splitlines())) <= 100
 
 
@@ -68,6 +68,28 @@ def test_a_table_or_a_select_is_shown_up_to_a_limit(
     assert lines[0]["as_of"].startswith("2024-05-01")
     show(settings, " select trial_id from actions order by 1 desc ; ", limit=1, as_json=True)
     assert json.loads(capsys.readouterr().out) == {"trial_id": "t4"}
+    show(settings, "select trial_id from actions", limit=2, as_json=False)
+    assert "2 of 5 rows; --limit 5 asks for all\n" in capsys.readouterr().out
+    show(settings, "select trial_id from actions", limit=5, as_json=False)
+    assert "rows" not in capsys.readouterr().out
+
+
+@pytest.mark.flow
+def test_an_empty_answer_says_of_which_business(
+    warehouse: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert warehouse.read("select * from actions").num_rows == 0
+    show(settings, "actions", limit=5, as_json=False)
+    assert capsys.readouterr().out.endswith("business: demo; --source and --mapping name another\n")
+
+
+@pytest.mark.flow
+def test_before_the_first_run_a_table_is_not_taken_for_a_misspelling(settings: Settings) -> None:
+    with pytest.raises(WarehouseError) as refused:
+        show(settings, "scores_latest", limit=5, as_json=False)
+    first, do = str(refused.value).splitlines()
+    assert first == "nothing has been run yet on business `demo`: there is no table scores_latest."
+    assert re.fullmatch(r"  do: \S*churn run", do)
 
 
 @pytest.mark.flow

@@ -42,7 +42,7 @@ def test_a_second_writer_is_told_who_is_at_work_and_comes_in_when_the_first_is_g
 ) -> None:
     with (
         only_writer(warehouse, instance, run_id=None),
-        pytest.raises(Busy, match=r"somebody else is at work on writers: churn: process \d+ on "),
+        pytest.raises(Busy, match=r"another process is at work \(lock `writers`\): process \d+ on "),
         only_writer(warehouse, instance, run_id=None),
     ):
         pytest.fail("two writers at once")

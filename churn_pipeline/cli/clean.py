@@ -1,0 +1,89 @@
+"""Forgetting everything that was computed, and nothing that somebody else put there."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from churn_pipeline.adapters.embedded_postgres import answers, stop_server
+from churn_pipeline.adapters.postgres import businesses
+from churn_pipeline.adapters.postgres_place import Place
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.simulation.write import MANIFEST
+from churn_pipeline.cli.dev import DEV_LOCK, only_dev
+from churn_pipeline.orchestration.writers import LOCK
+from churn_pipeline.settings import Settings
+
+MARKS = ("lake/raw/buckets", "lake/staged_trials", f"source/{MANIFEST}", DEV_LOCK)
+"""What only the pipeline makes, so that a folder of the data directory that holds one of them is that of a business."""
+OURS = ("lake", "mlflow", "reports", "spill", "replays", DEV_LOCK)
+"""What the pipeline writes into the folder of a business, besides a simulated source with its truth."""
+
+
+def clean(settings: Settings) -> None:
+    """Remove what was computed and say what was removed and what was left.
+
+    Raises:
+        Busy: a run or `churn dev` goes on; nothing was stopped or removed.
+        EmbeddedPostgresError: the server cannot be stopped; nothing was removed.
+    """
+    data_dir = settings.data_dir
+    with ExitStack() as held:
+        for home in homes(data_dir):
+            held.enter_context(only_dev(home))
+        for business in _writable(settings):
+            held.enter_context(Warehouse.of(business).lock(LOCK))
+        stop_server(data_dir)
+        removed = [path for path in made(data_dir) if _remove(path)]
+    for home in {path.parent for path in removed} - {data_dir}:
+        if not any(home.iterdir()):
+            home.rmdir()
+    _say(data_dir, removed)
+
+
+def made(data_dir: Path) -> list[Path]:
+    """What the project made in a data directory, by its name at its place; whatever else lies there is somebody's own."""
+    places = [*Place(data_dir).parts, data_dir / "dagster", *(path for home in homes(data_dir) for path in _of(home))]
+    return [path for path in places if path.exists()]
+
+
+def homes(data_dir: Path) -> list[Path]:
+    """The folders of the businesses, in order of their names."""
+    there = sorted(data_dir.iterdir()) if data_dir.exists() else []
+    return [folder for folder in there if any((folder / mark).exists() for mark in MARKS)]
+
+
+def _of(home: Path) -> Iterator[Path]:
+    yield from (home / name for name in OURS)
+    if (home / "source" / MANIFEST).exists():
+        yield from (home / "source", home / "source.lock", home / "truth")
+
+
+def _writable(settings: Settings) -> Iterator[Settings]:
+    """The businesses that somebody may be writing now: those of a server that runs."""
+    if settings.postgres_url is not None:
+        yield from (settings.model_copy(update={"business": name}) for name in businesses(settings))
+    embedded = settings.model_copy(update={"postgres_url": None})
+    if answers(settings.data_dir):
+        yield from (embedded.model_copy(update={"business": name}) for name in businesses(embedded))
+
+
+def _remove(path: Path) -> bool:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    return True
+
+
+def _say(data_dir: Path, removed: list[Path]) -> None:
+    left = sorted(path.name for path in data_dir.iterdir()) if data_dir.exists() else []
+    for words, names in (
+        ("removed", [path.relative_to(data_dir).as_posix() for path in removed]),
+        ("left", left),
+    ):
+        sys.stdout.write(f"{words:<8} {', '.join(names) or 'nothing'}\n")
+    sys.stdout.write(f"in       {data_dir}\n")
