@@ -100,16 +100,6 @@ class Place:
         """The file that names the folder of the socket, if it is not the cluster."""
         return self.data_dir / "postgres.socket"
 
-    @property
-    def beside(self) -> Path:
-        """Where the cluster is made, before it is renamed to its place."""
-        return self.data_dir / "postgres.new"
-
-    @property
-    def parts(self) -> tuple[Path, ...]:
-        """All of these, whether they are there or not."""
-        return (self.cluster, self.beside, self.password, self.host_note, self.socket_note, self.lock)
-
 
 def running_server(data_dir: Path) -> Server:
     """The server of a data directory; created and started if it is not there.
@@ -233,7 +223,7 @@ def _belongs_to_another(path: Path) -> EmbeddedPostgresError:
 
 def _create(place: Place) -> None:
     """Make the cluster beside its place and rename it: a killed creation leaves nothing that looks like a cluster."""
-    beside = place.beside
+    beside = place.data_dir / "postgres.new"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(mode=0o700)
     try:
@@ -289,17 +279,9 @@ def _start(place: Place) -> Path:
             _forget_the_dead(place)
             place.host_note.unlink(missing_ok=True)  # root's, perhaps
             place.host_note.write_text(f"{_here()}\n")
-            said = _pg_ctl(
-                place,
-                "start",
-                "-w",
-                "-t",
-                str(PATIENCE_SECONDS),
-                "-l",
-                str(place.cluster / "server.log"),
-                "-o",
-                _socket_option(place),
-            )
+            log = str(place.cluster / "server.log")
+            waiting = ("-w", "-t", str(PATIENCE_SECONDS))
+            said = _pg_ctl(place, "start", *waiting, "-l", log, "-o", _socket_option(place))
         time.sleep(0.05)
     raise EmbeddedPostgresError(
         f"the embedded PostgreSQL in {place.cluster} does not start: {said}\n{_end_of_log(place)}\n"

@@ -45,7 +45,14 @@ def clean(settings: Settings) -> None:
 
 def made(data_dir: Path) -> list[Path]:
     """What the project made in a data directory, by its name at its place; whatever else lies there is somebody's own."""
-    places = [*Place(data_dir).parts, data_dir / "dagster", *(path for home in homes(data_dir) for path in _of(home))]
+    server = Place(data_dir)
+    parts = [server.cluster, server.password, server.host_note, server.socket_note, server.lock]
+    places = [
+        *parts,
+        data_dir / "postgres.new",
+        data_dir / "dagster",
+        *(path for home in homes(data_dir) for path in _of(home)),
+    ]
     return [path for path in places if path.exists()]
 
 
