@@ -200,7 +200,7 @@ def asks_the_server(clone: Clone, line: str) -> None:
 
 
 HOW: dict[str, Callable[[Clone, str], None]] = {
-    r"make run": ends_well(r"read +[\d,]+ events", r"model +\w+", r"scored +[\d,]+ trials by", r"odd +\w+"),
+    r"make run": ends_well(r"read +.*\b[\d,]+ events", r"model +\w+", r"scored +[\d,]+ trials by", r"odd +\w+"),
     r"make dev": serves,
     r"\.venv/bin/churn table \w+": ends_well(r"trial_id +│ \S+", r"conversion_probability +│ [\d.]+"),
     r"\.venv/bin/churn table \"select .*\" --limit \d+": ends_well(
@@ -210,7 +210,7 @@ HOW: dict[str, Callable[[Clone, str], None]] = {
     r"\.venv/bin/churn stop": ends_well(r"stopped the embedded PostgreSQL"),
     r"make clean": ends_well(r"removed +postgres, ", r"left +mappings\n"),
     r"\.venv/bin/churn source check \S+": ends_well(r"trials: [\d,]+ rows", "no problems"),
-    r"\.venv/bin/churn run --source \S+": ends_well(r"read +[\d,]+ events", r"scored +[\d,]+ trials by"),
+    r"\.venv/bin/churn run --source \S+": ends_well(r"read +.*\b[\d,]+ events", r"scored +[\d,]+ trials by"),
     r"\.venv/bin/churn run --source \S+ --mapping data/mappings/\w+\.yaml --as-of \S+": maps_a_real_set,
 }
 
