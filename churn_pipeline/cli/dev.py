@@ -40,7 +40,8 @@ def serve(settings: Settings, *, port: int) -> None:
         PortsTaken: another program listens on a port that is needed; nothing has been started.
     """
     require_free({"Dagster's UI": port, "MLflow's UI": port + 1, "the reports": port + 2})
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGTERM, signal.SIGINT):  # the latter is ignored in what a shell started in the background
+        signal.signal(ending, _interrupt)
     with only_dev(settings.home) as held:
         _serve(settings, port=port, held=held)
 

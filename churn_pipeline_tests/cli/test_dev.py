@@ -123,7 +123,7 @@ def test_addresses_are_told_once_all_of_them_answer_and_a_signal_ends_everything
 ) -> None:
     from churn_pipeline.settings import Settings
 
-    before, port = signal.getsignal(signal.SIGTERM), free_port()
+    before, port = {ending: signal.getsignal(ending) for ending in (signal.SIGTERM, signal.SIGINT)}, free_port()
     wait, answered = dev._wait, list[bool]()
 
     def interrupted(started: dict[str, subprocess.Popen[bytes]]) -> None:
@@ -135,7 +135,8 @@ def test_addresses_are_told_once_all_of_them_answer_and_a_signal_ends_everything
     try:
         dev.serve(Settings(data_dir=tmp_path), port=port)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
     assert [Path(command.split()[0]).name for command in served[:3]] == [
         "dagster-webserver",
         "dagster-daemon",
