@@ -46,7 +46,7 @@ def test_every_offence_is_told_with_file_key_what_is_allowed_and_what_to_do(tmp_
     for part in (
         "tables.trials.columns.trial_id: say exactly one of `column`, `constant` and `sql`",
         "tables.trials.columns.plan: cast: 'money' is no type; did you mean decimal?; allowed: boolean, date",
-        "tables.events: `columns` and `where` go with `from`",
+        "tables.events: `columns`, `where` and `deleted` go with `from`",
         "tables.subscriptions: say either `from` (files) or `select`",
         "extra: no such key; allowed: business, settings, files, tables",
         "do: fix these keys",
@@ -81,7 +81,7 @@ def test_a_key_that_is_nearly_right_is_told_what_was_probably_meant(tmp_path: Pa
     for part in (
         "table: no such key; did you mean tables?",
         "files.orgs.delimeter: no such key; did you mean delimiter?; allowed: from, query, delimiter, header, names, encoding",
-        "tables.trials.colums: no such key; did you mean columns?; allowed: columns, where, select, cursor,",
+        "tables.trials.colums: no such key; did you mean columns?; allowed: columns, where, select, deleted,",
         "tables.events.columns.value.colum: no such key; did you mean column?",
         "tables.subscriptions.headers: no such key; did you mean header?",
     ):
