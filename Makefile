@@ -29,7 +29,7 @@ dev: $(READY)    ## Dagster's UI, its daemon and MLflow's UI
 
 test: $(READY)   ## every test, the slow ones included, with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term
+	@$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder --cov --cov-report=term
 
 test-fast: $(READY)  ## the pure tests
 	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow and not flow"
@@ -37,7 +37,9 @@ test-fast: $(READY)  ## the pure tests
 test-postgres: $(READY)  ## the tests that touch a database, on the server of CHURN_TEST_POSTGRES_URL
 	@test -n "$$CHURN_TEST_POSTGRES_URL" || { echo "set CHURN_TEST_POSTGRES_URL to a database of the server to use"; exit 2; }
 	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -q -m "not slow" churn_pipeline_tests/adapters churn_pipeline_tests/orchestration \
-		churn_pipeline_tests/capabilities/scoring churn_pipeline_tests/capabilities/promotion churn_pipeline_tests/test_flow.py
+		churn_pipeline_tests/capabilities/scoring churn_pipeline_tests/capabilities/promotion \
+		churn_pipeline_tests/test_flow.py::test_every_running_trial_is_scored_by_the_promoted_champion \
+		churn_pipeline_tests/test_flow.py::test_a_second_run_changes_nothing_but_run_and_moment
 
 lint: $(READY)   ## style, types, layers, staleness of generated docs
 	@$(BIN)/ruff check .
