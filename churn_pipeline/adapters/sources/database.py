@@ -169,12 +169,16 @@ def _copy(connection: Connection, table: Copied) -> None:
     table.file.parent.mkdir(parents=True, exist_ok=True)
     text = str(select.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
     cursor = _cursor(connection)
-    with pq.ParquetWriter(table.file, schema, compression="zstd") as out:
-        cursor.execute(text, ())  # with parameters, if none: the text has its percent signs doubled
-        while batch := cursor.fetchmany(BATCH):
-            columnwise = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
-            out.write_batch(pa.record_batch(columnwise, schema=schema))
-    cursor.close()  # where the reading failed the connection is thrown away with it
+    try:
+        with pq.ParquetWriter(table.file, schema, compression="zstd") as out:
+            cursor.execute(text, ())  # with parameters, if none: the text has its percent signs doubled
+            while batch := cursor.fetchmany(BATCH):
+                columnwise = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
+                out.write_batch(pa.record_batch(columnwise, schema=schema))
+    except BaseException:
+        _abandon(connection, cursor)  # the connection is thrown away with it
+        raise
+    cursor.close()
 
 
 def _cursor(connection: Connection) -> Any:
@@ -187,6 +191,14 @@ def _cursor(connection: Connection) -> Any:
 
         return driver.cursor(SSCursor)
     return driver.cursor()
+
+
+def _abandon(connection: Connection, cursor: Any) -> None:
+    """Let go of a cursor whose reading failed: PyMySQL's would read on when it is collected, on a connection that is gone."""
+    if connection.dialect.driver == "pymysql":
+        cursor.connection = None
+        if cursor._result is not None:
+            cursor._result.unbuffered_active = False
 
 
 def _select(connection: Connection, table: Copied) -> tuple[Select[Any], tuple[str, ...]]:
