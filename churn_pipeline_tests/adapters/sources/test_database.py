@@ -171,7 +171,9 @@ def test_a_connection_that_is_killed_ends_the_reading_with_a_message(shop_url: s
     do(shop_url, f"create table big as {numbers}")
     killer = threading.Thread(target=_kill, args=(shop_url,), daemon=True)
     killer.start()
-    with pytest.raises(SourceError, match=r"table big|the connection") as refused:  # the latter if it had just been read
+    with pytest.raises(
+        SourceError, match=r"table big|the connection"
+    ) as refused:  # the latter if it had just been read
         copied(shop_url, tmp_path, table="big")
     assert "nothing of this reading is used" in str(refused.value)
     assert PASSWORD not in str(refused.value)
