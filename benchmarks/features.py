@@ -27,7 +27,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.engine import Engine, quoted
 from churn_pipeline.adapters.lake import Lake
@@ -183,7 +183,7 @@ WAYS: dict[str, Callable[[Lake, Path], None]] = {
 # ---- measuring
 
 
-def measured(way: str, folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
+def measured(way: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Wall and processor seconds and peak memory (GB) of one way in a process of its own; the best of the repeats."""
     command = [sys.executable, __file__, "--one", way, "--data", str(folder), "--buckets", str(arguments.buckets)]
     command += ["--memory", arguments.memory, "--threads", str(arguments.threads)]
@@ -191,7 +191,7 @@ def measured(way: str, folder: Path, arguments: argparse.Namespace) -> dict[str,
     for _ in range(REPEATS.get(way, arguments.repeats)):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            return {"failed": done.returncode, "because": done.stderr.strip().splitlines()[-1:] or "killed"}  # type: ignore[dict-item]
+            return {"failed": done.returncode, "because": (done.stderr.strip().splitlines() or ["killed"])[-1]}
         runs.append(json.loads(done.stdout.splitlines()[-1]))
     return min(runs, key=lambda run: run["wall"])
 

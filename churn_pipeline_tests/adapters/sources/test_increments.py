@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from churn_pipeline.contracts.raw import EVENTS, INVOICES, TRIALS
 from churn_pipeline.contracts.spec import Table
 
 READ = datetime(2024, 5, 10, tzinfo=UTC)
-HOW = {"address": "mysql://db/shop", "look_back": timedelta(days=3)}
+HOW: dict[str, Any] = {"address": "mysql://db/shop", "look_back": timedelta(days=3)}
 
 
 def mapped(**said: object) -> Mapped:
@@ -34,18 +35,18 @@ def mapped(**said: object) -> Mapped:
 def test_a_table_is_read_by_what_grows_with_each_change(
     table: Table, said: Mapped | None, own: list[str], cursor: str | None
 ) -> None:
-    found = increment(table, said, own, marks={}, **HOW)  # type: ignore[arg-type]
+    found = increment(table, said, own, marks={}, **HOW)
     assert (found.cursor if found else None) == cursor
     assert found is None or found.since is None
 
 
 def test_a_watermark_holds_for_the_source_and_mapping_it_was_set_with() -> None:
-    first = increment(TRIALS, mapped(cursor="seen"), [], marks={}, **HOW)  # type: ignore[arg-type]
+    first = increment(TRIALS, mapped(cursor="seen"), [], marks={}, **HOW)
     assert first is not None
     marks = {"trials": Watermark("trials", "seen", READ, first.origin)}
-    again = increment(TRIALS, mapped(cursor="seen"), [], marks=marks, **HOW)  # type: ignore[arg-type]
-    changed = increment(TRIALS, mapped(cursor="seen", where="a > 1"), [], marks=marks, **HOW)  # type: ignore[arg-type]
-    elsewhere = increment(TRIALS, mapped(cursor="seen"), [], marks=marks, **HOW | {"address": "mysql://other"})  # type: ignore[arg-type]
+    again = increment(TRIALS, mapped(cursor="seen"), [], marks=marks, **HOW)
+    changed = increment(TRIALS, mapped(cursor="seen", where="a > 1"), [], marks=marks, **HOW)
+    elsewhere = increment(TRIALS, mapped(cursor="seen"), [], marks=marks, **HOW | {"address": "mysql://other"})
     assert again is not None
     assert again.since == READ - timedelta(days=3)
     assert [by.since for by in (changed, elsewhere) if by] == [None, None]

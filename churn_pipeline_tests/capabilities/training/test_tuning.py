@@ -54,7 +54,7 @@ def curve(trial: optuna.Trial) -> float:
 
 
 def search(kept: Kept, trials: int = 14, objective: Objective = curve) -> Tuned:
-    return tune(objective, first=FIRST, search=kept, trials=trials, seed=7)  # type: ignore[arg-type] # kept in memory
+    return tune(objective, first=FIRST, search=kept, trials=trials, seed=7)  # type: ignore[arg-type] # a study kept in memory has no place in a database
 
 
 def test_it_finds_better_parameters_than_it_began_with_and_prunes_some() -> None:
