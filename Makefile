@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 export PYTHONUNBUFFERED := 1
+# a process spends half its imports on compiling where bytecode is not kept (container images often ask for that)
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup run dev test test-fast test-postgres lint check docs format lock screenshots clean
 
