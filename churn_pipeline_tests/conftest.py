@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import coverage
 import hypothesis
 import pytest
 
@@ -40,6 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("flow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coverage_by_others(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Modules of slow tests are not traced: that takes a third more time, and says nothing that the other tests do not."""
+    tracing = coverage.Coverage.current() if request.node.get_closest_marker("slow") else None
+    if tracing is None:
+        yield
+        return
+    tracing.stop()
+    yield
+    tracing.start()
 
 
 @pytest.fixture(scope="session")
