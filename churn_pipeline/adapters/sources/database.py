@@ -79,17 +79,19 @@ def catalogue(url: str) -> dict[str, dict[str, str]]:
         }
 
 
-def copy_tables(url: str, tables: Sequence[Copied]) -> None:
-    """Copy tables, all as they were at one moment, into Parquet files whose columns are texts.
+def copy_tables(url: str, tables: Sequence[Copied]) -> dict[Path, int]:
+    """Copy tables, all as they were at one moment, into Parquet files whose columns are texts; gives the rows of each.
 
     Raises:
         SourceError: the database cannot be entered or read to the end; no row of any table is to be used then.
     """
+    given: dict[Path, int] = {}
     with _engine(url) as engine, _told(url, "the connection"), _snapshot(engine, tables) as connection:
         driver: type[Exception] = engine.dialect.loaded_dbapi.Error
         for table in tables:
             with _told(url, table.called, driver):
-                _copy(connection, table)
+                given[table.file] = _copy(connection, table)
+    return given
 
 
 @contextmanager
@@ -160,7 +162,7 @@ def _begin_mysql(connection: Connection, tables: list[str]) -> None:
         connection.exec_driver_sql(f"select * from {_quoted(connection, table)} limit 0")
 
 
-def _copy(connection: Connection, table: Copied) -> None:
+def _copy(connection: Connection, table: Copied) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -168,17 +170,19 @@ def _copy(connection: Connection, table: Copied) -> None:
     schema = pa.schema([(column, pa.string()) for column in columns])
     table.file.parent.mkdir(parents=True, exist_ok=True)
     text = str(select.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
-    cursor = _cursor(connection)
+    cursor, given = _cursor(connection), 0
     try:
         with pq.ParquetWriter(table.file, schema, compression="zstd") as out:
             cursor.execute(text, ())  # with parameters, if none: the text has its percent signs doubled
             while batch := cursor.fetchmany(BATCH):
+                given += len(batch)
                 columnwise = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
                 out.write_batch(pa.record_batch(columnwise, schema=schema))
     except BaseException:
         _abandon(connection, cursor)  # the connection is thrown away with it
         raise
     cursor.close()
+    return given
 
 
 def _cursor(connection: Connection) -> Any:

@@ -77,8 +77,7 @@ def _copied(url: str, folder: Path, settings: Settings, marks: Mapping[str, Wate
     for label, spec in mapping.files.items():
         if any(label in (mapped.select or "") for mapped in mapping.tables.values()):
             copies += _copies(folder, label, spec, None)
-    copy_tables(url, copies)
-    return Source(folder, mapping, settings.mapping, shown(url), increments)
+    return Source(folder, mapping, settings.mapping, shown(url), increments, copy_tables(url, copies))
 
 
 def _spec(table: Table, mapping: SourceMapping, there: Mapping[str, object]) -> Files | None:

@@ -43,6 +43,8 @@ class Source:
     """Of the database whose tables were copied into the folder; empty where the files are the source."""
     increments: Increments = field(default_factory=dict)
     """How the tables that have a cursor were read, by name."""
+    copied: abc.Mapping[Path, int] = field(default_factory=dict)
+    """How many rows the database gave for each copy."""
 
     @property
     def named(self) -> str:

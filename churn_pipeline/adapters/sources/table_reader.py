@@ -62,7 +62,14 @@ class TableReader:
 
     def _files(self, paths: tuple[Path, ...], spec: Files, view: str) -> list[FileRows]:
         return [
-            read_file(self.connection, path, self.source.shown(path), spec, view=f"{view}_{place}")
+            read_file(
+                self.connection,
+                path,
+                self.source.shown(path),
+                spec,
+                view=f"{view}_{place}",
+                written=self.source.copied.get(path),
+            )
             for place, path in enumerate(paths)
         ]
 
@@ -73,7 +80,14 @@ class TableReader:
         read = self._files(paths, spec, self.view)
         queries = [self._contract_columns(rows, mapped) for rows in read if not rows.fact.problem]
         given = {c for rows in read for c in self._given(rows.fact, taken)}
-        return self._over([rows.fact for rows in read], queries, tuple(c for c in self.table.names if c in given))
+        due = sum(rows.fact.rows - self._left_out(rows, mapped) for rows in read if not rows.fact.problem)
+        return self._over([rows.fact for rows in read], queries, tuple(c for c in self.table.names if c in given), due)
+
+    def _left_out(self, rows: FileRows, mapped: Mapped) -> int:
+        if not mapped.where:
+            return 0
+        query = f"select count(*) from {rows.view} where {_kept(mapped.where)} is not true"
+        return self._number(query, f"tables.{self.table.name}.where")
 
     def _given(self, fact: SourceFile, taken: dict[str, Taken]) -> set[str]:
         own = {column.lower() for column in fact.columns} | ({REST} if self._rest(fact, taken) else set())
@@ -89,10 +103,10 @@ class TableReader:
         if rest:
             texts[REST] = _with_rest(rest, texts[REST] if REST in own else "null::varchar")
         listed = ", ".join(f"{text} as {name(c)}" for c, text in texts.items())
-        kept = f"where _wrong is not null or ({mapped.where})" if mapped.where else ""
+        kept = f"where {_kept(mapped.where)}" if mapped.where else ""
         mark = _text(mapped.deleted) if mapped.deleted else "null::varchar"
         query = f"select {', '.join(INSIDE)}, {mark} as {MARK}, {listed} from {rows.view} {kept}"
-        self._try(query, f"tables.{self.table.name}")
+        self._try(f"explain {query}", f"tables.{self.table.name}")
         return query
 
     def _rest(self, fact: SourceFile, taken: dict[str, Taken]) -> tuple[str, ...]:
@@ -130,12 +144,13 @@ class TableReader:
                     f"create or replace temp view {name(key)} as {' union all by name '.join(good)}"
                 )
         if any(fact.problem for fact in facts):
-            return self._over(facts, [], ())
+            return self._over(facts, [], (), 0)
         return self._selected(mapped.select or "", facts, unreadable)
 
     def _selected(self, select: str, facts: list[SourceFile], unreadable: list[str]) -> Reading:
         selected = f"{self.view}_selected"
         self._try(f"create or replace temp table {selected} as {select}", f"tables.{self.table.name}.select")
+        due = self._number(f"select count(*) from {selected}", "select") + sum(fact.unreadable for fact in facts)
         own = {row[0].lower(): row for row in self.connection.execute(f"describe {selected}").fetchall()}
         given = tuple(c for c in self.table.names if c in own)
         texts = [f"{as_text(c, own[c][1]) if c in own else 'null::varchar'} as {name(c)}" for c in self.table.names]
@@ -152,18 +167,17 @@ class TableReader:
         queries += [
             f"select {', '.join(INSIDE)}, null::varchar as {MARK}, {nulls} from ({query})" for query in unreadable
         ]
-        return self._over(facts, queries, given)
+        return self._over(facts, queries, given, due)
 
-    def _over(self, facts: list[SourceFile], queries: list[str], given: tuple[str, ...]) -> Reading:
+    def _over(self, facts: list[SourceFile], queries: list[str], given: tuple[str, ...], due: int) -> Reading:
         nulls = ", ".join(f"null::varchar as {name(c)}" for c in self.table.names)
         nothing = f"select null::varchar as _file, null::bigint as _line, null::varchar as _raw, null::varchar as _wrong, null::varchar as {MARK}, {nulls} where false"
         self.connection.execute(
             f"create or replace temp view {self.view} as {' union all by name '.join(queries) or nothing}"
         )
         keys = ", ".join(name(c) for c in self.table.key)
-        return Reading(
-            self.table, self.view, tuple(facts), given, self._all_keys() or f"select {keys} from {self.view}"
-        )
+        every_key = self._all_keys() or f"select {keys} from {self.view}"
+        return Reading(self.table, self.view, tuple(facts), given, every_key, due)
 
     def _all_keys(self) -> str:
         """The keys of all records, where only the newer records themselves were read."""
@@ -172,11 +186,16 @@ class TableReader:
         texts = ", ".join(f"{_text(taken[c])} as {name(c)}" for c in self.table.key if c in taken)
         return " union all ".join(f"select {texts} from read_parquet({quoted(path)})" for path in copies)
 
+    def _number(self, query: str, key: str) -> int:
+        self._try(query, key)
+        (number,) = self.connection.fetchone() or (0,)
+        return int(number)
+
     def _try(self, query: str, key: str) -> None:
         import duckdb
 
         try:
-            self.connection.execute(query if query.startswith("create") else f"explain {query}")
+            self.connection.execute(query)
         except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
             # DuckDB quotes the value, which may be somebody's name: neither its words nor the error itself go on
             raise SourceError(
@@ -189,6 +208,11 @@ class TableReader:
                 "  allowed: DuckDB SQL over the columns of the files, which are all text (cast what is to be computed with)\n"
                 "  do: fix `sql`, `where` or `select` there"
             ) from error
+
+
+def _kept(where: str) -> str:
+    """SQL: whether a row is kept; a line that could not be read always is, for its quarantine."""
+    return f"(_wrong is not null or ({where}))"
 
 
 def _text(taken: Taken) -> str:

@@ -155,9 +155,10 @@ def _misread(columns: tuple[Column, ...]) -> str:
 
 
 def _facts(reading: Reading, since: datetime | None) -> str:
-    """SQL: one row a file, as written beside the staged rows: its own columns, those of the contract that the table has, and from when on it was read."""
+    """SQL: one row a file, as written beside the staged rows: its own columns, those of the contract that the table has,
+    from when on it was read, and how many rows are `due` of the table as a whole."""
     begin = sql_instant(since) if since else "null::timestamptz"
-    given = f"{_list(reading.given)} as given, {begin} as since"
+    given = f"{_list(reading.given)} as given, {begin} as since, {reading.due}::bigint as due"
     rows = [
         f"select {quoted(f.file)} as file, {f.rows}::bigint as rows, {f.unreadable}::bigint as unreadable, "
         f"{quoted(f.problem)} as problem, {_list(f.columns)} as columns, {given}"

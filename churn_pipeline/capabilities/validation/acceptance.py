@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.lake import Lake, known_at
+from churn_pipeline.adapters.sources import RowLawError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS, SOURCE_WATERMARKS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
@@ -17,16 +18,16 @@ from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import sql_instant
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
-
-
-class RowLawError(Exception):
-    """Rows were lost or doubled between reading and landing: a fault of the pipeline, never of the data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """One table of a batch, taken in. Rows read = kept + quarantined + duplicate; `new` of the kept were not known."""
+    """One table of a batch, taken in. Rows read, as the reader counted them, = kept + quarantined + duplicate.
+
+    `new` of the kept were not known.
+    """
 
     table: str
     read: int
@@ -51,18 +52,16 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
     staged = lake.rows(f"staged_{table.name}", as_of, batch=batch)
     with lake.engine.connection() as connection:
         connection.execute(f"create temp view staged as {staged}")
+        read, duplicate = _counted(connection, lake, table, as_of, batch)
         connection.execute("create temp view good as select * from staged where _broken is null and not _copy")
         landed = lake.land(connection, table, "good")
         lake.land(connection, DELETIONS, f"({lake.rows(f'staged_{table.name}_deletions', as_of, batch=batch)})")
         issues = _issues(table, read_at=read_at, run_id=run_id)
         quarantined = lake.write(connection, f"quarantined_{table.name}", as_of, issues, batch=batch)
-        counted = connection.execute("select count(*), count(*) filter (_copy) from staged").fetchone()
-    read, duplicate = counted or (0, 0)
     kept = landed.new + landed.known
     if read != kept + quarantined + duplicate:
-        raise RowLawError(
-            f"{table.name}: {read} rows read, but {kept} kept + {quarantined} quarantined + {duplicate} duplicates"
-        )
+        parts = f"{kept:,} kept + {quarantined:,} quarantined + {duplicate:,} duplicates"
+        raise RowLawError(table.name, f"{read:,} rows read, but {parts}")
     return Accepted(
         table.name,
         read,
@@ -75,6 +74,18 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
         ),
         _counts(run_id, table.name, as_of, read, kept, quarantined, duplicate, landed.new, read_at),
     )
+
+
+def _counted(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, as_of: datetime, batch: str
+) -> tuple[int, int]:
+    """The rows of view `staged` and the exact copies among them; as many were staged as the reader of the source counted."""
+    files = lake.rows(f"staged_{table.name}_files", as_of, batch=batch)
+    (due,) = connection.execute(f"select coalesce(any_value(due), 0) from ({files})").fetchone() or (0,)
+    rows, copies = connection.execute("select count(*), count(*) filter (_copy) from staged").fetchone() or (0, 0)
+    if rows != due:
+        raise RowLawError(table.name, f"{due:,} rows were read from the source, {rows:,} were staged")
+    return rows, copies
 
 
 def move_watermark(

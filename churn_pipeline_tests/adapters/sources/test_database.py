@@ -29,7 +29,8 @@ def empty(request: pytest.FixtureRequest) -> None:
 def copied(url: str, folder: Path, **how: Any) -> list[dict[str, Any]]:
     """The rows of a copy."""
     table = Copied(folder / "copy.parquet", **how)
-    copy_tables(url, [table])
+    given = copy_tables(url, [table])
+    assert given == {table.file: pq.read_metadata(table.file).num_rows}
     return list(pq.read_table(table.file).to_pylist())
 
 

@@ -22,6 +22,7 @@ def read(folder: Path, mapping: str | None = None, table: Table = TRIALS) -> tup
     connection.execute("set TimeZone = 'UTC'")
     reading = open_source(folder, path if mapping is not None else None).read(connection, table)
     rows = connection.sql(f"select * from {reading.view} order by _file, _line").to_arrow_table().to_pylist()
+    assert reading.due == len(rows), "the reader's own count, of what a mapping filters and selects, too"
     return reading, rows
 
 

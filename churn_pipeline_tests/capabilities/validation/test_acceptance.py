@@ -9,8 +9,8 @@ import pytest
 
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.sources import Source
-from churn_pipeline.capabilities.validation.acceptance import RowLawError, accept, because
+from churn_pipeline.adapters.sources import RowLawError, Source
+from churn_pipeline.capabilities.validation.acceptance import accept, because
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.derive.rules import all_rules
@@ -230,6 +230,24 @@ def test_rows_that_do_not_add_up_are_a_fault_of_the_pipeline(tmp_path: Path) -> 
         )
     with pytest.raises(RowLawError, match="40 rows read"):
         accept(lake, TRIALS, as_of=AS_OF, read_at=READ_AT, run_id="r")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "staged"), [("where _row <> 7", "39"), ("union all select * from staged where _row = 7", "41")]
+)
+def test_rows_that_the_reader_counted_and_nobody_staged_are_missed_before_anything_lands(
+    spoilt: str, staged: str, tmp_path: Path
+) -> None:
+    lake = empty_lake(tmp_path)
+    stage(lake, clean_source(tmp_path / "source"), [TRIALS])
+    with lake.engine.connection() as connection:
+        connection.execute(f"create table staged as {lake.rows('staged_trials', AS_OF)}")
+        lake.write(connection, "staged_trials", AS_OF, f"select * from staged {spoilt}")
+    with pytest.raises(
+        RowLawError, match=rf"trials: 40 rows were read from the source, {staged} were staged\n.*\n  do:"
+    ):
+        accept(lake, TRIALS, as_of=AS_OF, read_at=READ_AT, run_id="r")
+    assert not lake.has_raw(TRIALS)
 
 
 def test_a_reason_without_a_value_to_show_names_the_column() -> None:
