@@ -202,7 +202,7 @@ DATA_QUALITY_ISSUES = Table(
 
 DATA_QUALITY_RESOLUTIONS = Table(
     "data_quality_resolutions",
-    "How each rejected record was mended. An issue without a row here is open.",
+    "How each rejected record was mended or dismissed. An issue without a row here is open.",
     key=("issue_id",),
     append_only=True,
     columns=(
@@ -210,11 +210,11 @@ DATA_QUALITY_RESOLUTIONS = Table(
         Column("table_name", LABEL, "The raw table."),
         Column(
             "resolved_by",
-            OneOf(("source", "replay", "newer_issue")),
+            OneOf(("source", "replay", "newer_issue", "dismissal")),
             "`source`: a record of its key landed from the source; `replay`: its repaired row landed; `newer_issue`: its "
-            "repaired row was rejected again, as an issue of its own.",
+            "repaired row was rejected again, as an issue of its own; `dismissal`: people closed it without a record.",
         ),
-        Column("became", SENTENCE, "Key of the record that landed, or the newer issue."),
+        Column("became", SENTENCE, "Key of the record that landed, the newer issue, or why it was dismissed."),
         Column("resolved_at", Instant(), "When that was seen."),
         RUN,
     ),
@@ -257,7 +257,12 @@ INGESTION_COUNTS = Table(
         RUN,
         Column("table_name", LABEL, "The raw table."),
         DAY,
-        Column("rows_read", Integer(0), "Rows read from the source.", unit="rows"),
+        Column(
+            "rows_read",
+            Integer(0),
+            "Rows read from the source, as its reader counted them: by the bytes of a text, the footer of a Parquet file, the cursor of a database.",
+            unit="rows",
+        ),
         Column("rows_kept", Integer(0), "Rows that passed every rule.", unit="rows"),
         Column("rows_quarantined", Integer(0), "Rows rejected with a reason.", unit="rows"),
         Column("rows_duplicate", Integer(0), "Exact copies of another row read.", unit="rows"),
