@@ -23,7 +23,7 @@ pytestmark = pytest.mark.flow
 @pytest.fixture(scope="module")
 def business(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A small business after one green run of everything."""
-    settings = small(tmp_path_factory.mktemp("business"), database_of_module)
+    settings = small(tmp_path_factory.mktemp("business"), database_of_module, business="shop")
     assert run(settings).success
     return settings
 

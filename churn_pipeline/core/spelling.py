@@ -18,3 +18,14 @@ def did_you_mean(word: str, allowed: Iterable[str], *, prefix: str = "") -> str:
     """
     near = get_close_matches(word.removeprefix(prefix), [name.removeprefix(prefix) for name in allowed], n=1)
     return f"; did you mean {prefix}{near[0]}?" if near else ""
+
+
+def unknown_names(given: Iterable[str], known: Iterable[str], *, what: str, prefix: str = "") -> list[str]:
+    """A line for each of the names that begin with `prefix`, in any case, and are not known, with the one that was perhaps meant.
+
+    >>> unknown_names(["X_SED", "PATH"], ["X_SEED"], what="setting", prefix="X_")
+    ['X_SED: no such setting; did you mean X_SEED?']
+    """
+    allowed = frozenset(known)
+    lost = sorted(name for name in given if name.upper().startswith(prefix) and name.upper() not in allowed)
+    return [f"{name}: no such {what}{did_you_mean(name.upper(), allowed, prefix=prefix)}" for name in lost]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from churn_pipeline.adapters.sources.reading import SourceError
+from churn_pipeline.core.addresses import shown
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Select
@@ -50,16 +51,6 @@ class Copied:
     def called(self) -> str:
         """What messages call it."""
         return f"table {self.table}" if self.table else "the query of the mapping"
-
-
-def shown(url: str) -> str:
-    """The address of a database without user, password and options.
-
-    >>> shown("postgresql://me:secret@db.acme.com:5432/shop?sslmode=require")
-    'postgresql://db.acme.com:5432/shop'
-    """
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def catalogue(url: str) -> dict[str, dict[str, str]]:

@@ -10,13 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from churn_pipeline.adapters.sources.database import Copied, catalogue, copy_tables, shown
+from churn_pipeline.adapters.sources.database import Copied, catalogue, copy_tables
 from churn_pipeline.adapters.sources.increments import Increment, Watermark, increment
 from churn_pipeline.adapters.sources.mapping import Files, load_mapping
 from churn_pipeline.adapters.sources.mapping import Mapping as SourceMapping
 from churn_pipeline.adapters.sources.source import KEYS, QUERY, Source, copy_of, open_source
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.addresses import shown
 from churn_pipeline.settings import Settings
 
 COPIES = "copies"

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from churn_pipeline.adapters.sources import database
-from churn_pipeline.adapters.sources.database import Copied, catalogue, copy_tables, shown
+from churn_pipeline.adapters.sources.database import Copied, catalogue, copy_tables
 from churn_pipeline.adapters.sources.reading import SourceError
 from churn_pipeline_tests.servers import PASSWORD, do, fill
 
@@ -32,11 +32,6 @@ def copied(url: str, folder: Path, **how: Any) -> list[dict[str, Any]]:
     given = copy_tables(url, [table])
     assert given == {table.file: pq.read_metadata(table.file).num_rows}
     return list(pq.read_table(table.file).to_pylist())
-
-
-def test_an_address_is_shown_without_user_and_password() -> None:
-    assert shown("mysql://me:a%2Fb@[::1]:3306/shop?ssl=1") == "mysql://[::1]:3306/shop"
-    assert shown("postgresql:///shop?host=/run") == "postgresql:///shop"
 
 
 def test_tables_and_columns_of_a_database_are_listed_with_their_types(shop_url: str) -> None:
