@@ -230,7 +230,7 @@ DATA_EXPECTATIONS = Table(
         Column(
             "kind",
             OneOf(("columns", "volume", "null_rate", "new_values", "lost_value", "freshness", "late_share")),
-            "`columns`: a column of the files is new or gone since the batch before; `volume`: records that became known, by weekday; `null_rate`: share of them without a value; `new_values`: share of "
+            "`columns`: a column of the files is new, gone or of another kind since the batch before; `volume`: records that became known, by weekday; `null_rate`: share of them without a value; `new_values`: share of "
             "them with a value not seen in the window; `lost_value`: share of them with one value; `freshness`: hours since the newest "
             "record; `late_share`: share of them that became known more than a day after they happened.",
         ),

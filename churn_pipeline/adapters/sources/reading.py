@@ -39,6 +39,8 @@ class SourceFile:
     unreadable: int
     columns: tuple[str, ...]
     problem: str = ""
+    kinds: tuple[str, ...] = ()
+    """What the values of each column read as; told of the newest file of a table alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.sources.files import as_text, read_file
+from churn_pipeline.adapters.sources.kinds import kinds
 from churn_pipeline.adapters.sources.mapping import CASTS, Files, Mapped, Taken
 from churn_pipeline.adapters.sources.reading import INSIDE, MARK, FileRows, Reading, SourceError, SourceFile
 from churn_pipeline.contracts.spec import Table
@@ -61,7 +63,7 @@ class TableReader:
         return self.source.matching(spec, label)
 
     def _files(self, paths: tuple[Path, ...], spec: Files, view: str) -> list[FileRows]:
-        return [
+        read = [
             read_file(
                 self.connection,
                 path,
@@ -72,6 +74,10 @@ class TableReader:
             )
             for place, path in enumerate(paths)
         ]
+        if read and not read[-1].fact.problem:
+            newest = read[-1]
+            read[-1] = replace(newest, fact=replace(newest.fact, kinds=kinds(self.connection, newest)))
+        return read
 
     # ---- column by column
 

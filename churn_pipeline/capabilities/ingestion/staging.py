@@ -161,10 +161,10 @@ def _facts(reading: Reading, since: datetime | None) -> str:
     given = f"{_list(reading.given)} as given, {begin} as since, {reading.due}::bigint as due"
     rows = [
         f"select {quoted(f.file)} as file, {f.rows}::bigint as rows, {f.unreadable}::bigint as unreadable, "
-        f"{quoted(f.problem)} as problem, {_list(f.columns)} as columns, {given}"
+        f"{quoted(f.problem)} as problem, {_list(f.columns)} as columns, {_list(f.kinds)} as kinds, {given}"
         for f in reading.files
     ]
-    nothing = f"select '' as file, 0::bigint as rows, 0::bigint as unreadable, '' as problem, {_list(())} as columns, {given} where false"
+    nothing = f"select '' as file, 0::bigint as rows, 0::bigint as unreadable, '' as problem, {_list(())} as columns, {_list(())} as kinds, {given} where false"
     return " union all ".join(rows) or nothing
 
 

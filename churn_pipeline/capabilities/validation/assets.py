@@ -10,6 +10,8 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.validation.acceptance import accept, move_watermark
 from churn_pipeline.capabilities.validation.batch import check_batch
+from churn_pipeline.capabilities.validation.data_docs import FOLDER as DOCS
+from churn_pipeline.capabilities.validation.data_docs import write_docs
 from churn_pipeline.capabilities.validation.dismissals import dismiss
 from churn_pipeline.capabilities.validation.expectations import read_broken, write_expectations
 from churn_pipeline.capabilities.validation.replayed import check_replay, take_back
@@ -58,15 +60,12 @@ def raw_tables_fit(
     context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.AssetCheckResult]:
     """Judge each table's batch as a whole, before anything of it is used."""
-    for table in RAW_TABLES:
-        verdict = check_batch(
-            lake,
-            table,
-            as_of=as_of(context),
-            max_bad_share=settings.max_bad_share,
-            sample_rows=settings.suite_sample_rows,
-        )
-        yield finding(FIT, passed=verdict.passed, words=str(verdict), asset=raw_name(table), **describe_batch(verdict))
+    day, most, sampled = as_of(context), settings.max_bad_share, settings.suite_sample_rows
+    verdicts = [check_batch(lake, table, as_of=day, max_bad_share=most, sample_rows=sampled) for table in RAW_TABLES]
+    write_docs(verdicts, settings.home / "reports" / DOCS, as_of=day)
+    for verdict in verdicts:
+        shown = describe_batch(verdict, settings)
+        yield finding(FIT, passed=verdict.passed, words=str(verdict), asset=f"raw_{verdict.table}", **shown)
 
 
 @table_asset(DATA_EXPECTATIONS, group=GROUP, deps=[raw_name(table) for table in RAW_TABLES])

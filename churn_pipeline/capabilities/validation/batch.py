@@ -34,6 +34,10 @@ class BatchVerdict:
     """Rows of the sample that the suite ran on."""
     expectations: int
     """Expectations that were evaluated on it."""
+    unmet: int = 0
+    """How many of them it does not meet."""
+    page: str = ""
+    """What Great Expectations shows of it, as HTML; empty where it was not asked."""
 
     def __str__(self) -> str:
         """The verdict for people: one line, or every problem."""
@@ -121,6 +125,8 @@ def _verdict(table: Table, staged: _Staged, problems: list[str], looked: Outcome
         staged.broken,
         looked.rows,
         looked.expectations,
+        len(looked.unmet),
+        looked.page,
     )
 
 
