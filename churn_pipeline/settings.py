@@ -72,6 +72,7 @@ class Settings(BaseSettings):
         le=365,
         description="Days before the newest row read so far from which a table of a database is read again, for rows that came late.",
     )
+    look_back_rows: int = Field(10_000, ge=0, description="The same in numbers, where a cursor counts up.")
 
     grace_days: int = Field(
         7, ge=0, le=365, description="Days after the planned end in which a subscription still counts as converted."

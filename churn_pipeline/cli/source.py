@@ -26,7 +26,7 @@ from churn_pipeline.contracts.features.catalogue import falling_away
 from churn_pipeline.contracts.raw import RAW_TABLES, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import midnight
-from churn_pipeline.core.spelling import did_you_mean
+from churn_pipeline.core.spelling import did_you_mean, listed
 from churn_pipeline.settings import Settings
 
 
@@ -147,7 +147,7 @@ def lines(described: SourceDescription) -> list[str]:
     away = [f"  without {needs}: {', '.join(names)}" for needs, names in by_need.items()]
     return [
         *found,
-        *([f"not used: {', '.join(described.unused)}"] if described.unused else []),
+        *([f"not used: {listed(described.unused)}"] if described.unused else []),
         *(["features that fall away:", *away] if away else ["every feature can be computed"]),
         *(["problems:", *map(_indented, described.problems)] if described.problems else ["no problems"]),
     ]
@@ -175,7 +175,7 @@ def _table(table: TableDescription) -> list[str]:
     if not table.files:
         return [f"{table.table}: not found ({table.presence.value.replace('_', ' ')})"]
     span = f", known {table.first:%Y-%m-%d} to {table.last:%Y-%m-%d}" if table.first and table.last else ""
-    files = ", ".join(file.file for file in table.files)
+    files = listed([file.file for file in table.files])
     rows = f"{table.rows:,} rows, {table.good:,} good" + (
         f", {table.duplicates:,} exact copies" if table.duplicates else ""
     )

@@ -273,12 +273,19 @@ INGESTION_COUNTS = Table(
 
 SOURCE_WATERMARKS = Table(
     "source_watermarks",
-    "Up to which moment each table of a database has been read and landed. Without its row a table is read whole again.",
+    "How far each table of a database has been read and landed. Without its row a table is read whole again.",
     key=("table_name",),
     columns=(
         Column("table_name", LABEL, "The raw table."),
         Column("cursor", LABEL, "The column of the source that it is read by."),
-        Column("read_up_to", Instant(), "Newest moment of the cursor that has landed; the look-back goes before it."),
+        Column(
+            "read_up_to",
+            Instant(),
+            "Newest moment of the cursor that has landed; the look-back goes before it.",
+            null=True,
+            absent="the cursor is a number",
+        ),
+        Column("read_up_to_number", Integer(), "The same of a number.", null=True, absent="the cursor is a moment"),
         Column("origin", LABEL, "Fingerprint of source and mapping; with another one the table is read whole."),
         Column("moved_at", Instant(), "When the batch had landed."),
         RUN,

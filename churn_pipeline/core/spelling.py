@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -18,6 +18,16 @@ def did_you_mean(word: str, allowed: Iterable[str], *, prefix: str = "") -> str:
     """
     near = get_close_matches(word.removeprefix(prefix), [name.removeprefix(prefix) for name in allowed], n=1)
     return f"; did you mean {prefix}{near[0]}?" if near else ""
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """The names in a row, the first of them where there are more than `most`.
+
+    >>> listed(["a", "b", "c", "d"], most=2)
+    'a, b and 2 more'
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return (", ".join(names[:most]) or "nothing") + more
 
 
 def unknown_names(given: Iterable[str], known: Iterable[str], *, what: str, prefix: str = "") -> list[str]:

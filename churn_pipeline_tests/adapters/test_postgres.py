@@ -5,6 +5,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_database_belongs_to_one_business(settings: Settings) -> None:
 def test_two_sources_of_one_name_are_not_taken_for_one_business_and_one_that_moved_is_said_to_be_the_same(
     settings: Settings, database: str, tmp_path: Path
 ) -> None:
-    def at(folder: str, **more: str) -> Settings:
+    def at(folder: str, **more: Any) -> Settings:
         return Settings(data_dir=tmp_path, postgres_url=database, source=tmp_path / folder / "data", **more)
 
     url = database_url(at("a"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_another_folder_of_the_name_is_neither_checked_nor_guessed_against_what_
     tmp_path: Path, database: str
 ) -> None:
     mine, others = (clean_source(tmp_path / place / "acme").folder for place in ("mine", "others"))
-    where = {"data_dir": tmp_path / "data", "postgres_url": database}
+    where: dict[str, Any] = {"data_dir": tmp_path / "data", "postgres_url": database}
     settings = Settings(source=mine, **where)
     take_in(Lake.of(settings), clean_source(mine))
     check(settings)

@@ -34,7 +34,7 @@ BATCH = 20_000
 class Copied:
     """A table (or query) of a database and the file it is copied into.
 
-    With a cursor and a moment, only rows whose cursor is null or not before the moment are copied.
+    With a cursor and a moment (or number), only rows whose cursor is null or not before it are copied.
     """
 
     file: Path
@@ -43,7 +43,7 @@ class Copied:
     columns: tuple[str, ...] = ()
     """Those that are copied; all of them where none is named."""
     cursor: str = ""
-    since: datetime | None = None
+    since: datetime | int | None = None
     most: int | None = None
     """Most rows that are copied."""
 
@@ -214,7 +214,8 @@ def _select(connection: Connection, table: Copied) -> tuple[Select[Any], tuple[s
     select = sa.select(*texts).select_from(sa.text(relation.replace(":", "\\:")))
     if table.cursor and table.since is not None:
         cursor: Any = sa.column(table.cursor)
-        select = select.where(sa.or_(cursor.is_(None), cursor >= sa.literal(table.since, sa.DateTime(timezone=True))))
+        kind: Any = sa.BigInteger() if isinstance(table.since, int) else sa.DateTime(timezone=True)
+        select = select.where(sa.or_(cursor.is_(None), cursor >= sa.literal(table.since, kind)))
     return (select if table.most is None else select.limit(table.most)), columns
 
 

@@ -10,7 +10,7 @@ from churn_pipeline.adapters.sources.delimited import Dialect, read_rows
 from churn_pipeline.adapters.sources.json_lines import read_objects
 from churn_pipeline.adapters.sources.lines import COMPRESSIONS, DamagedFileError, bare_name, read_lines
 from churn_pipeline.adapters.sources.mapping import Files
-from churn_pipeline.adapters.sources.reading import INSIDE, FileRows, RowLawError, SourceFile
+from churn_pipeline.adapters.sources.reading import INSIDE, Apart, FileRows, RowLawError, SourceFile
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,6 +41,20 @@ def read_file(
     except (DamagedFileError, duckdb.IOException, duckdb.InvalidInputException) as error:
         problem = f"the file is damaged: {str(error).splitlines()[0]}"
         return FileRows(view, SourceFile(shown, 0, 0, (), problem))
+
+
+def read_raw(connection: duckdb.DuckDBPyConnection, raw: str, shown: str, *, view: str) -> FileRows:
+    """Create `view` of rows that were read before: `raw` is a query that gives them in one column, as they were kept.
+
+    That is, as JSON objects by the columns of the file that they stood in.
+    """
+    lines, rows = f"{view}_lines", f"{view}_rows"
+    connection.execute(
+        f"create or replace temp table {lines} as select row_number() over (order by text) as line, text, null::varchar as wrong "
+        f"from ({raw}) as given(text)"
+    )
+    (stand,) = connection.execute(f"select count(*) from {lines}").fetchone() or (0,)
+    return _view(connection, shown, read_objects(connection, lines, into=rows), rows, view, stand, is_json=True)
 
 
 def as_text(column: str, type_: str) -> str:
@@ -79,9 +93,16 @@ def _text(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, spec: F
     else:
         apart = read_rows(connection, lines, Dialect(spec.delimiter, spec.names), into=rows)
     connection.execute(f"drop table {lines}")
+    return _view(connection, shown, apart, rows, view, filled - apart.beside, is_json=is_json)
+
+
+def _view(
+    connection: duckdb.DuckDBPyConnection, shown: str, apart: Apart, rows: str, view: str, stand: int, *, is_json: bool
+) -> FileRows:
+    """Create `view` of the texts in table `rows`, of which as many have to be there as `stand` in the file."""
     counted = connection.execute(f"select count(*), count(wrong) from {rows}").fetchone()
     found, unreadable = counted or (0, 0)
-    columns, stand = apart.columns, filled - apart.beside
+    columns = apart.columns
     _require_all(shown, stand, found)
     problem = _misnamed(columns) if columns or found else "the file is empty: it has not even a header"
     if problem:

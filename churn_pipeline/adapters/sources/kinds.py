@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name
 from churn_pipeline.contracts.derive.reading import read_as
-from churn_pipeline.contracts.spec import Flag, Instant, Real
+from churn_pipeline.contracts.spec import Flag, Instant, Real, Type
 
 if TYPE_CHECKING:
     import duckdb
 
     from churn_pipeline.adapters.sources.reading import FileRows
 
-READ = {"number": Real(), "timestamp": Instant(), "boolean": Flag()}
+READ: dict[str, Type] = {"number": Real(), "timestamp": Instant(), "boolean": Flag()}
 SAMPLE = 1_000
 """Rows that are looked at, the first of the file."""
 LEAST = 20

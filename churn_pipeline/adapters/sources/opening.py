@@ -66,6 +66,7 @@ def _copied(url: str, folder: Path, settings: Settings, marks: Mapping[str, Wate
             address=shown(url),
             marks=marks,
             look_back=timedelta(days=settings.look_back_days),
+            look_back_rows=settings.look_back_rows,
         )
         if by is not None and by.since is not None and compares_keys(mapping, table):
             keys = _key_columns(mapping, table)

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.sources.files import as_text, read_file
+from churn_pipeline.adapters.sources.files import as_text, read_file, read_raw
 from churn_pipeline.adapters.sources.kinds import kinds
 from churn_pipeline.adapters.sources.mapping import CASTS, Files, Mapped, Taken
 from churn_pipeline.adapters.sources.reading import INSIDE, MARK, FileRows, Reading, SourceError, SourceFile
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.spelling import listed
 
 if TYPE_CHECKING:
     import duckdb
 
     from churn_pipeline.adapters.sources.source import Source
 
+QUARANTINE = "quarantine"
+"""What rows are called, in the place of their file, that were rejected before and are read again."""
 REST = "properties"
 """The column of the contract that takes in what a file has beside the contract."""
 
@@ -25,10 +28,11 @@ REST = "properties"
 class TableReader:
     """Reads one table; the names it makes begin with the table's, so that tables do not meet."""
 
-    def __init__(self, source: Source, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    def __init__(self, source: Source, connection: duckdb.DuckDBPyConnection, table: Table, again: str = "") -> None:
         self.source = source
         self.connection = connection
         self.table = table
+        self.again = again
         self.view = f"read_{table.name}"
 
     def read(self) -> Reading:
@@ -55,7 +59,7 @@ class TableReader:
             return self.source.matching(spec, label)
         lost = [pattern for pattern in spec.patterns if not any(p.is_file() for p in self.source.folder.glob(pattern))]
         if lost:
-            there = ", ".join(str(p.relative_to(self.source.folder)) for p in self.source.all_files()) or "nothing"
+            there = listed([str(p.relative_to(self.source.folder)) for p in self.source.all_files()])
             raise SourceError(
                 f"{self.source.mapping_file}, {key}: no file matches {', '.join(lost)} in {self.source.folder}\n"
                 f"  there is: {there}\n  do: fix the name in the mapping, or add the file"
@@ -83,11 +87,18 @@ class TableReader:
 
     def _columns(self, spec: Files, paths: tuple[Path, ...], mapped: Mapped) -> Reading:
         taken = mapped.columns
-        read = self._files(paths, spec, self.view)
+        read = [*self._files(paths, spec, self.view), *self._again()]
         queries = [self._contract_columns(rows, mapped) for rows in read if not rows.fact.problem]
         given = {c for rows in read for c in self._given(rows.fact, taken)}
         due = sum(rows.fact.rows - self._left_out(rows, mapped) for rows in read if not rows.fact.problem)
         return self._over([rows.fact for rows in read], queries, tuple(c for c in self.table.names if c in given), due)
+
+    def _again(self) -> list[FileRows]:
+        """Rows that were rejected before and may be good now; none where there are none."""
+        if not self.again:
+            return []
+        rows = read_raw(self.connection, self.again, QUARANTINE, view=f"{self.view}_again")
+        return [rows] if rows.fact.rows else []
 
     def _left_out(self, rows: FileRows, mapped: Mapped) -> int:
         if not mapped.where:

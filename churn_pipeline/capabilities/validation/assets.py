@@ -8,7 +8,7 @@ from pydantic import Field
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.capabilities.validation.acceptance import accept, move_watermark
+from churn_pipeline.capabilities.validation.acceptance import accept, forget_batches, move_watermark
 from churn_pipeline.capabilities.validation.batch import check_batch
 from churn_pipeline.capabilities.validation.data_docs import FOLDER as DOCS
 from churn_pipeline.capabilities.validation.data_docs import write_docs
@@ -124,6 +124,7 @@ def checked_tables(
         rows += warehouse.append(INGESTION_COUNTS, accepted.counts)
         move_watermark(lake, warehouse, table, **stamp)
         yield dg.MaterializeResult(asset_key=table.name, metadata=describe_accepted(accepted))
+    forget_batches(lake, as_of(context))
     yield dg.MaterializeResult(asset_key=DATA_QUALITY_ISSUES.name, metadata={"new issues": issues})
     yield dg.MaterializeResult(asset_key=DELETIONS.name)
     yield dg.MaterializeResult(asset_key=SOURCE_WATERMARKS.name)

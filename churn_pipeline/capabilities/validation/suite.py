@@ -187,13 +187,14 @@ def run_suite(table: Table, frame: pd.DataFrame, *, max_bad_share: float) -> Out
 def _page(table: Table, result: Any) -> str:
     """The page of a result, with examples of values where they are nobody's."""
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
+    from great_expectations.render.view.view import DefaultJinjaPageView
 
     personal = {c.name for c in table.columns if c.privacy is Privacy.PERSONAL}
     for one in result.results:
         if one.expectation_config.meta["of"] in personal:
             one.result = {key: value for key, value in one.result.items() if not key.startswith(EXAMPLES)}
-    page: str = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result))
+    view: Any = DefaultJinjaPageView()
+    page: str = view.render(ValidationResultsPageRenderer().render(result))
     return page
 
 

@@ -95,6 +95,12 @@ def test_only_rows_from_a_moment_on_and_those_without_one_are_copied(shop_url: s
     assert len(copied(shop_url, tmp_path, query="select * from orgs", cursor="at", since=since)) == 2
 
 
+def test_only_rows_from_a_number_on_and_those_without_one_are_copied(shop_url: str, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"id": "a", "n": 9}, {"id": "b", "n": 10}, {"id": "c", "n": None}]
+    fill(shop_url, "orgs", rows, {"n": "bigint"})
+    assert [row["id"] for row in copied(shop_url, tmp_path, table="orgs", cursor="n", since=10)] == ["b", "c"]
+
+
 @pytest.mark.parametrize(
     ("how", "said"),
     [

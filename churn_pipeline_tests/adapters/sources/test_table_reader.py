@@ -145,6 +145,13 @@ def test_a_mapping_that_does_not_fit_the_files_says_where(folder: Path, mapping:
         read(folder, mapping)
 
 
+def test_of_a_folder_that_is_the_wrong_one_not_every_file_is_listed(folder: Path) -> None:
+    for number in range(300):
+        (folder / f"f{number:03d}.csv").write_text("")
+    with pytest.raises(SourceError, match=r"there is: f000\.csv, .*f009\.csv and 290 more\n"):
+        read(folder, "tables: {trials: {from: orgs.csv}}")
+
+
 def test_a_value_that_stops_a_select_is_not_quoted(folder: Path) -> None:
     (folder / "orgs.csv").write_text("org,size\nacme,secret\n")
     mapping = "{files: {orgs: {from: orgs.csv}}, tables: {trials: {select: 'select org as trial_id, size::int as company_size from orgs'}}}"

@@ -91,4 +91,4 @@ def test_what_a_killed_run_dismissed_is_closed_by_the_next(lake: Lake, warehouse
 @pytest.mark.parametrize("said", [{"why": WHY}, {"table": "events", "why": " "}])
 def test_neither_which_nor_why_goes_without_saying(said: dict[str, str], lake: Lake, warehouse: Warehouse) -> None:
     with pytest.raises(DismissalError, match="it is not said which issues are dismissed, or not why"):
-        dismiss(lake, warehouse, **said, dismissed_at=READ_AT)  # type: ignore[arg-type]
+        dismiss(lake, warehouse, **said, dismissed_at=READ_AT)
