@@ -7,14 +7,13 @@ they never carry the row that was refused, which may hold personal data.
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from churn_pipeline.adapters.locks import Lock, hold
 from churn_pipeline.adapters.postgres import connect, database_url, located
 from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, ANALYTICS_VIEWS
 from churn_pipeline.contracts.derive import ddl
@@ -48,16 +47,14 @@ class WarehouseError(Exception):
     """Nothing was written: rows or a declaration were refused, or the server failed. Says why, never the row."""
 
 
-class Busy(Exception):  # noqa: N818 - that somebody else works is a state of the world, not an error
-    """Another process holds the lock; says who and since when."""
-
-
 @dataclass(frozen=True, slots=True)
 class Warehouse:
     """The tables of one business."""
 
     url: str = field(repr=False)
     schema: str = "analytics"
+    locks: list[Lock] = field(default_factory=list, repr=False, compare=False)
+    """Those that this process holds."""
 
     # ---- declare
 
@@ -207,6 +204,12 @@ class Warehouse:
         """Run `write` in one transaction; what the server says against it is told without the row it quotes."""
         import adbc_driver_manager
 
+        lost = [lock.what for lock in self.locks if not lock.held()]
+        if lost:
+            raise WarehouseError(
+                f"table {table.name} was not written: lock `{', '.join(lost)}` is lost, as the server went away for a while, "
+                "and another process may be at work by now.\n  do: run it again"
+            )
         try:
             with self._session() as (connection, cursor):
                 written = write(cursor)
@@ -245,42 +248,17 @@ class Warehouse:
 
     @contextmanager
     def lock(self, what: str) -> Iterator[None]:
-        """Hold a lock that only one process of the business can hold at a time; the server frees it if we die.
+        """Hold a lock that only one process of the business can hold at a time; nothing is written once it is lost.
 
         Raises:
             Busy: another process holds it.
         """
-        key = _key(f"{self.schema}:{what}")
-        with closing(connect(self.url)) as connection, connection.cursor() as cursor:
-            connection.autocommit = True
-            cursor.execute(
-                "select set_config('application_name', %s, false)",
-                [f"churn: process {os.getpid()} on {socket.gethostname()}"[:63]],
-            )
-            cursor.execute("select pg_try_advisory_lock(%s)", [key])
-            if not _only(cursor):
-                raise Busy(
-                    f"another process is at work (lock `{what}`): {_holder(cursor, key)}.\n  do: wait until it is done, or stop it"
-                )
-            yield
-
-
-def _holder(cursor: psycopg2.extensions.cursor, key: int) -> str:
-    cursor.execute(
-        "select regexp_replace(application_name, '^churn: ', '') || ', since ' || to_char(backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' "
-        "from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory' and granted and objsubid = 1 "
-        "and database = (select oid from pg_database where datname = current_database()) "
-        "and (classid::bigint << 32) | objid::bigint = %s",
-        [key],
-    )
-    found = cursor.fetchone()
-    return str(found[0]) if found else "a process that has just ended"
-
-
-def _only(cursor: psycopg2.extensions.cursor) -> object:
-    row = cursor.fetchone()
-    assert row is not None
-    return row[0]
+        with hold(self.url, what, key=_key(f"{self.schema}:{what}")) as lock:
+            self.locks.append(lock)
+            try:
+                yield
+            finally:
+                self.locks.remove(lock)
 
 
 def _key(what: str) -> int:

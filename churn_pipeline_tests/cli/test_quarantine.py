@@ -9,7 +9,8 @@ import dagster as dg
 import pytest
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.warehouse import Busy, Warehouse
+from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.quarantine import dismiss, list_issues, replay, show_issues
 from churn_pipeline.cli.repaired import QuarantineError
 from churn_pipeline.cli.run import RunFailed
