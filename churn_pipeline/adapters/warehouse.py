@@ -69,7 +69,7 @@ class Warehouse:
         A table that is there is altered, never rebuilt: new columns are added, new bounds hold for new rows.
 
         Raises:
-            WarehouseError: the key or the type of a column of a table that is there was changed.
+            WarehouseError: a key or the type of a column was changed, or a view that lost a column is built on.
         """
         declared = tuple(tables)
         shown = tuple(view for view in views if view.of in declared)
@@ -78,7 +78,18 @@ class Warehouse:
                 cursor.execute("select pg_advisory_xact_lock(%s)", [DECLARING])
                 cursor.execute(ddl.refusal(self.schema))
                 for item in self._outdated(cursor, (*declared, *shown)):
-                    cursor.execute(";\n".join(self._declaration(cursor, item)))
+                    self._declare(cursor, item)
+
+    def _declare(self, cursor: psycopg2.extensions.cursor, item: Table | View) -> None:
+        import psycopg2
+
+        try:
+            cursor.execute(";\n".join(self._declaration(cursor, item)))
+        except psycopg2.errors.DependentObjectsStillExist as error:
+            raise WarehouseError(
+                f"{self.schema}.{item.name} lost a column and has to be made anew, but something is built on it: "
+                f"{error.diag.message_detail}\n  do: drop that, run again, then make it again on the columns there are"
+            ) from None
 
     def _outdated(self, cursor: psycopg2.extensions.cursor, items: Sequence[Table | View]) -> list[Table | View]:
         """What is not there as declared, by the fingerprint of its declaration kept on its key (a view: on its rule)."""
@@ -89,13 +100,14 @@ class Warehouse:
             [ddl.name(self.schema)],
         )
         there = dict(cursor.fetchall())
-        return [item for item in items if there.get(item.name) != _fingerprint(item)]
+        return [item for item in items if there.get(item.name) != ddl.fingerprint(item)]
 
     def _declaration(self, cursor: psycopg2.extensions.cursor, item: Table | View) -> list[str]:
         place = f"{ddl.name(self.schema)}.{ddl.name(item.name)}"
-        mark = ddl.text(_fingerprint(item))
+        mark = ddl.text(ddl.fingerprint(item))
         if isinstance(item, View):
-            return [*ddl.create_view(item, self.schema), f'comment on rule "_RETURN" on {place} is {mark}']
+            made = ddl.create_view(item, self.schema, there=tuple(c for c, _, _ in self._attributes(cursor, item)))
+            return [*made, f'comment on rule "_RETURN" on {place} is {mark}']
         there = self._columns(cursor, item)
         statements = (
             ddl.evolve(item, self.schema, there=tuple(there), rules=self._rules(cursor, item))
@@ -104,21 +116,25 @@ class Warehouse:
         )
         return [*statements, f"comment on constraint {ddl.name(ddl.key_name(item))} on {place} is {mark}"]
 
-    def _columns(self, cursor: psycopg2.extensions.cursor, table: Table) -> dict[str, str]:
-        """The columns of the table as it is there, with their types; refuses what cannot be altered in place."""
+    def _attributes(self, cursor: psycopg2.extensions.cursor, item: Table | View) -> list[tuple[str, str, bool]]:
+        """The columns of a table or view as it is there, in order: name, type, and whether they are of the key."""
         cursor.execute(
             "select attname, format_type(atttypid, atttypmod), attnum = any(coalesce(conkey, '{}')) from pg_attribute "
             "left join pg_constraint on conrelid = attrelid and contype = 'p' "
             "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
-            [f"{ddl.name(self.schema)}.{ddl.name(table.name)}"],
+            [f"{ddl.name(self.schema)}.{ddl.name(item.name)}"],
         )
-        rows = cursor.fetchall()
-        there = {column: _short(type_) for column, type_, _ in rows}
+        return cursor.fetchall()
+
+    def _columns(self, cursor: psycopg2.extensions.cursor, table: Table) -> dict[str, str]:
+        """The columns of the table as it is there, with their types; refuses what cannot be altered in place."""
+        rows = self._attributes(cursor, table)
+        there = {column: ddl.spelt(type_) for column, type_, _ in rows}
         key = {column for column, _, in_key in rows if in_key}
         changed = [
             f"column {c.name} is {there[c.name]}, declared is {ddl.postgres_type(c.type)}"
             for c in table.columns
-            if c.name in there and there[c.name] != _short(ddl.postgres_type(c.type))
+            if c.name in there and there[c.name] != ddl.spelt(ddl.postgres_type(c.type))
         ]
         if there and key != set(table.key):
             changed.append(f"its key is {', '.join(sorted(key))}, declared is {', '.join(table.key)}")
@@ -248,16 +264,6 @@ class Warehouse:
 def _key(what: str) -> int:
     """A number for an advisory lock."""
     return int.from_bytes(sha256(what.encode()).digest()[:8], "big", signed=True)
-
-
-def _fingerprint(item: Table | View) -> str:
-    """Changes when what is derived from the declaration changes."""
-    statements = ddl.create_view(item, "s") if isinstance(item, View) else ddl.create(item, "s")
-    return f"declared as {sha256(''.join(statements).encode()).hexdigest()[:16]}"
-
-
-def _short(type_: str) -> str:
-    return type_.replace("timestamp with time zone", "timestamptz").replace(" ", "")
 
 
 def _fitted(table: Table, rows: pa.Table) -> pa.Table:

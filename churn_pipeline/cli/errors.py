@@ -15,6 +15,7 @@ def foreseen() -> tuple[type[Exception], ...]:
     from churn_pipeline.adapters.sources.mapping import MappingError
     from churn_pipeline.adapters.warehouse import WarehouseError
     from churn_pipeline.capabilities.simulation.write import SimulationError
+    from churn_pipeline.capabilities.validation.dismissals import DismissalError
     from churn_pipeline.cli.dev import PortsTaken
     from churn_pipeline.cli.repaired import QuarantineError
     from churn_pipeline.cli.run import RunFailed
@@ -25,6 +26,7 @@ def foreseen() -> tuple[type[Exception], ...]:
         BundleError,
         Busy,
         DatabaseError,
+        DismissalError,
         EmbeddedPostgresError,
         LakeError,
         LedgerError,

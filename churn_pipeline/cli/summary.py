@@ -171,7 +171,9 @@ def _quarantine_words(read: list[dict[str, Any]], business: str) -> list[str]:
     look = f"{command()} quarantine list{business}"
     words = [f"{rejected:,} rows in quarantine (`{look}` says why, and which are open)"] if rejected else []
     unknown = any(row["table_name"] == SUBSCRIPTIONS.name and row["rows_quarantined"] for row in read)
-    return words + (["trials whose subscription is in quarantine have no label"] if unknown else [])
+    return words + (
+        ["trials whose subscription is in quarantine have no label until it is mended or dismissed"] if unknown else []
+    )
 
 
 def _unexpected_words(words: list[str]) -> list[str]:

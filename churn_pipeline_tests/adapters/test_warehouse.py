@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import traceback
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import psycopg2
@@ -201,6 +202,21 @@ def test_declaring_twice_changes_nothing(house: Warehouse) -> None:
     house.create()
     house.create((PARCELS, LEDGER), (LATEST,))
     assert house.read(query) == before
+
+
+def test_what_somebody_built_on_a_view_outlives_new_columns_and_stops_the_loss_of_one(house: Warehouse) -> None:
+    with closing(connect(house.url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("create view analytics.mine as select * from analytics.parcels_latest")
+    wider = replace(PARCELS, columns=(Column("colour", Text(), "Colour.", null=True, absent="none"), *PARCELS.columns))
+    house.create((wider,), (replace(LATEST, of=wider),))
+    house.replace(wider, parcels(DAY, a=1.0).append_column("colour", pa.array(["red"])), where={"day": DAY})
+    assert house.read("select colour from parcels_latest")["colour"].to_pylist() == ["red"]
+    assert house.read("select parcel_id from mine")["parcel_id"].to_pylist() == ["a"]
+    narrower = replace(PARCELS, columns=tuple(c for c in PARCELS.columns if c.name != "papers"))
+    with pytest.raises(
+        WarehouseError, match=r"parcels_latest lost a column .*mine depends on view(?s:.*)do: drop that"
+    ):
+        house.create((narrower,), (replace(LATEST, of=narrower),))
 
 
 def test_many_may_declare_at_once(settings: Settings) -> None:
