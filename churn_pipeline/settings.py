@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parent.parent
 RESERVED = frozenset({"dagster", "mappings", "postgres"})
-NO_SETTINGS = frozenset({"CHURN_REALDATA", "CHURN_TEST_GIGABYTE", "CHURN_TEST_POSTGRES_URL", "CHURN_TRACEBACK"})
-"""Variables that begin like settings and are none: three for the tests, one for whoever wants tracebacks."""
+NO_SETTINGS = frozenset(
+    {"CHURN_REALDATA", "CHURN_TEST_GIGABYTE", "CHURN_TEST_POSTGRES_URL", "CHURN_TEST_WORLDS", "CHURN_TRACEBACK"}
+)
+"""Variables that begin like settings and are none: four for the tests, one for whoever wants tracebacks."""
 
 
 class SettingsError(Exception):
