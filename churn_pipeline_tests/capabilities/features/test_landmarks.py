@@ -65,6 +65,16 @@ def test_what_is_kept_is_what_is_computed_from_scratch_whatever_landed_in_betwee
     world: SmallWorld, seed: int, looked: list[datetime], buckets: int
 ) -> None:
     """Records land late and in any order, some are corrected and some deleted; days are looked at in any order."""
+    kept_as_from_scratch(world, seed, looked, buckets)
+
+
+@pytest.mark.slow
+def test_what_is_kept_of_five_hundred_businesses_at_once_is_what_is_computed_from_scratch() -> None:
+    kept_as_from_scratch(crowd(1, trials=2000, events=10), 1, [at(20), at(14), at(30)], 2)
+
+
+def kept_as_from_scratch(world: SmallWorld, seed: int, looked: Sequence[datetime], buckets: int) -> None:
+    """The records land in as many batches as there are days to look at, drawn by seed; the last day is compared."""
     chance = random.Random(seed)
     records = [(table, row) for table in (TRIALS, EVENTS, TOUCHES, ASSIGNMENTS) for row in world.rows(table)]
     records += [
