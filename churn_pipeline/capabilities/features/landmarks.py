@@ -1,7 +1,7 @@
 """Looks at past trials, kept in parts and computed again only where something that they depend on has changed.
 
 A part is the looks of one week at one bucket of trials. Its name carries a fingerprint of all that its rows depend on: the
-definition of the features, the looks, and the state of each partition of records that these may read
+definitions of the features and of what is known, the looks, and the state of each partition of records that these may read
 (`core.featurize.depends`). So there is nothing to invalidate: a part of that name is there and right, or it is computed.
 """
 
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.records import known_query
 from churn_pipeline.capabilities.features.snapshots import Compose, knowing, prepared
 from churn_pipeline.contracts.lake import LANDMARK_SNAPSHOTS
 from churn_pipeline.contracts.raw import TRIALS
-from churn_pipeline.core.clock import sql_instant
+from churn_pipeline.core.clock import midnight, sql_instant
 from churn_pipeline.core.featurize.depends import DEPENDS_ON
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks
 from churn_pipeline.core.featurize.query import features_version, snapshots_query
@@ -85,10 +86,11 @@ def _wanted(
         "from looks_wanted group by week, bucket order by week, bucket"
     ).fetchall()
     states = [(d, lake.partitions(connection, d.table, before=as_of)) for d in DEPENDS_ON]
+    defined = [version, *(known_query(d.table, midnight(EPOCH)) for d in DEPENDS_ON)]
 
     def part(week: date, bucket: int, since: date, until: date, looked: str) -> Part:
         reads = [s for d, at in states for s in d.states(at, since=since, until=until, bucket=bucket)]
-        fingerprint = hashlib.sha256("\n".join([version, looked, *reads]).encode()).hexdigest()[:20]
+        fingerprint = hashlib.sha256("\n".join([*defined, looked, *reads]).encode()).hexdigest()[:20]
         return Part(week, bucket, since, until, f"{week}-{bucket}-{fingerprint}")
 
     parts = [part(*one) for one in found]
