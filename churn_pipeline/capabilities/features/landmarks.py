@@ -19,8 +19,9 @@ from churn_pipeline.adapters.records import known_query
 from churn_pipeline.capabilities.features.snapshots import Compose, knowing, prepared
 from churn_pipeline.contracts.lake import LANDMARK_SNAPSHOTS
 from churn_pipeline.contracts.raw import TRIALS
+from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import midnight, sql_instant
-from churn_pipeline.core.featurize.depends import DEPENDS_ON
+from churn_pipeline.core.featurize.depends import DEPENDS_ON, NO_BUCKET, Partitions
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks
 from churn_pipeline.core.featurize.query import features_version, snapshots_query
 
@@ -85,7 +86,7 @@ def _wanted(
         "select week, bucket, cast(min(started_at) as date), cast(max(as_of) as date), count(*) || '-' || sum(print) "
         "from looks_wanted group by week, bucket order by week, bucket"
     ).fetchall()
-    states = [(d, lake.partitions(connection, d.table, before=as_of)) for d in DEPENDS_ON]
+    states = [(d, _states(lake, connection, d.table, as_of)) for d in DEPENDS_ON]
     defined = [version, *(known_query(d.table, midnight(EPOCH)) for d in DEPENDS_ON)]
 
     def part(week: date, bucket: int, since: date, until: date, looked: str) -> Part:
@@ -95,6 +96,18 @@ def _wanted(
 
     parts = [part(*one) for one in found]
     return parts or [Part(EPOCH, 0, EPOCH, EPOCH, f"none-{version}")]
+
+
+def _states(lake: Lake, connection: duckdb.DuckDBPyConnection, table: Table, as_of: datetime) -> Partitions:
+    """The partitions of a raw table with their state; of trials also what never changes of those that started on a day.
+
+    That is as it is known by `as_of`, whenever the version came that says it.
+    """
+    states = lake.partitions(connection, table, before=as_of)
+    if table == TRIALS:
+        facts = f"select cast(started_at as date), sum(hash(hash({', '.join(TRIALS.fixed)}))) from trials group by all"
+        states |= {(day, NO_BUCKET): str(told) for day, told in connection.execute(facts).fetchall()}
+    return states
 
 
 def _compute(

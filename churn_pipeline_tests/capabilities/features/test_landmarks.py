@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.capabilities.features import landmarks
 from churn_pipeline.capabilities.features.landmarks import DATASET, Written, write_landmark_snapshots
 from churn_pipeline.capabilities.features.snapshots import write_running_snapshots
 from churn_pipeline.contracts.lake import DELETIONS, SNAPSHOTS
 from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, RAW_TABLES, TOUCHES, TRIALS
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.featurize.depends import Dependence
 from churn_pipeline_tests.worlds import BEGIN, Row, SmallWorld, crowd, days, known, land, landed, tried, worlds
 
 LANDMARKS = (1, 3, 7, 14)
@@ -183,6 +185,22 @@ def test_a_record_of_another_bucket_touches_no_part_of_this_one(quiet: SmallWorl
         part.split("-")[3] for part in before - parts(lake)
     }
     assert len({part.split("-")[3] for part in parts(lake) - before}) == 1
+
+
+def test_where_a_value_crosses_trials_the_records_of_others_touch_a_part_as_far_back_as_is_declared(
+    quiet: SmallWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = ((EVENTS, {**LOGIN, "event_id": "f"}), (TRIALS, {**TRIAL, "trial_days": 15, "updated_at": at(39)}))
+    for back, touched in ((35, WEEKS), (9, WEEKS[:3])):
+        crossing = tuple(Dependence(table, of_all=True, days_before=back) for table in (TRIALS, EVENTS))
+        monkeypatch.setattr(landmarks, "DEPENDS_ON", crossing)
+        for table, row in changes:
+            with landed(quiet, tmp_path / f"{table.name} {back}", buckets=8) as (lake, connection):
+                look(lake, at(40))
+                before = parts(lake)
+                land(lake, connection, table, [row])
+                look(lake, at(40))
+            assert sorted({name[:10] for name in parts(lake) - before}) == touched, (table.name, back)
 
 
 def test_another_definition_or_setting_computes_all_again(quiet: SmallWorld, tmp_path: Path) -> None:

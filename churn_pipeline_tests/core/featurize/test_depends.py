@@ -18,7 +18,8 @@ PARTITIONS = {(date(2024, 5, day), bucket): f"{day}" for day in range(1, 6) for 
     ("dependence", "read"),
     [
         (Dependence(EVENTS), ["2024-05-02 1", "2024-05-03 1"]),
-        (Dependence(EVENTS, from_ever=True), ["2024-05-01 1", "2024-05-02 1", "2024-05-03 1"]),
+        (Dependence(EVENTS, days_before=None), ["2024-05-01 1", "2024-05-02 1", "2024-05-03 1"]),
+        (Dependence(EVENTS, days_before=1), ["2024-05-01 1", "2024-05-02 1", "2024-05-03 1"]),
         (Dependence(EVENTS, of_all=True), ["2024-05-02 0", "2024-05-02 1", "2024-05-03 0", "2024-05-03 1"]),
     ],
 )
