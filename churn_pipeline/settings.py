@@ -30,8 +30,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 RESERVED = frozenset({"dagster", "mappings", "postgres"})
 DEMO = "demo"
 """The business that is simulated where no source is named; no source may go by its name."""
-NO_SETTINGS = frozenset({"CHURN_REALDATA", "CHURN_TEST_GIGABYTE", "CHURN_TEST_POSTGRES_URL", "CHURN_TRACEBACK"})
-"""Variables that begin like settings and are none: three for the tests, one for whoever wants tracebacks."""
+NO_SETTINGS = frozenset(
+    f"CHURN_{n}" for n in ("REALDATA", "TEST_GIGABYTE", "TEST_POSTGRES_URL", "TEST_WORLDS", "TRACEBACK")
+)
+"""Variables that begin like settings and are none: four for the tests, one for whoever wants tracebacks."""
 
 
 class SettingsError(Exception):

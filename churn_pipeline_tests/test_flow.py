@@ -81,6 +81,12 @@ def test_a_second_run_changes_nothing_but_run_and_moment(business: Settings) -> 
     assert {row["rows_new"] for row in again} <= {0}
     challenger = result.asset_materializations_for_node("challenger")[0].metadata
     assert challenger["because"].value == "trained before, from the same rows, recipe and code"
+    landmarks = result.asset_materializations_for_node("landmark_snapshots")[0].metadata
+    assert (landmarks["parts computed"].value, landmarks["parts"].value) == (0, landmarks["parts"].value)
+    made: list[Any] = [
+        event.step_materialization_data.materialization for event in result.get_asset_materialization_events()
+    ]
+    assert [m.asset_key for m in made if not 50 < m.metadata["peak_rss_mb"].value < 20_000] == []
 
 
 def test_a_day_scored_afterwards_is_as_it_was_known_then(business: Settings) -> None:

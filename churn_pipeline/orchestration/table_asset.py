@@ -7,6 +7,7 @@ import dagster as dg
 
 from churn_pipeline.contracts.spec import Counts, Door, Flag, Instant, Integer, Json, Money, OneOf, Real, Table, Type
 from churn_pipeline.orchestration.days import DAYS
+from churn_pipeline.orchestration.memory import measured
 
 OWNER = "team:data"
 WORDS = {
@@ -42,7 +43,7 @@ def table_asset(
             owners=[owner],
             metadata=described(table),
             **more,
-        )(function)
+        )(measured(function))
         return asset
 
     return decorate

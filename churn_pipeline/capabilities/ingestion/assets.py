@@ -16,6 +16,7 @@ from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.spelling import listed
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import as_of
+from churn_pipeline.orchestration.memory import measured
 from churn_pipeline.orchestration.table_asset import raw_name, table_asset, table_spec
 from churn_pipeline.settings import Settings
 
@@ -25,6 +26,7 @@ from churn_pipeline.settings import Settings
     specs=[table_spec(table, name=raw_name(table), group="ingestion", deps=("demo_source",)) for table in RAW_TABLES],
     description="Every raw table of the source, read into the lake as it is.",
 )
+@measured
 def raw_tables(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.lake import Lake, record_key
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.records import record_key
 from churn_pipeline.adapters.sources import Reading, Source, SourceError, SourceFile
 from churn_pipeline.adapters.sources.increments import Increment
 from churn_pipeline.adapters.sources.table_reader import QUARANTINE

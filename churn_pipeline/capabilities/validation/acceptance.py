@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.lake import Lake, known_at
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.records import known_at
 from churn_pipeline.adapters.sources import RowLawError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS, SOURCE_WATERMARKS

@@ -34,6 +34,7 @@ from churn_pipeline.contracts.lake import DELETIONS, DISMISSED_ISSUES, REPAIRED_
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import DAYS, as_of
+from churn_pipeline.orchestration.memory import measured
 from churn_pipeline.orchestration.metadata import finding
 from churn_pipeline.orchestration.table_asset import OWNER, raw_name, table_asset, table_spec
 from churn_pipeline.settings import Settings
@@ -109,6 +110,7 @@ def newest_day_as_expected(
     ],
     description="Good rows land in the lake, the others in quarantine; no row is lost.",
 )
+@measured
 def checked_tables(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
@@ -189,6 +191,7 @@ def repaired_rows_fit(context: dg.AssetCheckExecutionContext, lake: dg.ResourceP
     owners=[OWNER],
     description="Repaired rows of the quarantine, taken in again: good ones land, the others are issues again.",
 )
+@measured
 def replayed_rows(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],

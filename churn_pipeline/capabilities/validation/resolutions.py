@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.lake import Lake, record_key
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.records import record_key
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.validation.replayed import MENDED
 from churn_pipeline.contracts.analytics import DATA_QUALITY_RESOLUTIONS
