@@ -247,9 +247,7 @@ class Settings(BaseSettings):
         if self.source is not None and self.source_url is not None:
             raise ValueError("source and source_url are both set; a business has one source: unset one of them")
         if self.business == DEMO and not self.simulated:
-            raise ValueError(
-                f"{DEMO!r} is the simulated business, not that of a source; set CHURN_BUSINESS to its name"
-            )
+            raise ValueError(f"{DEMO!r} is the simulated business, not that of a source; set CHURN_BUSINESS")
         lost = [v for v in VARIABLE.findall(plain(self.source_url)) if v not in os.environ]
         if lost:
             raise ValueError(f"source_url names {', '.join(lost)}, which the environment does not hold; set it")
