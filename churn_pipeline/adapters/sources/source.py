@@ -6,8 +6,10 @@ not a crash: the batch is judged later, with all problems at once.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import abc
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,13 +68,14 @@ class Source:
         """The files that make up a table, in order of their names."""
         mapped = self.mapped(table)
         if mapped is None:
-            return tuple(path for path in self.all_files() if _belongs(path.relative_to(self.folder), table.name))
+            near = (*_reached(self.folder.iterdir()), *_under(self.folder / table.name))
+            return tuple(sorted(path for path in near if _belongs(path.relative_to(self.folder), table.name)))
         specs = {table.name: mapped.files} if mapped.files else self.named_in(mapped)
         return tuple(dict.fromkeys(path for label, spec in specs.items() for path in self.matching(spec, label)))
 
     def all_files(self) -> tuple[Path, ...]:
-        """Every file of the folder."""
-        return tuple(sorted(path for path in self.folder.rglob("*") if path.is_file()))
+        """Every file of the folder that can be reached."""
+        return tuple(sorted(_under(self.folder)))
 
     def matching(self, spec: Files, label: str) -> tuple[Path, ...]:
         """The files of a mapping's entry; `label` is the raw table or the name under `files` that it stands for."""
@@ -155,6 +158,16 @@ def open_source(folder: Path, mapping: Path | None = None) -> Source:
     if not folder.is_dir():
         raise SourceError(f"{folder}: there is no such folder.\n  do: name the folder that holds the raw files")
     return Source(folder, load_mapping(mapping) if mapping else None, mapping)
+
+
+def _under(folder: Path) -> Iterator[Path]:
+    """The files in a folder and in all folders in it."""
+    return _reached(Path(place) / file for place, _, files in os.walk(folder) for file in files)
+
+
+def _reached(paths: Iterable[Path]) -> Iterator[Path]:
+    """Those of the paths that are files; what may not be looked at is none."""
+    return (path for path in paths if os.path.isfile(path))  # noqa: PTH113 - Path's own raises where it may not look
 
 
 def _belongs(path: Path, table: str) -> bool:

@@ -25,6 +25,15 @@ def test_files_are_found_by_the_names_of_the_tables(tmp_path: Path) -> None:
     assert [p.relative_to(tmp_path).as_posix() for p in Source(tmp_path).files(TRIALS)] == list(ours)
 
 
+def test_every_file_that_can_be_reached_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name in ("z.csv", "a/b/c.csv"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "round.csv").symlink_to(tmp_path / "round.csv")
+    assert Source(tmp_path).all_files() == (tmp_path / "a/b/c.csv", tmp_path / "z.csv")
+
+
 def test_a_table_without_files_is_not_present(tmp_path: Path) -> None:
     connection = duckdb.connect()
     reading = open_source(tmp_path).read(connection, EVENTS)
