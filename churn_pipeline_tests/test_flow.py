@@ -23,7 +23,7 @@ pytestmark = pytest.mark.flow
 @pytest.fixture(scope="module")
 def business(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A small business after one green run of everything."""
-    settings = small(tmp_path_factory.mktemp("business"), database_of_module)
+    settings = small(tmp_path_factory.mktemp("business"), database_of_module, business="shop")
     assert run(settings).success
     return settings
 
@@ -121,9 +121,20 @@ def test_what_was_known_later_changes_no_score_no_reason_and_no_verdict(
             assert run(settings, day=day).success
             found = tables(settings)
             seen.append(
-                {name: found[name] for name in ("scores", "actions", "model_verdicts", "model_promotions", "drift")}
+                {
+                    name: found[name]
+                    for name in (
+                        "scores",
+                        "actions",
+                        "model_verdicts",
+                        "model_promotions",
+                        "drift",
+                        "data_expectations",
+                    )
+                }
             )
     assert seen[0]["scores"]
+    assert {row["verdict"] for row in seen[0]["data_expectations"]} >= {"as_expected"}
     assert seen[0] == seen[1]
 
 

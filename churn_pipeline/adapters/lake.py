@@ -32,7 +32,7 @@ from churn_pipeline.adapters.records import (
     without_deleted,
 )
 from churn_pipeline.contracts.derive.duckdb import duckdb_type
-from churn_pipeline.contracts.lake import DELETIONS
+from churn_pipeline.contracts.lake import DELETIONS, DISMISSED_ISSUES
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import midnight, sql_instant
 from churn_pipeline.settings import Settings
@@ -224,7 +224,7 @@ class Lake:
             connection.execute(f"create or replace temp view {name(table.name)} as {known}")
 
     def rejected(self, connection: duckdb.DuckDBPyConnection, table: Table, *, before: datetime) -> None:
-        """Create view `rejected_<table>`: trial_id and known_at of the records in quarantine that nothing known by then mends.
+        """Create view `rejected_<table>`: trial_id and known_at of the records in quarantine that nothing known by then mends or dismisses.
 
         Only what was known before `before` counts, on either side; a record whose moments could not be read was always
         known. What landed for the same trial under the same key (under any, if the key was missing) is the record
@@ -238,11 +238,13 @@ class Lake:
         )
         mended = self.every_day(f"mended_{table.name}", "null::varchar as issue_id")
         self.history(connection, table, view=f"{table.name}_history")
+        self.history(connection, DISMISSED_ISSUES, view="dismissed_history")
         moment = sql_instant(before)
         connection.execute(
             f"create or replace temp view {name('rejected_' + table.name)} as select distinct trial_id, known_at "
             f"from ({found}) as found where greatest(known_at, version) < {moment} "
             f"and issue_id not in (select issue_id from ({mended})) "
+            f"and issue_id not in (select issue_id from dismissed_history where dismissed_at < {moment}) "
             f"and not exists (select 1 from {name(table.name + '_history')} as landed where {version_at(table)} < {moment} "
             f"and landed.{name(table.trial)} = found.trial_id "
             f"and (found.record_key is null or {record_key(table)} = found.record_key))"

@@ -51,6 +51,13 @@ def feature_columns(features: Iterable[ModelFeature]) -> str:
     return ", ".join(f'{column} as "{_quoted(name)}"' for name, column in columns.items())
 
 
+def columns_read(features: Iterable[ModelFeature]) -> frozenset[str]:
+    """The columns of a snapshot that features are taken from: their own, or the map that counts by name."""
+    registered = {feature.name for feature in FEATURES}
+    maps = {f.name: next((c.name for c in NAMED_COUNTS if f.name.startswith(c.prefix)), f.name) for f in features}
+    return frozenset(name if name in registered else column for name, column in maps.items())
+
+
 def unregistered(features: Iterable[ModelFeature]) -> tuple[str, ...]:
     """Names of features that no snapshot has any more: neither registered nor a count of a name."""
     return tuple(feature.name for feature in features if _column(feature.name) is None)

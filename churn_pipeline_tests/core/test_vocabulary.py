@@ -6,7 +6,7 @@ import pytest
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
 from churn_pipeline.core.reasons import words
 from churn_pipeline.core.schema import ModelFeature, SchemaError
-from churn_pipeline.core.vocabulary import candidates, feature_columns, unregistered, vocabulary_query
+from churn_pipeline.core.vocabulary import candidates, columns_read, feature_columns, unregistered, vocabulary_query
 
 
 def found(snapshots: str, **options: float) -> list[tuple[str, str, int]]:
@@ -67,6 +67,12 @@ def test_a_snapshot_is_flattened_and_a_name_that_was_never_counted_is_zero() -> 
             .to_pylist()
         )
     assert row == {"event_login": 2.0, "event_never": 0.0, 'feature_it\'s "odd"': 7.0, "active_days": 4.0}
+
+
+def test_features_are_taken_from_columns_of_their_own_or_from_the_map_that_counts_them() -> None:
+    names = ("event_login", "event_never", "feature_x", "active_days")
+    read = columns_read(ModelFeature(name, "number") for name in names)
+    assert read == {"events_by_name", "uses_by_feature", "active_days"}
 
 
 def test_features_that_are_neither_registered_nor_counted_are_named_at_once() -> None:
