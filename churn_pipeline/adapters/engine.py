@@ -20,6 +20,11 @@ class Engine:
     threads: int
     spill: Path
 
+    @property
+    def gigabytes(self) -> float:
+        """The memory limit as a number."""
+        return float(self.memory[:-2]) / {"GB": 1, "MB": 1000}[self.memory[-2:]]
+
     @contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A fresh in-memory connection in UTC, that spills to `spill` beyond its memory limit."""

@@ -9,7 +9,7 @@ a day, remove its list; what no list names goes with the next `sweep`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,22 +31,27 @@ class Parts:
         """Whether the part has been written."""
         return self._place(part).exists()
 
-    def write(self, connection: duckdb.DuckDBPyConnection, query: str, parts: Iterable[str], *, beside: Path) -> None:
-        """Write the parts: the rows of `query`, each into the part that its column `part` names; a part may have none.
+    def write(
+        self, connection: duckdb.DuckDBPyConnection, queries: Sequence[str], parts: Iterable[str], *, beside: Path
+    ) -> None:
+        """Write the parts: the rows of all `queries`, each into the part that its column `part` names; a part may have none.
 
-        `beside` is an empty folder of the same file system to write in first.
+        One query runs after the other, so that memory is bounded by the largest. `beside` is an empty folder of the same file
+        system to write in first.
         """
-        connection.execute(
-            f"copy ({query}) to {quoted(beside)} (format parquet, compression zstd, partition_by (part), overwrite_or_ignore)"
-        )
+        for number, query in enumerate(queries):
+            connection.execute(
+                f"copy ({query}) to {quoted(beside / str(number))} (format parquet, compression zstd, partition_by (part))"
+            )
         for part in parts:
-            folder = beside / f"part={part}"
-            if not folder.exists():
-                folder.mkdir()
-                nothing = f"select * exclude (part) from ({query}) limit 0"
-                connection.execute(f"copy ({nothing}) to {quoted(folder / 'part.parquet')} (format parquet)")
-            (file,) = folder.iterdir()
-            file.replace(self._made(self._place(part)))
+            files = sorted(beside.glob(f"*/part={part}/*.parquet"))
+            whole = files[0] if len(files) == 1 else beside / "part.parquet"
+            if len(files) != 1:
+                rows = f"select * exclude (part) from ({queries[0]}) limit 0"
+                if files:
+                    rows = f"from read_parquet([{', '.join(map(quoted, files))}], hive_partitioning = false)"
+                connection.execute(f"copy ({rows}) to {quoted(whole)} (format parquet, compression zstd)")
+            whole.replace(self._made(self._place(part)))
 
     def publish(self, as_of: datetime, parts: Iterable[str]) -> None:
         """Say of which parts a day consists, in the place of what was said of it before; then `sweep`."""

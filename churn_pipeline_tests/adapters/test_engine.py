@@ -25,6 +25,10 @@ def test_a_connection_is_in_utc_within_its_limits_and_closed_in_the_end(tmp_path
         connection.execute("select 1")
 
 
+def test_the_limit_is_a_number_in_gigabytes(tmp_path: Path) -> None:
+    assert [Engine(memory, 1, tmp_path).gigabytes for memory in ("4GB", "300MB")] == [4, 0.3]
+
+
 def test_it_spills_where_memory_does_not_suffice_and_leaves_nothing_behind(tmp_path: Path) -> None:
     spill = tmp_path / "spill"
     with Engine("40MB", 1, spill).connection() as connection:

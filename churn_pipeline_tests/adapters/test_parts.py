@@ -10,7 +10,10 @@ import pytest
 from churn_pipeline.adapters.parts import Parts
 
 DAY = datetime(2024, 5, 2, tzinfo=UTC)
-ROWS = "select n, 'odd' as part from range(5) r(n) where n % 2 = 1 union all select 2, 'even'"
+ROWS = [
+    "select n, 'odd' as part from range(5) r(n) where n % 2 = 1 union all select 2, 'even'",
+    "select 5 as n, 'odd' as part where true",
+]
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture
 def stored(tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> Parts:
-    """Parts odd (1, 3), even (2) and none."""
+    """Parts odd (1, 3, 5), even (2) and none."""
     parts = Parts(tmp_path / "dataset")
     (tmp_path / "beside").mkdir()
     parts.write(connection, ROWS, ["odd", "even", "none"], beside=tmp_path / "beside")
@@ -35,7 +38,7 @@ def rows(stored: Parts, connection: duckdb.DuckDBPyConnection, day: datetime = D
 
 def test_a_day_is_the_rows_of_its_parts(stored: Parts, connection: duckdb.DuckDBPyConnection) -> None:
     stored.publish(DAY, ["odd", "even", "none"])
-    assert rows(stored, connection) == [1, 2, 3]
+    assert rows(stored, connection) == [1, 2, 3, 5]
     assert stored.of(DAY - timedelta(days=1)) == []
 
 
@@ -53,4 +56,4 @@ def test_what_no_day_names_is_swept_and_a_list_replaces_the_one_before(
     assert [stored.has(part) for part in ("odd", "even", "none")] == [True, True, False]
     stored.publish(DAY, ["odd"])
     assert not stored.has("even")
-    assert rows(stored, connection) == rows(stored, connection, later) == [1, 3]
+    assert rows(stored, connection) == rows(stored, connection, later) == [1, 3, 5]

@@ -53,10 +53,10 @@ def write_snapshots(lake: Lake, dataset: str, as_of: datetime, looks: Looks, com
     with knowing(lake, as_of) as connection:
         # once, not for every bucket
         connection.execute(f"create or replace temp table looks_wanted as {looks.query}")
-        seen = prepared(lake, connection, replace(looks, query="from looks_wanted"), as_of, compose=compose)
+        wanted = prepared(lake, connection, replace(looks, query="from looks_wanted"), as_of)
 
         def query(bucket: int) -> str:
-            return f"select * from ({seen(bucket)}) order by started_at, trial_id, as_of"
+            return f"select * from ({compose(wanted, bucket=bucket)}) order by started_at, trial_id, as_of"
 
         return lake.write_buckets(connection, dataset, as_of, query)
 
@@ -68,17 +68,15 @@ def prepared(
     as_of: datetime,
     *,
     until: date | None = None,
-    compose: Compose = snapshots_query,
-) -> Callable[[int], str]:
-    """Do what is done once for all buckets; gives the query of a bucket. `until` is the day of the last look, where it is known.
+) -> Looks:
+    """Do what is done once for all buckets; gives the looks without days that no trial reaches.
 
-    Looks lose the days that no trial reaches, and events are read from the first day on which one of such a trial can lie.
+    Events are read from the first day on which one of a trial that is looked at can lie, to before `until`, the day of the last look.
     """
     rows = connection.execute(reached_query(looks)).fetchall()
     after, starts = ([row[place] for row in rows] for place in (0, 1))
-    reached = replace(looks, after=tuple(after) or looks.after)
     lake.known(connection, [EVENTS], before=as_of, since=min(starts, default=None), until=until)
-    return lambda bucket: compose(reached, bucket=bucket)
+    return replace(looks, after=tuple(after) or looks.after)
 
 
 @contextmanager

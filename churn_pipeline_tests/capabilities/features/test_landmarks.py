@@ -108,6 +108,18 @@ def _compare_with_the_daily_job(lake: Lake, day: datetime) -> None:
     assert {trial: daily[trial] for trial in both} == {trial: landmarks[trial] for trial in both}
 
 
+def test_memory_decides_on_how_many_trials_are_looked_at_at_once_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with landed(crowd(1), tmp_path, buckets=2) as (lake, _):
+        look(lake)
+        monkeypatch.setattr(landmarks, "EVENTS_A_GIGABYTE", 200)  # with 512 MB about six slices of 600 events
+        (tmp_path / "scratch").mkdir()
+        scratch = anew(lake, tmp_path / "scratch")
+        assert look(scratch).computed > 1
+        assert rows(scratch).equals(rows(lake))
+
+
 def test_a_second_look_on_the_same_records_computes_nothing(tmp_path: Path) -> None:
     with landed(crowd(1), tmp_path, buckets=2) as (lake, _):
         first = look(lake)
