@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
+from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED
 from churn_pipeline.core.schema import ModelFeature, SchemaError
 
 
 def vocabulary_query(snapshots: str, least_share: float = 0.01) -> str:
     """SQL: family, named, trials: the names that at least `least_share` of the trials have, the most common first."""
     families = " union all ".join(
-        f"select '{counts.name}' as family, trial_id, unnest(map_keys({counts.name})) as named from ({snapshots})"
-        for counts in NAMED_COUNTS
+        f"select '{named.name}' as family, trial_id, unnest(map_keys({named.name})) as named from ({snapshots})"
+        for named in NAMED
     )
-    longest = "case family " + " ".join(f"when '{c.name}' then {c.words}" for c in NAMED_COUNTS) + " end"
+    longest = "case family " + " ".join(f"when '{n.name}' then {n.words}" for n in NAMED) + " end"
     return (
         f"select family, named, count(distinct trial_id) as trials from ({families}) group by family, named "
         f"having trials >= {least_share} * (select count(distinct trial_id) from ({snapshots})) "
@@ -23,19 +23,25 @@ def vocabulary_query(snapshots: str, least_share: float = 0.01) -> str:
     )
 
 
-def candidates(vocabulary: Mapping[str, Sequence[str]]) -> tuple[ModelFeature, ...]:
-    """Every feature a model may use, given the names found per family of named counts."""
-    registered = [ModelFeature(name=f.name, kind=f.kind, says=f.says) for f in FEATURES]
-    named = [
-        ModelFeature(name=counts.prefix + word, kind="number", says=counts.says.replace("{name}", _literal(word)))
-        for counts in NAMED_COUNTS
-        for word in vocabulary.get(counts.name, ())
+def candidates(vocabulary: Mapping[str, Sequence[str]], *, without: Collection[str] = ()) -> tuple[ModelFeature, ...]:
+    """Every feature a model may use, given the names found per family of named numbers.
+
+    Those that need one of the raw columns `without` (`table.column`) are left out.
+    """
+    barred = set(without)
+    registered = [ModelFeature(name=f.name, kind=f.kind, says=f.says) for f in FEATURES if not barred & set(f.needs)]
+    by_name = [
+        ModelFeature(name=named.prefix + word, kind="number", says=named.says.replace("{name}", _literal(word)))
+        for named in NAMED
+        if not barred & set(named.needs)
+        for word in vocabulary.get(named.name, ())
     ]
-    return (*registered, *named)
+    return (*registered, *by_name)
 
 
 def feature_columns(features: Iterable[ModelFeature]) -> str:
-    """SQL select list that takes these features out of a snapshot; a name that was never counted is 0.
+    """SQL select list that takes these features out of a snapshot; a name that is in none of its
+    maps is 0 where it was counted, else null.
 
     Raises:
         SchemaError: features are `unregistered`; all of them are named.
@@ -45,24 +51,25 @@ def feature_columns(features: Iterable[ModelFeature]) -> str:
     if unknown:
         raise SchemaError(
             f"features that no snapshot has: {', '.join(unknown)}\n"
-            f"  allowed: the registered features, and counts: {', '.join(c.prefix + 'NAME' for c in NAMED_COUNTS)}\n"
+            f"  allowed: the registered features, and, by name: {', '.join(n.prefix + 'NAME' for n in NAMED)}\n"
             "  do:      train a model on the features there are (churn retrain), or register them again"
         )
     return ", ".join(f'{column} as "{_quoted(name)}"' for name, column in columns.items())
 
 
 def unregistered(features: Iterable[ModelFeature]) -> tuple[str, ...]:
-    """Names of features that no snapshot has any more: neither registered nor a count of a name."""
+    """Names of features that no snapshot has any more: neither registered nor of a family by name."""
     return tuple(feature.name for feature in features if _column(feature.name) is None)
 
 
 def _column(feature: str) -> str | None:
     if feature in {f.name for f in FEATURES}:
         return f'"{feature}"'
-    for counts in NAMED_COUNTS:
-        if feature.startswith(counts.prefix):
-            word = feature.removeprefix(counts.prefix).replace("'", "''")
-            return f"cast(coalesce({counts.name}['{word}'], 0) as double)"
+    for named in NAMED:
+        if feature.startswith(named.prefix):
+            word = feature.removeprefix(named.prefix).replace("'", "''")
+            value = f"{named.name}['{word}']"
+            return f"cast({value if named.absent else f'coalesce({value}, 0)'} as double)"
     return None
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
+from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED
 from churn_pipeline.core.reasons import words
 from churn_pipeline.core.schema import ModelFeature, SchemaError
 from churn_pipeline.core.vocabulary import candidates, feature_columns, unregistered, vocabulary_query
@@ -19,7 +19,7 @@ def looked_at(*trials: tuple[str, dict[str, int]]) -> str:
     """Snapshots in which those events were counted."""
     return " union all ".join(
         f"select '{trial}' as trial_id, map {counts} as events_by_name, "
-        + ", ".join(f"cast(map {{}} as map(varchar, bigint)) as {counts.name}" for counts in NAMED_COUNTS[1:])
+        + ", ".join(f"cast(map {{}} as map(varchar, double)) as {other.name}" for other in NAMED[1:])
         for trial, counts in trials
     )
 
@@ -35,7 +35,7 @@ def test_a_name_that_too_few_trials_have_is_left_out() -> None:
 
 
 def test_of_too_many_names_the_most_common_are_kept() -> None:
-    longest = NAMED_COUNTS[0].words
+    longest = NAMED[0].words
     many = {f"n{number:03d}": 1 for number in range(longest + 5)}
     snapshots = looked_at(("a", many), ("b", {"n044": 1}))
     names = [name for _, name, _ in found(snapshots)]
@@ -67,6 +67,24 @@ def test_a_snapshot_is_flattened_and_a_name_that_was_never_counted_is_zero() -> 
             .to_pylist()
         )
     assert row == {"event_login": 2.0, "event_never": 0.0, 'feature_it\'s "odd"': 7.0, "active_days": 4.0}
+
+
+def test_an_indicator_that_nobody_published_is_null_and_not_zero() -> None:
+    features = [ModelFeature(f"indicator_{name}", "number") for name in ("climate", "never")]
+    with duckdb.connect() as connection:
+        found = connection.sql(
+            f"select {feature_columns(features)} from (select map {{'climate': 99.5}} as indicators)"
+        )
+        assert found.fetchall() == [(99.5, None)]
+
+
+def test_without_a_raw_column_nothing_that_needs_it_is_offered() -> None:
+    vocabulary = {"indicators": ["climate"], "events_by_name": ["login"]}
+    every, some = (
+        {f.name for f in candidates(vocabulary, without=without)} for without in ((), ("trials.sector", "trials.plan"))
+    )
+    assert {"sector", "plan", "indicator_climate"} <= every - some
+    assert {"country", "event_login"} <= some
 
 
 def test_features_that_are_neither_registered_nor_counted_are_named_at_once() -> None:

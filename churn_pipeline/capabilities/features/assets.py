@@ -11,7 +11,7 @@ from churn_pipeline.orchestration.table_asset import table_asset
 from churn_pipeline.settings import Settings
 
 GROUP = "features"
-RECORDS = ("trials", "events", "subscriptions", "touches", "assignments")
+RECORDS = ("trials", "events", "subscriptions", "touches", "assignments", "indicators")
 
 
 @table_asset(SNAPSHOTS, group=GROUP, deps=RECORDS)

@@ -66,7 +66,13 @@ def foresight(
 
 
 def _forget(connection: duckdb.DuckDBPyConnection, then: datetime) -> None:
-    """Empty the versions of trials that were not known before `then`; that there are trials at all is known by their start."""
+    """Take away what was not known before `then`: publications, and the versions of trials.
+
+    Those are emptied only; that there are trials at all is known by their start.
+    """
+    publications = f"from indicators_history where published_at < {sql_instant(then)}"
+    connection.execute(f"create or replace temp table publications_then as {publications}")
+    connection.execute("create or replace temp view indicators_history as from publications_then")
     told = ", ".join(f"case when {VERSION_AT} < {sql_instant(then)} then {c} end as {c}" for c in ATTRIBUTES)
     connection.execute(f"create or replace temp table versions_then as select * replace ({told}) from trials_history")
     connection.execute("create or replace temp view trials_history as from versions_then")

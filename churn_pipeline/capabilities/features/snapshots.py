@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.contracts.lake import LABELS, LANDMARK_SNAPSHOTS, SNAPSHOTS, TRAINING_SET
-from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, SUBSCRIPTIONS, TOUCHES, TRIALS
+from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, INDICATORS, SUBSCRIPTIONS, TOUCHES, TRIALS
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks, reached_query, running_looks
 from churn_pipeline.core.featurize.query import snapshots_query
@@ -18,7 +18,7 @@ from churn_pipeline.core.labels import labels_query, training_set_query
 if TYPE_CHECKING:
     import duckdb
 
-READ = (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS)
+READ = (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS, INDICATORS)
 
 
 def write_landmark_snapshots(lake: Lake, as_of: datetime, landmarks: tuple[int, ...]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from churn_pipeline.contracts.features.feature import Feature, NamedCounts
+from churn_pipeline.contracts.features.feature import Feature, Named
 from churn_pipeline.contracts.spec import (
     Column,
     Counts,
@@ -14,6 +14,7 @@ from churn_pipeline.contracts.spec import (
     Integer,
     Json,
     Money,
+    Numbers,
     OneOf,
     Privacy,
     Real,
@@ -30,6 +31,7 @@ PLAIN: dict[type, str] = {
     Flag: "boolean",
     Json: "JSON text",
     Counts: "map of counts",
+    Numbers: "map of numbers",
 }
 CHAPTERS = {
     Door.RAW: ("Door 1: raw tables", "What a company brings, as files or through a mapping."),
@@ -41,7 +43,7 @@ CHAPTERS = {
 }
 
 
-def dictionary(tables: Iterable[Table], features: Iterable[Feature], named: Iterable[NamedCounts]) -> str:
+def dictionary(tables: Iterable[Table], features: Iterable[Feature], named: Iterable[Named]) -> str:
     """The whole dictionary as one Markdown text."""
     tables = tuple(tables)
     chapters = [
@@ -73,7 +75,7 @@ def table_text(table: Table) -> str:
     )
 
 
-def features_text(features: Iterable[Feature], named: Iterable[NamedCounts]) -> str:
+def features_text(features: Iterable[Feature], named: Iterable[Named]) -> str:
     """The features: family, unit, window, meaning, what a null means, what a source must have."""
     rows = [
         f"| `{f.name}` | {f.family} | {f.unit} | {f.window} | {_plain(f.meaning)} "
@@ -81,7 +83,7 @@ def features_text(features: Iterable[Feature], named: Iterable[NamedCounts]) -> 
         for f in features
     ]
     rows += [
-        f"| `{n.prefix}<name>` | {n.family} | times | since the start | {_plain(n.meaning)} | never "
+        f"| `{n.prefix}<name>` | {n.family} | {n.unit} | {n.window} | {_plain(n.meaning)} | {n.absent or 'never'} "
         f"| {', '.join(f'`{need}`' for need in n.needs)} |"
         for n in named
     ]

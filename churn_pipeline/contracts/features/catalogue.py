@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from churn_pipeline.contracts.features.breadth import BREADTH, USES_BY_FEATURE
 from churn_pipeline.contracts.features.calendar import CALENDAR
-from churn_pipeline.contracts.features.feature import Feature, NamedCounts
+from churn_pipeline.contracts.features.economy import INDICATOR_VALUES
+from churn_pipeline.contracts.features.feature import Feature, Named, NamedCounts, NamedValues
 from churn_pipeline.contracts.features.journey import JOURNEY, TRANSITION_COUNTS
 from churn_pipeline.contracts.features.momentum import MOMENTUM
 from churn_pipeline.contracts.features.recency import RECENCY
@@ -36,6 +37,8 @@ NAMED_COUNTS: tuple[NamedCounts, ...] = (
     PAIR_COUNTS,
     TOUCHES_BY_KIND,
 )
+NAMED_VALUES: tuple[NamedValues, ...] = (INDICATOR_VALUES,)
+NAMED: tuple[Named, ...] = (*NAMED_COUNTS, *NAMED_VALUES)
 
 
 def feature(name: str) -> Feature:
@@ -55,4 +58,4 @@ def falling_away(present: set[str]) -> tuple[Feature, ...]:
     return tuple(feature for feature in FEATURES if not set(feature.needs) <= present)
 
 
-__all__ = ["FEATURES", "NAMED_COUNTS", "REGISTERED", "falling_away", "feature"]
+__all__ = ["FEATURES", "NAMED", "NAMED_COUNTS", "NAMED_VALUES", "REGISTERED", "falling_away", "feature"]

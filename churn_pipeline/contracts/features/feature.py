@@ -74,8 +74,33 @@ class NamedCounts:
     says: str
     most: int | None = None
     words: int = 40
+    unit: str = "times"
+    window: str = "since the start"
+    absent: str = ""
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The raw columns (`table.column`) without which the counts fall away."""
         return self.over.needs
+
+
+@dataclass(frozen=True, slots=True)
+class NamedValues:
+    """A family of features with one member per name found in the data, kept as one map from name to number.
+
+    As `NamedCounts`, but a name that the map does not hold is null and not 0; `absent` is what that means.
+    """
+
+    name: str
+    prefix: str
+    family: str
+    meaning: str
+    says: str
+    absent: str
+    needs: tuple[str, ...]
+    words: int = 40
+    unit: str = ""
+    window: str = ""
+
+
+Named = NamedCounts | NamedValues

@@ -5,6 +5,7 @@ relations and nothing else:
 
     trials, events, touches, assignments    records with the moment they became known (`known_at`)
     trials_history                          every version of every trial
+    indicators, indicators_history          the values there are, and every publication of them
 
 It goes in four steps (decision 0011):
 
@@ -27,10 +28,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from churn_pipeline.contracts.features.catalogue import NAMED_COUNTS, REGISTERED
-from churn_pipeline.contracts.features.feature import Feature, Grain, NamedCounts
+from churn_pipeline.contracts.features.catalogue import NAMED, REGISTERED
+from churn_pipeline.contracts.features.feature import Feature, Grain, Named, NamedCounts, NamedValues
 from churn_pipeline.contracts.lake import SNAPSHOT_KEYS
 from churn_pipeline.contracts.raw import TRIALS
+from churn_pipeline.core.featurize import indicators
 from churn_pipeline.core.featurize.looks import VERSION_AT, Looks
 
 KEYS = tuple(column.name for column in SNAPSHOT_KEYS)
@@ -116,21 +118,23 @@ def snapshots_query(
     looks: Looks,
     *,
     features: Sequence[Feature] = REGISTERED,
-    named: Sequence[NamedCounts] = NAMED_COUNTS,
+    named: Sequence[Named] = NAMED,
     bucket: int | None = None,
 ) -> str:
-    """SQL: one row per look, with the columns of `SNAPSHOTS`: its keys, the features and the maps of named counts.
+    """SQL: one row per look, with the columns of `SNAPSHOTS`: its keys, the features and the maps by name.
 
     `bucket` restricts the work to one bucket of trials. Counts are 0 where nothing is known yet, everything else is null
     there. A record counts from the day of the start of its trial (UTC) on.
     """
-    parts = _parts(features, named)
+    parts = _parts(features, [counts for counts in named if isinstance(counts, NamedCounts)])
+    values = [value.name for value in named if isinstance(value, NamedValues)]
     relations = (
         _trials(looks, bucket),
         *_records(parts, bucket),
         *(text for part in parts for text in (part.measured(looks.after), part.told(looks.after))),
         _arms(bucket),
-        _known(parts),
+        *((indicators.TOLD,) if values else ()),
+        _known(parts, values),
     )
     shown = [f for f in features if not f.hidden and f.name not in KEYS]
     columns = (
@@ -206,12 +210,13 @@ def _arms(bucket: int | None) -> str:
 )"""
 
 
-def _known(parts: Sequence[_Part]) -> str:
+def _known(parts: Sequence[_Part], values: Sequence[str]) -> str:
     """SQL: the looks with everything that is told of them."""
     told = "".join(f"\n  left join {part.name}_told as {part.name} using (trial, after)" for part in parts)
+    published = "\n  left join economy using (sector, as_of)" if values else ""
     return f"""known as (
-  select s.*, arms.assigned, {", ".join(part.taken for part in parts)}
-  from seen s{told}
+  select s.*, arms.assigned, {", ".join((*(part.taken for part in parts), *values))}
+  from seen s{told}{published}
   left join arms using (trial, after)
 )"""
 

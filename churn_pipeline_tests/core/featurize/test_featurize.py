@@ -34,6 +34,11 @@ LEAKS = {
         "on v.trial_id = x.trial_id",
     ),
     "an arm drawn at the very moment of the look is known": ("a.known_at < s.as_of", "a.known_at <= s.as_of"),
+    "an indicator published at the very moment of the look is known": ("l.as_of > p.published_at", "l.as_of >= p.published_at"),
+    "indicators are as they were revised later": (
+        "arg_max(greatest(least(value, 1e12), -1e12), {'period'", "arg_max((select arg_max(h.value, h.published_at) from indicators_history h "
+        "where h.sector = indicators_history.sector and h.period_start = indicators_history.period_start), {'period'",
+    ),
     "every arm is known": ("a.known_at < s.as_of", "true"),
     "moves are in order of what happened, whatever the day of arrival": (
         f"partition by trial, session_id, known // {DAY} order by known,", "partition by trial, session_id order by",
