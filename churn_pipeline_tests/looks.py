@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from churn_pipeline.capabilities.features.peers import gather
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import Looks
@@ -41,5 +42,6 @@ def features(
     looks = Looks(f"select 't' as trial_id, {sql_instant(as_of)} as as_of")
     with remembered(world) as (lake, connection):
         lake.known(connection, RAW_TABLES, before=as_of)
+        gather(lake, connection, looks, before=as_of)
         (row,) = connection.sql(snapshots_query(looks)).to_arrow_table().to_pylist()
     return dict(row)

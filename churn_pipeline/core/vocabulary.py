@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED
+from churn_pipeline.contracts.features.catalogue import FEATURES, LEARNT, NAMED
+from churn_pipeline.contracts.features.feature import Learnt
 from churn_pipeline.core.schema import ModelFeature, SchemaError
 
 
@@ -13,8 +16,9 @@ def vocabulary_query(snapshots: str, least_share: float = 0.01) -> str:
     families = " union all ".join(
         f"select '{named.name}' as family, trial_id, unnest(map_keys({named.name})) as named from ({snapshots})"
         for named in NAMED
+        if named.words
     )
-    longest = "case family " + " ".join(f"when '{n.name}' then {n.words}" for n in NAMED) + " end"
+    longest = "case family " + " ".join(f"when '{n.name}' then {n.words}" for n in NAMED if n.words) + " end"
     return (
         f"select family, named, count(distinct trial_id) as trials from ({families}) group by family, named "
         f"having trials >= {least_share} * (select count(distinct trial_id) from ({snapshots})) "
@@ -46,7 +50,7 @@ def feature_columns(features: Iterable[ModelFeature]) -> str:
     Raises:
         SchemaError: features are `unregistered`; all of them are named.
     """
-    columns = {feature.name: _column(feature.name) for feature in features}
+    columns = {feature.name: _column(feature) for feature in features}
     unknown = [name for name, column in columns.items() if column is None]
     if unknown:
         raise SchemaError(
@@ -59,15 +63,30 @@ def feature_columns(features: Iterable[ModelFeature]) -> str:
 
 def unregistered(features: Iterable[ModelFeature]) -> tuple[str, ...]:
     """Names of features that no snapshot has any more: neither registered nor of a family by name."""
-    return tuple(feature.name for feature in features if _column(feature.name) is None)
+    return tuple(feature.name for feature in features if _column(feature) is None)
 
 
-def _column(feature: str) -> str | None:
-    if feature in {f.name for f in FEATURES}:
-        return f'"{feature}"'
+def learnt(of: Learnt, steps: Sequence[str]) -> ModelFeature:
+    """The learnt feature of these steps; its name is another one for other steps, so that two models may be looked at side by side."""
+    called = ", ".join(steps)
+    says, lacks = of.says.replace("{name}", _literal(called)), of.lacks.replace("{name}", called)
+    return ModelFeature(_learnt_name(of, steps), "number", says=says, lacks=lacks, steps=tuple(steps))
+
+
+def _learnt_name(of: Learnt, steps: Sequence[str]) -> str:
+    return f"{of.name}_{hashlib.sha256(json.dumps(list(steps)).encode()).hexdigest()[:6]}"
+
+
+def _column(feature: ModelFeature) -> str | None:
+    if feature.name in {f.name for f in FEATURES}:
+        return f'"{feature.name}"'
+    for of_steps in LEARNT:
+        if feature.steps and feature.name == _learnt_name(of_steps, feature.steps):
+            steps = ", ".join("'" + step.replace("'", "''") + "'" for step in feature.steps)
+            return f"cast({of_steps.sql.replace('{steps}', f'[{steps}]')} as double)"
     for named in NAMED:
-        if feature.startswith(named.prefix):
-            word = feature.removeprefix(named.prefix).replace("'", "''")
+        if feature.name.startswith(named.prefix):
+            word = feature.name.removeprefix(named.prefix).replace("'", "''")
             value = f"{named.name}['{word}']"
             return f"cast({value if named.absent else f'coalesce({value}, 0)'} as double)"
     return None

@@ -4,9 +4,10 @@ import duckdb
 import pytest
 
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED
+from churn_pipeline.contracts.features.value import FIRST_VALUE, PATH_PROGRESS
 from churn_pipeline.core.reasons import words
 from churn_pipeline.core.schema import ModelFeature, SchemaError
-from churn_pipeline.core.vocabulary import candidates, feature_columns, unregistered, vocabulary_query
+from churn_pipeline.core.vocabulary import candidates, feature_columns, learnt, unregistered, vocabulary_query
 
 
 def found(snapshots: str, **options: float) -> list[tuple[str, str, int]]:
@@ -76,6 +77,32 @@ def test_an_indicator_that_nobody_published_is_null_and_not_zero() -> None:
             f"select {feature_columns(features)} from (select map {{'climate': 99.5}} as indicators)"
         )
         assert found.fetchall() == [(99.5, None)]
+
+
+def test_what_was_learnt_is_computed_from_the_steps_that_travel_with_the_model() -> None:
+    odd = "it's {odd}"
+    features = [learnt(FIRST_VALUE, [odd]), learnt(PATH_PROGRESS, ["login", odd, "export", "never"])]
+    with duckdb.connect() as connection:
+
+        def found(reached: str) -> tuple[float | None, ...]:
+            (row,) = connection.execute(
+                f"select {feature_columns(features)} from (select {reached} as reached_steps)"
+            ).fetchall()
+            return row
+
+        assert found("map {'login': 0.5, 'it''s {odd}': 7.25}") == (7.25, 0.5)
+        assert found("map {'login': 0.5}") == (None, 0.25)
+        assert found("cast(null as map(varchar, double))") == (None, 0.0)
+    assert words(features[0], 7.25, 0.1) == "first it's {odd} after 7 hours: pushes up"
+    assert words(features[0], None, -0.1) == "no it's {odd} yet: pushes down"
+    assert words(features[1], 0.5, 0.1).startswith("took 50% of the steps that converters take (login, it's {odd}, ")
+    assert unregistered(features) == ()
+
+
+def test_of_other_steps_a_learnt_feature_has_another_name() -> None:
+    """Champion and challenger are judged on one frame."""
+    names = [learnt(FIRST_VALUE, [step]).name for step in ("login", "export", "login")]
+    assert names[0] == names[2] != names[1]
 
 
 def test_without_a_raw_column_nothing_that_needs_it_is_offered() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.capabilities.features.peers import gather
 from churn_pipeline.capabilities.features.snapshots import READ
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import VERSION_AT, Looks, landmark_looks
@@ -49,6 +50,7 @@ def foresight(
     """
     later = landmark_looks(landmarks, sql_instant(now))
     lake.known(connection, READ, before=now)
+    gather(lake, connection, later, before=now)
     connection.execute(
         f"create or replace temp table looked_back as select * from ({compose(later)}) where as_of = {sql_instant(then)}"
     )
@@ -56,10 +58,11 @@ def foresight(
     columns = [column for column, *_ in connection.execute("describe looked_back").fetchall()]
     lake.known(connection, READ, before=then)
     _forget(connection, then)
-    alone = compose(Looks(f"select trial_id, {sql_instant(then)} as as_of from looked_at"))
+    alone = Looks(f"select trial_id, {sql_instant(then)} as as_of from looked_at")
+    gather(lake, connection, alone, before=then)
     differing = ", ".join(f"count(*) filter (a.{name(c)} is distinct from b.{name(c)})" for c in columns)
     rows = connection.execute(
-        f"select count(*), {differing} from looked_back a full join ({alone}) b using (trial_id)"
+        f"select count(*), {differing} from looked_back a full join ({compose(alone)}) b using (trial_id)"
     ).fetchall()
     looks, *counts = rows[0]
     return Foresight(looks, {column: n for column, n in zip(columns, counts, strict=True) if n})

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.capabilities.features.peers import gather, reached
 from churn_pipeline.contracts.lake import LABELS, LANDMARK_SNAPSHOTS, SNAPSHOTS, TRAINING_SET
 from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, INDICATORS, SUBSCRIPTIONS, TOUCHES, TRIALS
 from churn_pipeline.core.clock import sql_instant
-from churn_pipeline.core.featurize.looks import Looks, landmark_looks, reached_query, running_looks
+from churn_pipeline.core.featurize.looks import Looks, landmark_looks, running_looks
+from churn_pipeline.core.featurize.peers import compares
 from churn_pipeline.core.featurize.query import snapshots_query
 from churn_pipeline.core.labels import labels_query, training_set_query
 
@@ -60,22 +62,17 @@ def write_snapshots(
     def write(connection: duckdb.DuckDBPyConnection) -> int:
         # once, not for every bucket
         connection.execute(f"create or replace temp table looks_wanted as {looks.query}")
-        reached, since = _reached(connection, replace(looks, query="from looks_wanted"))
+        wanted, since = reached(connection, replace(looks, query="from looks_wanted"))
+        if compares(compose(wanted, bucket=0)):
+            gather(lake, connection, wanted, before=as_of)
         lake.known(connection, [EVENTS], before=as_of, since=since)
 
         def query(bucket: int) -> str:
-            return f"select * from ({compose(reached, bucket=bucket)}) order by started_at, trial_id, as_of"
+            return f"select * from ({compose(wanted, bucket=bucket)}) order by started_at, trial_id, as_of"
 
         return lake.write_buckets(connection, dataset, as_of, query)
 
     return _knowing(lake, as_of, write)
-
-
-def _reached(connection: duckdb.DuckDBPyConnection, looks: Looks) -> tuple[Looks, date | None]:
-    """The looks without days that no trial reaches, and the first day on which an event of such a trial can lie."""
-    rows = connection.execute(reached_query(looks)).fetchall()
-    after, starts = ([row[place] for row in rows] for place in (0, 1))
-    return replace(looks, after=tuple(after) or looks.after), min(starts, default=None)
 
 
 def _knowing(lake: Lake, as_of: datetime, write: Callable[[duckdb.DuckDBPyConnection], int]) -> int:

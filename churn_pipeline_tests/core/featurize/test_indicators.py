@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from churn_pipeline.contracts.features.trial import TRIAL
 from churn_pipeline.contracts.raw import RAW_TABLES, TRIALS
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize import indicators
@@ -27,7 +28,7 @@ def known(world: SmallWorld, day: datetime) -> dict[tuple[str, datetime], Any]:
     """The indicators of every landmark look up to a day."""
     with remembered(world) as (lake, connection):
         lake.known(connection, RAW_TABLES, before=day)
-        query = snapshots_query(landmark_looks((1, 3, 7, 14), sql_instant(day)))
+        query = snapshots_query(landmark_looks((1, 3, 7, 14), sql_instant(day)), features=TRIAL)
         rows = connection.execute(f"select trial_id, as_of, indicators from ({query})").fetchall()
     return {(trial, as_of): found for trial, as_of, found in rows}
 
