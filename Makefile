@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # a process spends half its imports on compiling where bytecode is not kept (container images often ask for that)
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run dev test test-fast test-postgres lint check docs format lock screenshots clean
+.PHONY: help setup run dev test test-fast test-worlds test-postgres lint check docs format lock screenshots clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -35,6 +35,10 @@ test: $(READY)   ## every test, the slow ones included, with coverage
 
 test-fast: $(READY)  ## the pure tests
 	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow and not flow"
+
+test-worlds: $(READY)  ## the property tests of the features, on 500 made-up businesses each
+	@CHURN_TEST_WORLDS=500 $(BIN)/pytest -n 2 -q --timeout 0 churn_pipeline_tests/core/featurize/test_query.py \
+		churn_pipeline_tests/capabilities/features/test_landmarks.py
 
 test-postgres: $(READY)  ## the tests that touch a database, on the server of CHURN_TEST_POSTGRES_URL
 	@test -n "$$CHURN_TEST_POSTGRES_URL" || { echo "set CHURN_TEST_POSTGRES_URL to a database of the server to use"; exit 2; }

@@ -2,13 +2,17 @@
 
     python benchmarks/features.py                              # 1M events: ours, the obvious SQL, Polars, pandas
     python benchmarks/features.py 1e6 1e7 --ways floor ours obvious polars
-    python benchmarks/features.py 1e8 --ways ours full day --buckets 8 --memory 3GB --data /tmp/churn-features
+    python benchmarks/features.py 1e6 1e8 --ways floor ours tight full again week day --memory 3GB --data /tmp/churn-features
 
-Ways: `floor` reads the columns and counts; `ours` is the reference set through the project's own query; `obvious`, `polars`
-and `pandas` (up to 1M) are the same set by other means; `full` is every registered feature; `day` is every registered
-feature of the trials that run on one day, as the daily job scores them. Each way runs in a process of its own. Events
-(150 a trial, 3 % late by up to two days) are written once, as a lake, into --data. Polars: `uv pip install --group benchmark`;
-its hours may differ from ours in the last bit, since it divides by a constant through multiplication.
+Ways: `floor` reads the columns and counts; `ours` is the reference set through the project's own query, and `tight` the same
+within 2 GB; `obvious`, `polars` and `pandas` (up to 1M) are the same set by other means. `full` is every registered feature at
+all landmarks, kept in parts; `again` is the same once more, on the same records, and `week` as of a day in the past, where the
+week under way has to be computed (both need `full` before them). `day` is every registered feature of the trials that run
+on one day, as the daily job scores them; `ours_day` the reference set of them.
+
+Each way runs in a process of its own. Events (150 a trial, 3 % late by up to two days) are written once, as a lake, into
+--data, in a bucket of trials for every 12.5M. Polars: `uv pip install --group benchmark`; its hours may differ from ours
+in the last bit, since it divides by a constant through multiplication.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,11 +36,12 @@ from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.engine import Engine, quoted
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.capabilities.features.landmarks import write_landmark_snapshots
 from churn_pipeline.capabilities.features.snapshots import READ, write_running_snapshots, write_snapshots
 from churn_pipeline.contracts.raw import EVENTS, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import sql_instant
-from churn_pipeline.core.featurize.looks import landmark_looks
+from churn_pipeline.core.featurize.looks import landmark_looks, running_looks
 from churn_pipeline.core.featurize.query import snapshots_query
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -47,7 +53,9 @@ if TYPE_CHECKING:
 END = datetime(2026, 9, 1, tzinfo=UTC)
 """After the last event; looks at running trials are as of `ONE_DAY`."""
 ONE_DAY = datetime(2026, 5, 1, tzinfo=UTC)
+OURS = partial(snapshots_query, features=REFERENCE, named=())
 REPEATS = {"pandas": 1, "obvious": 1}
+EVENTS_IN_A_BUCKET = 12_500_000
 LARGEST = {"pandas": 1e6, "obvious": 1e7, "polars": 1e7}
 """Most events at which a way is tried: beyond, memory or patience end."""
 
@@ -126,22 +134,43 @@ def _land(lake: Lake, connection: Connection, table: Table, chunks: list[str]) -
 
 def reference(lake: Lake, out: Path) -> None:
     """The reference set through the project's own query, bucket by bucket."""
-    compose = partial(snapshots_query, features=REFERENCE, named=())
-    looks = landmark_looks(LANDMARKS, sql_instant(END))
-    write_snapshots(lake, "reference", END, looks, compose)
-    shutil.copy(lake.file("reference", END), out)
+    write_snapshots(lake, out.stem, END, landmark_looks(LANDMARKS, sql_instant(END)), OURS)
+    shutil.move(lake.file(out.stem, END), out)
+
+
+def tight(lake: Lake, out: Path) -> None:
+    """The same within 2 GB."""
+    reference(replace(lake, engine=replace(lake.engine, memory="2GB")), out)
 
 
 def full(lake: Lake, out: Path) -> None:
-    """Every registered feature, at the landmarks."""
-    write_snapshots(lake, "full", END, landmark_looks(LANDMARKS, sql_instant(END)))
-    shutil.copy(lake.file("full", END), out)
+    """Every registered feature, at the landmarks, none of them kept from before."""
+    shutil.rmtree(lake.root / "landmark_snapshots", ignore_errors=True)
+    again(lake, out)
+
+
+def again(lake: Lake, out: Path) -> None:
+    """The same, with whatever is kept."""
+    out.write_text(str(write_landmark_snapshots(lake, END, LANDMARKS)))
+
+
+def week(lake: Lake, out: Path) -> None:
+    """The same as of a day in the past: the weeks before it are kept, the week it lies in is computed."""
+    (lake.root / "landmark_snapshots" / f"{ONE_DAY:%Y-%m-%d}.parts").unlink(missing_ok=True)
+    lake.parts("landmark_snapshots").sweep()
+    out.write_text(str(write_landmark_snapshots(lake, ONE_DAY, LANDMARKS)))
 
 
 def day(lake: Lake, out: Path) -> None:
     """Every registered feature of the trials that run on one day."""
     write_running_snapshots(lake, ONE_DAY)
-    shutil.copy(lake.file("snapshots", ONE_DAY), out)
+    shutil.move(lake.file("snapshots", ONE_DAY), out)
+
+
+def ours_day(lake: Lake, out: Path) -> None:
+    """The reference set of the trials that run on one day."""
+    write_snapshots(lake, out.stem, ONE_DAY, running_looks(sql_instant(ONE_DAY)), OURS)
+    shutil.move(lake.file(out.stem, ONE_DAY), out)
 
 
 def obvious(lake: Lake, out: Path) -> None:
@@ -176,16 +205,17 @@ def _through_sql(lake: Lake, query: str) -> None:
 
 
 WAYS: dict[str, Callable[[Lake, Path], None]] = {
-    "floor": floor, "ours": reference, "obvious": obvious, "polars": polars, "pandas": pandas, "full": full, "day": day,
+    "floor": floor, "ours": reference, "tight": tight, "obvious": obvious, "polars": polars, "pandas": pandas,
+    "full": full, "again": again, "week": week, "day": day, "ours_day": ours_day,
 }  # fmt: skip
 
 
 # ---- measuring
 
 
-def measured(way: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+def measured(way: str, folder: Path, buckets: int, arguments: argparse.Namespace) -> dict[str, Any]:
     """Wall and processor seconds and peak memory (GB) of one way in a process of its own; the best of the repeats."""
-    command = [sys.executable, __file__, "--one", way, "--data", str(folder), "--buckets", str(arguments.buckets)]
+    command = [sys.executable, __file__, "--one", way, "--data", str(folder), "--buckets", str(buckets)]
     command += ["--memory", arguments.memory, "--threads", str(arguments.threads)]
     runs = []
     for _ in range(REPEATS.get(way, arguments.repeats)):
@@ -235,8 +265,8 @@ def table(events: int, results: dict[str, dict[str, float]], folder: Path) -> No
             for what, base in (("wall", ours), ("cpu", ours), ("cpu", ground))
         ]
         print(f"  {way:<16}{took['wall']:>8.2f}{took['cpu']:>8.2f}{took['rss']:>8.2f}  {' '.join(ratios)}")
-    for way in ("obvious", "polars"):
-        if way in results:
+    for way in ("tight", "obvious", "polars"):
+        if way in results and "failed" not in results[way]:
             print(f"  {way}: {differences(folder, way)}")
 
 
@@ -254,10 +284,8 @@ def growth(sizes: list[int], results: dict[int, dict[str, dict[str, float]]]) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("events", nargs="*", type=float, default=[1e6])
-    parser.add_argument(
-        "--ways", nargs="+", choices=WAYS, default=["floor", "ours", "obvious", "polars", "pandas", "full", "day"]
-    )
-    parser.add_argument("--buckets", type=int, default=1)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--buckets", type=int, help=f"default: one for every {EVENTS_IN_A_BUCKET:,} events")
     parser.add_argument("--memory", default="12GB")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--repeats", type=int, default=3)
@@ -265,18 +293,19 @@ def main() -> None:
     parser.add_argument("--one", choices=WAYS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
 
-    def lake(folder: Path) -> Lake:
-        return Lake(folder / "lake", Engine(arguments.memory, arguments.threads, folder / "spill"), arguments.buckets)
+    def lake(folder: Path, buckets: int) -> Lake:
+        return Lake(folder / "lake", Engine(arguments.memory, arguments.threads, folder / "spill"), buckets)
 
     if arguments.one:
-        one(arguments.one, arguments.data, lake(arguments.data))
+        one(arguments.one, arguments.data, lake(arguments.data, arguments.buckets))
         return
     results: dict[int, dict[str, dict[str, float]]] = {}
     for events in map(int, arguments.events):
-        folder = arguments.data / f"{events}-{arguments.buckets}"
-        make(lake(folder), events)
+        buckets = arguments.buckets or -(-events // EVENTS_IN_A_BUCKET)
+        folder = arguments.data / f"{events}-{buckets}"
+        make(lake(folder, buckets), events)
         ways = [way for way in arguments.ways if events <= LARGEST.get(way, math.inf)]
-        results[events] = {way: measured(way, folder, arguments) for way in ways}
+        results[events] = {way: measured(way, folder, buckets, arguments) for way in ways}
         table(events, results[events], folder)
     growth(list(results), results)
 

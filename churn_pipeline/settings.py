@@ -8,28 +8,32 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from churn_pipeline.contracts.analytics import AT_RISK_BELOW, HOT_ABOVE
-from churn_pipeline.core.addresses import VARIABLE, business_of, has_password, plain
-from churn_pipeline.core.spelling import did_you_mean
+from churn_pipeline.core.addresses import VARIABLE, business_after, has_password, place_of, plain
+from churn_pipeline.core.spelling import did_you_mean, unknown_names
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 PROJECT = Path(__file__).resolve().parent.parent
 RESERVED = frozenset({"dagster", "mappings", "postgres"})
-NO_SETTINGS = frozenset({"CHURN_REALDATA", "CHURN_TEST_GIGABYTE", "CHURN_TEST_POSTGRES_URL", "CHURN_TRACEBACK"})
-"""Variables that begin like settings and are none: three for the tests, one for whoever wants tracebacks."""
+DEMO = "demo"
+"""The business that is simulated where no source is named; no source may go by its name."""
+NO_SETTINGS = frozenset(
+    f"CHURN_{n}" for n in ("REALDATA", "TEST_GIGABYTE", "TEST_POSTGRES_URL", "TEST_WORLDS", "TRACEBACK")
+)
+"""Variables that begin like settings and are none: four for the tests, one for whoever wants tracebacks."""
 
 
 class SettingsError(Exception):
@@ -46,9 +50,7 @@ class Settings(BaseSettings):
         None,
         description="A PostgreSQL database to use instead of the embedded server: postgresql://user:password@host:port/database.",
     )
-    source: Path | None = Field(
-        None, description="Folder of raw files; the demo business is simulated where no source is named."
-    )
+    source: Path | None = Field(None, description="Folder of raw files; without a source the demo is simulated.")
     source_url: SecretStr | None = Field(
         None,
         description="A database of raw tables instead of a folder: postgresql://user:${VARIABLE}@host:port/database, mysql://..., "
@@ -56,9 +58,10 @@ class Settings(BaseSettings):
     )
     mapping: Path | None = Field(None, description="Mapping file that says how the files become the raw tables.")
     business: str = Field(
-        "demo",
+        default_factory=lambda given: business_after(given.get("source"), given.get("source_url"), otherwise=DEMO),
+        validate_default=True,
         pattern="^[a-z][a-z0-9_]{0,40}$",
-        description="Name of the business: its database and its folder in the data directory.",
+        description="Name of the business: its database and its folder in the data directory. Without it, it is called after its source.",
     )
 
     owners: dict[str, str] = Field(
@@ -71,6 +74,7 @@ class Settings(BaseSettings):
         le=365,
         description="Days before the newest row read so far from which a table of a database is read again, for rows that came late.",
     )
+    look_back_rows: int = Field(10_000, ge=0, description="The same in numbers, where a cursor counts up.")
 
     grace_days: int = Field(
         7, ge=0, le=365, description="Days after the planned end in which a subscription still counts as converted."
@@ -232,15 +236,10 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _with_mapping(cls, given: Any) -> Any:
-        """Fill what neither the environment nor the caller set from the mapping file and the source's name."""
-        named = {"business": business_of(Path(given["source"]).resolve().name)} if given.get("source") else {}
-        if given.get("source_url"):
-            named = {"business": business_of(urlsplit(plain(given["source_url"])).path)}
-        if given.get("mapping"):
-            document = _document(Path(given["mapping"]))
-            named |= {"business": document["business"]} if "business" in document else {}
-            named |= document.get("settings") or {}
-        return {**named, **given}
+        """Fill what neither the environment nor the caller set from the mapping file."""
+        document = _document(Path(given["mapping"])) if given.get("mapping") else {}
+        named = {"business": document["business"]} if "business" in document else {}
+        return {**named, **(document.get("settings") or {}), **given}
 
     @model_validator(mode="after")
     def _one_source(self) -> Settings:
@@ -248,6 +247,8 @@ class Settings(BaseSettings):
             raise ValueError("source is a folder; the address of a database goes into CHURN_SOURCE_URL")
         if self.source is not None and self.source_url is not None:
             raise ValueError("source and source_url are both set; a business has one source: unset one of them")
+        if self.business == DEMO and not self.simulated:
+            raise ValueError(f"{DEMO!r} is the simulated business, not that of a source; set CHURN_BUSINESS")
         lost = [v for v in VARIABLE.findall(plain(self.source_url)) if v not in os.environ]
         if lost:
             raise ValueError(f"source_url names {', '.join(lost)}, which the environment does not hold; set it")
@@ -291,6 +292,16 @@ class Settings(BaseSettings):
     def simulated(self) -> bool:
         """Whether no source is named, so that the demo business is simulated."""
         return self.source is None and self.source_url is None
+
+    @property
+    def place(self) -> str:
+        """Where the source lies, for all to see; empty where the business is simulated."""
+        return place_of(self.source, self.source_url)
+
+    @property
+    def named_by_hand(self) -> bool:
+        """Whether somebody gave the business its name: it is not called after its source."""
+        return "business" in self.model_fields_set
 
     @property
     def source_database(self) -> str | None:
@@ -347,7 +358,8 @@ def load_settings(**overrides: Any) -> Settings:
         SettingsError: a setting is out of its bounds or unknown, or the mapping file cannot be used; all offences at
             once, each with where it was set. Values are shown of what a mapping file sets, URLs excepted.
     """
-    _warn_of(tuple(unknown_variables(os.environ)))
+    known = NO_SETTINGS | {f"CHURN_{name.upper()}" for name in Settings.model_fields}
+    _warn_of(tuple(unknown_names(os.environ, known, what="setting", prefix="CHURN_")))
     try:
         return Settings(**overrides)
     except ValidationError as error:
@@ -357,17 +369,6 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(
             "\n".join(["some settings cannot be used:", *lines, "  do: see docs/settings.md for what is allowed"])
         ) from None
-
-
-def unknown_variables(environment: Iterable[str]) -> list[str]:
-    """A line for each variable that begins with `CHURN_` and is no setting, with the one that was perhaps meant."""
-    known = NO_SETTINGS | {f"CHURN_{name.upper()}" for name in Settings.model_fields}
-    ours = sorted(name for name in environment if name.upper().startswith("CHURN_"))
-    return [
-        f"{name}: no such setting{did_you_mean(name.upper(), known, prefix='CHURN_')}"
-        for name in ours
-        if name.upper() not in known
-    ]
 
 
 @cache

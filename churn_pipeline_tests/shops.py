@@ -11,6 +11,7 @@ from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.studies import Studies
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.features import snapshots
+from churn_pipeline.capabilities.features.landmarks import write_landmark_snapshots
 from churn_pipeline.capabilities.simulation.parameters import Parameters
 from churn_pipeline.capabilities.simulation.world import World, simulate
 from churn_pipeline.capabilities.training.train import Trained, train, write_challenger
@@ -74,7 +75,7 @@ def open_shop(folder: Path, url: str) -> Shop:
 def look(shop: Shop, day: datetime) -> None:
     """Write everything that the lake holds for a day, besides models."""
     snapshots.write_running_snapshots(shop.lake, day)
-    snapshots.write_landmark_snapshots(shop.lake, day, shop.settings.landmarks)
+    write_landmark_snapshots(shop.lake, day, shop.settings.landmarks)
     snapshots.write_labels(shop.lake, day, shop.settings.grace_days)
     snapshots.write_training_set(shop.lake, day)
 

@@ -47,7 +47,7 @@ class Business:
 
     def __init__(self, data_dir: Path, source: Path) -> None:
         self.data_dir = data_dir
-        self.given = {**SMALL, "CHURN_SOURCE": str(source), "CHURN_BUSINESS": "demo"}
+        self.given = {**SMALL, "CHURN_SOURCE": str(source), "CHURN_BUSINESS": "shop"}
         # the first run of everything trains, too, and would keep the sensor quiet for days
         self.given["CHURN_RETRAIN_COOLDOWN_DAYS"] = "0"
         self.environment = {**QUIET, **self.given, "CHURN_DATA_DIR": str(data_dir), "DAGSTER_HOME": str(PROJECT)}
@@ -60,7 +60,7 @@ class Business:
     @property
     def warehouse(self) -> Warehouse:
         """Its tables."""
-        return Warehouse.of(Settings(data_dir=self.data_dir, business="demo"))
+        return Warehouse.of(Settings(data_dir=self.data_dir, business="shop"))
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:

@@ -159,6 +159,40 @@ def test_deletes_are_followed_by_keys_though_only_new_rows_are_read(
     assert landed(mapped, datetime(2024, 7, 1, tzinfo=UTC)) == {f"e{n}" for n in range(10) if n != 1}
 
 
+def test_an_event_that_came_before_its_trial_gets_in_once_the_trial_is_there_however_late(
+    shop: tuple[Settings, Warehouse],
+) -> None:
+    early = arrived(1, day=2, event_name="early") | {"event_id": "early", "trial_id": "late"}
+    other = arrived(1, day=2) | {"event_id": "nobody's", "trial_id": "nobody"}
+    for row in (early, other):
+        add(url(shop), "events", row)
+    read(shop)
+    assert not {"early", "nobody's"} & landed(shop)
+    assert read(shop)["events"] == 4, "what is looked back to, and nothing of the quarantine"
+    add(url(shop), "trials", trial(1, trial_id="late", updated_at="2024-05-12 08:00:00"))
+    assert read(shop) == {"trials": 4 + 1, "events": 4 + 1, "subscriptions": 3}
+    assert "early" in landed(shop)
+    assert "nobody's" not in landed(shop)
+    assert read(shop)["events"] == 4, "once it has landed it waits no longer"
+
+
+def test_a_table_may_be_read_by_a_number_that_counts_up(shop: tuple[Settings, Warehouse], tmp_path: Path) -> None:
+    rows = [arrived(n) | {"id": 100 + n} for n in range(10)]
+    fill(url(shop), "log", rows, {"received_at": "timestamp(6) null", "id": "bigint"})
+    mapping = tmp_path / "shop.yaml"
+    mapping.write_text(
+        "business: shop\ntables: {events: {from: log, cursor: id, columns: {properties: {constant: null}}}}"
+    )
+    numbered = (shop[0].model_copy(update={"mapping": mapping, "look_back_rows": 3}), shop[1])
+    assert read(numbered)["events"] == 10
+    assert watermarks(shop[1])["events"].read_up_to == 109
+    add(url(shop), "log", arrived(11, trial_id="t1") | {"id": 111})
+    add(url(shop), "log", arrived(5, event_name="late") | {"event_id": "late", "id": 106})
+    assert read(numbered)["events"] == 4 + 2
+    assert {"e11", "late"} <= landed(numbered)
+    assert watermarks(shop[1])["events"].read_up_to == 111
+
+
 def test_a_cursor_that_holds_no_moments_is_refused(shop: tuple[Settings, Warehouse], tmp_path: Path) -> None:
     mapping = tmp_path / "shop.yaml"
     mapping.write_text("tables: {events: {from: events, cursor: event_id}}")

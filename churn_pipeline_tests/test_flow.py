@@ -23,7 +23,7 @@ pytestmark = pytest.mark.flow
 @pytest.fixture(scope="module")
 def business(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A small business after one green run of everything."""
-    settings = small(tmp_path_factory.mktemp("business"), database_of_module)
+    settings = small(tmp_path_factory.mktemp("business"), database_of_module, business="shop")
     assert run(settings).success
     return settings
 
@@ -81,6 +81,12 @@ def test_a_second_run_changes_nothing_but_run_and_moment(business: Settings) -> 
     assert {row["rows_new"] for row in again} <= {0}
     challenger = result.asset_materializations_for_node("challenger")[0].metadata
     assert challenger["because"].value == "trained before, from the same rows, recipe and code"
+    landmarks = result.asset_materializations_for_node("landmark_snapshots")[0].metadata
+    assert (landmarks["parts computed"].value, landmarks["parts"].value) == (0, landmarks["parts"].value)
+    made: list[Any] = [
+        event.step_materialization_data.materialization for event in result.get_asset_materialization_events()
+    ]
+    assert [m.asset_key for m in made if not 50 < m.metadata["peak_rss_mb"].value < 20_000] == []
 
 
 def test_a_day_scored_afterwards_is_as_it_was_known_then(business: Settings) -> None:
@@ -115,9 +121,20 @@ def test_what_was_known_later_changes_no_score_no_reason_and_no_verdict(
             assert run(settings, day=day).success
             found = tables(settings)
             seen.append(
-                {name: found[name] for name in ("scores", "actions", "model_verdicts", "model_promotions", "drift")}
+                {
+                    name: found[name]
+                    for name in (
+                        "scores",
+                        "actions",
+                        "model_verdicts",
+                        "model_promotions",
+                        "drift",
+                        "data_expectations",
+                    )
+                }
             )
     assert seen[0]["scores"]
+    assert {row["verdict"] for row in seen[0]["data_expectations"]} >= {"as_expected"}
     assert seen[0] == seen[1]
 
 

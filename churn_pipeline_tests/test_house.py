@@ -126,6 +126,12 @@ def test_great_expectations_has_one_door() -> None:
     assert [name(p) for p in MODULES if "great_expectations" in imported(p)] == ["capabilities/validation/suite.py"]
 
 
+def test_the_query_engine_has_one_door() -> None:
+    """So that the limits of memory and threads hold for every connection."""
+    doors = [name(p) for p in MODULES if "duckdb.connect" in p.read_text() or "duckdb.sql(" in p.read_text()]
+    assert doors == ["adapters/engine.py"]
+
+
 def test_nothing_is_pickled() -> None:
     offenders = [name(p) for p in MODULES if {"pickle", "cloudpickle", "dill", "joblib"} & set(imported(p))]
     assert offenders == []

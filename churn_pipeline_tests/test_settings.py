@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from churn_pipeline.contracts.analytics import DATA_EXPECTATIONS
 from churn_pipeline.contracts.spec import OneOf
-from churn_pipeline.settings import NO_SETTINGS, RESERVED, Settings, SettingsError, load_settings, unknown_variables
+from churn_pipeline.settings import NO_SETTINGS, RESERVED, Settings, SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +41,27 @@ def test_a_business_is_called_after_its_source_unless_the_mapping_or_a_person_sa
     assert Settings(source=Path("/data/2024")).business == "source_2024"
     assert Settings(source=Path("/data/x"), mapping=file).business == "acme"
     assert Settings(source=Path("/data/x"), mapping=file, business="mine").business == "mine"
+    hand = [Settings(source=Path("/data/x")), Settings(mapping=file), Settings(business="x", source=Path("/data/x"))]
+    assert [settings.named_by_hand for settings in hand] == [False, True, True]
+
+
+def test_no_source_goes_by_the_name_of_the_simulated_business(tmp_path: Path) -> None:
+    for given in (
+        {"source": tmp_path / "Demo"},
+        {"source": tmp_path, "business": "demo"},
+        {"source_url": "mysql://db/demo"},
+    ):
+        with pytest.raises(
+            SettingsError, match=r"'demo' is the simulated business, not that of a source; set CHURN_BUSINESS"
+        ):
+            load_settings(**given)
+
+
+def test_where_a_source_lies_is_told_without_what_is_secret(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert Settings(source=tmp_path / "link").place == str(tmp_path)
+    assert Settings(source_url="mysql://me:secret@db/shop?ssl=1").place == "mysql://db/shop"
+    assert Settings().place == ""
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
@@ -113,10 +134,13 @@ def test_a_variable_that_is_no_setting_is_warned_of_once_and_stops_nothing(
     assert "secret" not in warned
 
 
-def test_variables_of_others_of_the_tests_and_settings_in_any_case_are_not_warned_of() -> None:
-    known = [f"CHURN_{name.upper()}" for name in Settings.model_fields]
-    assert unknown_variables([*known, "churn_seed", *NO_SETTINGS, "PATH", "CHURNING"]) == []
-    assert unknown_variables(["CHURN_COLOUR"]) == ["CHURN_COLOUR: no such setting"]
+def test_variables_of_others_of_the_tests_and_settings_in_any_case_are_not_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for variable in (*NO_SETTINGS, "churn_seed", "CHURNING"):
+        monkeypatch.setenv(variable, "1")
+    load_settings()
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("text", ["- a list", "just words", "a: [", "settings: [1]"])

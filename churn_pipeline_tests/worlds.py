@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import hypothesis
 import pyarrow as pa
 from hypothesis import strategies as st
 
@@ -23,6 +25,11 @@ from churn_pipeline.contracts.spec import Table
 
 BEGIN = datetime(2024, 3, 1, tzinfo=UTC)
 Row = dict[str, Any]
+
+
+def tried(worlds: int) -> hypothesis.settings:
+    """How many worlds a property is tried on: as many as said here, or as CHURN_TEST_WORLDS says."""
+    return hypothesis.settings(max_examples=int(os.environ.get("CHURN_TEST_WORLDS", worlds)), deadline=None)
 
 
 @dataclass(frozen=True)

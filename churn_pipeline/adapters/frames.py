@@ -11,7 +11,7 @@ from churn_pipeline.contracts.lake import TRAINING_SET
 from churn_pipeline.contracts.raw import TRIALS
 from churn_pipeline.core.featurize.query import ATTRIBUTES
 from churn_pipeline.core.schema import ModelFeature
-from churn_pipeline.core.vocabulary import candidates, feature_columns, vocabulary_query
+from churn_pipeline.core.vocabulary import candidates, columns_read, feature_columns, vocabulary_query
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 LEAST_KNOWN = 0.95
 """Share of the looks at which the attributes of the trial have to be known for a model to use them."""
 KEYS = ("trial_id", "account_id", "as_of", "started_at", "trial_day")
+
+
+def lacking(lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelFeature]) -> tuple[str, ...]:
+    """The columns that features are taken from and that a day of snapshots does not have: it is older than their declaration.
+
+    Raises:
+        LakeError: nobody has written that day.
+    """
+    import pyarrow.parquet as pq
+
+    there = pq.read_schema(lake.file(dataset, as_of)).names
+    return tuple(sorted(columns_read(features) - set(there)))
 
 
 def snapshot_frame(

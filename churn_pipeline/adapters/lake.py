@@ -3,6 +3,7 @@
     <root>/raw/<table>/day=<known>/bucket=<n>/part.parquet   every version of every good record, by the day it became known
     <root>/<dataset>/<day>.parquet                           what was computed for a day
     <root>/<dataset>/<day>-<batch>.parquet                   the same of a batch of repaired rows that was replayed
+    <root>/<dataset>/<day>.parts, parts/<part>.parquet       of a dataset that is kept in parts: `adapters.parts`
 
 A file is replaced as a whole by a rename, so a reader sees the old or the new one and a killed writer leaves only what the
 next one removes: a `.new` file, a folder `landing-*` or `buckets-*`.
@@ -12,15 +13,26 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import Engine, name, quoted
+from churn_pipeline.adapters.parts import Parts
+from churn_pipeline.adapters.records import (
+    columns,
+    day_known,
+    deleted_query,
+    known_query,
+    record_key,
+    version_at,
+    without_deleted,
+)
 from churn_pipeline.contracts.derive.duckdb import duckdb_type
-from churn_pipeline.contracts.lake import DELETIONS
+from churn_pipeline.contracts.lake import DELETIONS, DISMISSED_ISSUES
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import midnight, sql_instant
 from churn_pipeline.settings import Settings
@@ -29,7 +41,6 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-ALWAYS = "timestamptz '1970-01-01 00:00:00+00'"
 LANDING = "landing-"
 BUCKETS = "buckets-"
 """How the folders begin in which partitions, and buckets of a day, are written before they are swapped in."""
@@ -80,7 +91,7 @@ class Lake:
         matching = " and ".join(f"old.{name(c)} is not distinct from new.{name(c)}" for c in identity)
         self.history(connection, table, view="_old")
         connection.execute(
-            f"create or replace temp table _new as select {_columns(table)}, {_day(table)} as day, "
+            f"create or replace temp table _new as select {columns(table)}, {day_known(table)} as day, "
             f"{self._bucket(table)} as bucket from {good} as new "
             f"where not exists (select 1 from _old as old where {matching})"
         )
@@ -105,7 +116,7 @@ class Lake:
         order = ", ".join(name(c) for c in (*table.known_at, *table.key))
         rows = _count(
             connection,
-            f"copy (select {_columns(table)}, {_day(table)} as day, {self._bucket(table)} as bucket from {good} "
+            f"copy (select {columns(table)}, {day_known(table)} as day, {self._bucket(table)} as bucket from {good} "
             f"order by day, bucket, {order}) to {quoted(written)} (format parquet, compression zstd, "
             "partition_by (day, bucket), filename_pattern 'part', overwrite_or_ignore)",
         )
@@ -135,8 +146,8 @@ class Lake:
         beside = Path(tempfile.mkdtemp(prefix=LANDING, dir=self._made(self.root)))
         try:
             connection.execute(
-                f"copy (select * from (select {_columns(table)}, day, bucket from _new union all "
-                f"select {_columns(table)}, day, bucket from _old "
+                f"copy (select * from (select {columns(table)}, day, bucket from _new union all "
+                f"select {columns(table)}, day, bucket from _old "
                 f"where (day, bucket) in (select (day, bucket) from _new)) order by day, bucket, {order}) "
                 f"to {quoted(beside)} (format parquet, compression zstd, partition_by (day, bucket), overwrite_or_ignore)"
             )
@@ -179,7 +190,7 @@ class Lake:
             self._require_buckets()
             files = quoted(self._raw(table) / "day=*" / "bucket=*" / "part.parquet")
             source = (
-                f"select {_columns(table)}, day, bucket from read_parquet({files}, hive_partitioning = true, "
+                f"select {columns(table)}, day, bucket from read_parquet({files}, hive_partitioning = true, "
                 "hive_types = {'day': date, 'bucket': bigint})"
             )
         else:
@@ -194,25 +205,26 @@ class Lake:
         *,
         before: datetime,
         since: date | None = None,
+        until: date | None = None,
     ) -> None:
         """Create one view per table, of its name: its records as they were known strictly before `before`.
 
         Of a versioned record the newest version known by then counts. Where the lake only has later versions, the
         record exists by what never changes (`Table.fixed`) and everything else about it is null. What was known by then
         to be deleted at the source is not there. Of tables without versions only the partitions of the days from `since`
-        on are read.
+        to before `until` are read.
         """
         deleted = self.has_raw(DELETIONS)
         if deleted:
             self.history(connection, DELETIONS, view="deletions_history")
         for table in tables:
             self.history(connection, table, view=f"{table.name}_history")
-            known = _known(table, before, since)
-            known = _without_deleted(table, known, before) if deleted else known
+            known = known_query(table, before, since, until)
+            known = without_deleted(table, known, before) if deleted else known
             connection.execute(f"create or replace temp view {name(table.name)} as {known}")
 
     def rejected(self, connection: duckdb.DuckDBPyConnection, table: Table, *, before: datetime) -> None:
-        """Create view `rejected_<table>`: trial_id and known_at of the records in quarantine that nothing known by then mends.
+        """Create view `rejected_<table>`: trial_id and known_at of the records in quarantine that nothing known by then mends or dismisses.
 
         Only what was known before `before` counts, on either side; a record whose moments could not be read was always
         known. What landed for the same trial under the same key (under any, if the key was missing) is the record
@@ -226,15 +238,50 @@ class Lake:
         )
         mended = self.every_day(f"mended_{table.name}", "null::varchar as issue_id")
         self.history(connection, table, view=f"{table.name}_history")
+        self.history(connection, DISMISSED_ISSUES, view="dismissed_history")
         moment = sql_instant(before)
         connection.execute(
             f"create or replace temp view {name('rejected_' + table.name)} as select distinct trial_id, known_at "
             f"from ({found}) as found where greatest(known_at, version) < {moment} "
             f"and issue_id not in (select issue_id from ({mended})) "
+            f"and issue_id not in (select issue_id from dismissed_history where dismissed_at < {moment}) "
             f"and not exists (select 1 from {name(table.name + '_history')} as landed where {version_at(table)} < {moment} "
             f"and landed.{name(table.trial)} = found.trial_id "
             f"and (found.record_key is null or {record_key(table)} = found.record_key))"
         )
+
+    def partitions(
+        self, connection: duckdb.DuckDBPyConnection, table: Table, *, before: datetime
+    ) -> dict[tuple[date, int], str]:
+        """The partitions of a raw table (day known, bucket), each with its state as known before a moment.
+
+        The state changes whenever the partition is written, and whenever a record in it is found to be deleted at the
+        source, or to be back.
+        """
+        found = {}
+        for part in self._raw(table).glob("day=*/bucket=*/part.parquet"):
+            day, bucket = (folder.name.partition("=")[2] for folder in (part.parent.parent, part.parent))
+            written = part.stat()
+            found[date.fromisoformat(day), int(bucket)] = f"{written.st_mtime_ns}:{written.st_size}"
+        for of, at, gone in self._deleted(connection, table, before):
+            found[of, at] += f":{gone}"
+        return found
+
+    def _deleted(
+        self, connection: duckdb.DuckDBPyConnection, table: Table, before: datetime
+    ) -> list[tuple[date, int, str]]:
+        """The partitions that hold deleted records, each with a fingerprint of those."""
+        if not (self.has_raw(DELETIONS) and self.has_raw(table)):
+            return []
+        self.history(connection, DELETIONS, view="deletions_history")
+        deleted = deleted_query(table, before)
+        if not _count(connection, f"select count(*) from ({deleted})"):  # else every key would be read for nothing
+            return []
+        self.history(connection, table, view=f"{table.name}_history")
+        return connection.execute(
+            f"select day, bucket, count(*) || '-' || bit_xor(hash(key)) from (select {record_key(table)} as key, day, bucket "
+            f"from {name(table.name + '_history')} as landed) where key in ({deleted}) group by day, bucket"
+        ).fetchall()
 
     def has_raw(self, table: Table) -> bool:
         """Whether any record of the table has landed."""
@@ -259,16 +306,26 @@ class Lake:
         """As `write`, one bucket of trials after the other, so that memory is bounded by the largest bucket."""
         if self.buckets == 1:
             return self.write(connection, dataset, as_of, query(0))
-        self._sweep()
-        with tempfile.TemporaryDirectory(prefix=BUCKETS, dir=self._made(self.root)) as beside:
+        with self.beside() as folder:
             for bucket in range(self.buckets):
-                part = quoted(Path(beside) / f"{bucket}.parquet")
+                part = quoted(folder / f"{bucket}.parquet")
                 connection.execute(f"copy ({query(bucket)}) to {part} (format parquet, compression zstd)")
-            parts = quoted(Path(beside) / "*.parquet")
+            parts = quoted(folder / "*.parquet")
             return self.write(connection, dataset, as_of, f"select * from read_parquet({parts})")
 
+    @contextmanager
+    def beside(self) -> Iterator[Path]:
+        """An empty folder of the lake in which to write what is then renamed to its place; gone afterwards."""
+        self._sweep()
+        with tempfile.TemporaryDirectory(prefix=BUCKETS, dir=self._made(self.root)) as folder:
+            yield Path(folder)
+
+    def parts(self, dataset: str) -> Parts:
+        """The parts of a dataset that is kept in parts."""
+        return Parts(self.root / dataset)
+
     def has(self, dataset: str, as_of: datetime, *, batch: str = "") -> bool:
-        """Whether that day of the dataset, or that replayed batch of it, has been written."""
+        """Whether that day of the dataset, or that replayed batch of it, has been written as a file of its own."""
         return self._place(dataset, as_of, batch).exists()
 
     def newest_before(self, dataset: str, as_of: datetime) -> datetime | None:
@@ -297,7 +354,8 @@ class Lake:
         Raises:
             LakeError: nobody has written that day.
         """
-        return f"select * from read_parquet({quoted(self.file(dataset, as_of, batch=batch))})"
+        files = self.parts(dataset).of(as_of) or [self.file(dataset, as_of, batch=batch)]
+        return f"select * from read_parquet([{', '.join(map(quoted, files))}])"
 
     def every_day(self, dataset: str, columns: str) -> str:
         """SQL: a query that gives all days and batches of a dataset; no row of `columns` where there is none."""
@@ -329,61 +387,6 @@ class Lake:
     def _made(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-
-def known_at(table: Table) -> str:
-    """SQL: the moment a record became known, never null (a record without one was always known)."""
-    return f"coalesce(greatest({', '.join(name(c) for c in table.known_at)}), {ALWAYS})"
-
-
-def record_key(table: Table) -> str:
-    """SQL: the key of a landed record (`landed`) as data_quality_issues writes it."""
-    return " || '/' || ".join(f"landed.{name(c)}::varchar" for c in table.key)
-
-
-def version_at(table: Table) -> str:
-    """SQL: the moment this version of a record became known, never null."""
-    version = [table.versioned_by] if table.versioned_by else []
-    moments = ", ".join(name(c) for c in (*table.known_at, *version))
-    return f"coalesce(greatest({moments}), {ALWAYS})"
-
-
-def _day(table: Table) -> str:
-    return f"cast({version_at(table)} as date)"
-
-
-def _known(table: Table, before: datetime, since: date | None) -> str:
-    moment = sql_instant(before)
-    history = name(table.name + "_history")
-    if table.versioned_by is None:
-        # plain dates, so that the partitions of other days are not even opened
-        days = [f"day <= date '{before:%Y-%m-%d}'", *([f"day >= date '{since}'"] if since else [])]
-        rows = f"from {history} where {' and '.join(days)} and {known_at(table)} < {moment}"
-        return f"select {_columns(table)}, {known_at(table)} as known_at, bucket {rows}"
-    version = name(table.versioned_by)
-    seen = f"({version} is null or {version} < {moment})"
-    fixed = table.fixed or table.names
-    kept = ", ".join(
-        name(c) if c in fixed else f"case when {seen} then {name(c)} end as {name(c)}" for c in table.names
-    )
-    keys = ", ".join(name(c) for c in table.key)
-    exists = f"from {history} where {known_at(table)} < {moment}"
-    return (
-        f"select {kept}, {known_at(table)} as known_at, bucket {exists} qualify row_number() over (partition by {keys}, bucket "
-        f"order by {seen} desc, case when {seen} then {version} end desc nulls last, {version}) = 1"
-    )
-
-
-def _without_deleted(table: Table, known: str, before: datetime) -> str:
-    return (
-        f"select * from ({known}) as landed where {record_key(table)} not in (select record_key from deletions_history "
-        f"where table_name = {quoted(table.name)} and known_at < {sql_instant(before)} "
-        "group by record_key having arg_max(gone, known_at))"
-    )
-
-
-def _columns(table: Table) -> str:
-    return ", ".join(name(c) for c in table.names)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -1,12 +1,13 @@
 """Where the database is: one database per business, with one schema for each of those who keep tables in it.
 
 Without `CHURN_POSTGRES_URL` it lies on the embedded server, which the first who asks starts. With it, the same schemas
-are made inside the database it names; that database then belongs to one business, which is written on its schema
-`analytics`, so that a second business cannot write into the tables of the first.
+are made inside the database it names. A database belongs to one business with one source; both are written on its schema
+`analytics`, so that neither a second business nor another source of the same name gets into the tables of the first.
 """
 
 from __future__ import annotations
 
+import re
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -27,6 +28,8 @@ SCHEMAS = {
 }
 DATABASE = "churn_"
 """What the name of a business's database on the embedded server begins with."""
+CLAIM = re.compile(r"Tables that people read, of business `([^`]*)`\.(?: Its source: `(.*)`\.)?")
+"""The comment on schema `analytics`: whose it is, and from where."""
 PREPARING = 7_305_224_511_871_041
 """Key of the advisory lock under which schemas are made (any constant)."""
 
@@ -44,14 +47,14 @@ def database_url(settings: Settings, *, schema: str | None = None, driver: str |
         driver: the scheme, for SQLAlchemy: `postgresql+psycopg2`.
 
     Raises:
-        DatabaseError: the server cannot be reached, or the database belongs to another business.
+        DatabaseError: the server cannot be reached, or the database belongs to another business or another source.
         EmbeddedPostgresError: the embedded server cannot be started.
     """
     if schema is not None and schema not in SCHEMAS:
         raise ValueError(f"no schema {schema!r} is kept; there are: {', '.join(SCHEMAS)}")
     given = settings.postgres_url
     base = _embedded_database(settings) if given is None else given.get_secret_value()
-    _prepare(base, settings.business)
+    _prepare(base, settings)
     return located(base, schema=schema, driver=driver)
 
 
@@ -79,8 +82,8 @@ def businesses(settings: Settings) -> list[str]:
     """
     if settings.postgres_url is not None:
         with closing(connect(settings.postgres_url.get_secret_value())) as connection:
-            owner = _owner(_comments(connection).get("analytics"))
-        return [] if owner is None else [owner]
+            owner, _ = _claimed(_comments(connection).get("analytics"))
+        return [owner] if owner else []
     if not Place(settings.data_dir).cluster.exists():
         return []
     with closing(connect(running_server(settings.data_dir).url())) as connection, connection.cursor() as cursor:
@@ -136,33 +139,34 @@ def _embedded_database(settings: Settings) -> str:
     return server.url(database)
 
 
-def _prepare(url: str, business: str) -> None:
+def _prepare(url: str, settings: Settings) -> None:
     """Make the schemas and claim the database; a look is enough where that has been done."""
     with closing(connect(url)) as connection, connection, connection.cursor() as cursor:
         found = _comments(connection)
-        if _missing(found) or found["analytics"] != _claim(business):
+        if _missing(found) or found["analytics"] != _claim(settings, found["analytics"]):
             cursor.execute("select pg_advisory_xact_lock(%s)", [PREPARING])
-            _make_schemas(connection, business, url)
+            _make_schemas(connection, settings, url)
 
 
-def _make_schemas(connection: psycopg2.extensions.connection, business: str, url: str) -> None:
+def _make_schemas(connection: psycopg2.extensions.connection, settings: Settings, url: str) -> None:
     found = _comments(connection)
-    _refuse_if_taken(connection, found.get("analytics"), business, url)
+    _refuse_if_taken(connection, found.get("analytics"), settings.business, url)
+    _refuse_another_source(found.get("analytics"), settings)
     with connection.cursor() as cursor:
         for schema in _missing(found):
             cursor.execute(f"create schema {schema}")
             if SCHEMAS[schema]:
                 cursor.execute(f"comment on schema {schema} is %s", [SCHEMAS[schema]])
-        cursor.execute("comment on schema analytics is %s", [_claim(business)])
+        cursor.execute("comment on schema analytics is %s", [_claim(settings, found.get("analytics"))])
 
 
 def _refuse_if_taken(connection: psycopg2.extensions.connection, comment: str | None, business: str, url: str) -> None:
-    if comment == _claim(business):
+    owner, _ = _claimed(comment)
+    if owner == business:
         return
     database = urlsplit(url).path.lstrip("/")
     do = "  do: make an empty database for this business and name it in CHURN_POSTGRES_URL"
-    owner = _owner(comment)
-    if owner is not None:
+    if owner:
         raise DatabaseError(
             f"database {database} belongs to business `{owner}`; this is business `{business}`, and one database holds one business.\n{do},\n"
             f"      or set CHURN_BUSINESS={owner} if that is who you are"
@@ -175,6 +179,18 @@ def _refuse_if_taken(connection: psycopg2.extensions.connection, comment: str | 
     if others:
         raise DatabaseError(
             f"database {database} has a schema analytics with tables that are not ours ({', '.join(others)}).\n{do}"
+        )
+
+
+def _refuse_another_source(comment: str | None, settings: Settings) -> None:
+    """Of two folders of one name each would be taken for the other; whoever gives the business its name knows which is meant."""
+    _, place = _claimed(comment)
+    if place and settings.place and place != settings.place and not settings.named_by_hand:
+        raise DatabaseError(
+            f"business `{settings.business}` has its source at {place}; {settings.place} is another place of that name.\n"
+            "  allowed: one source for a business that is called after it\n"
+            f"  do: if this is another business, give it a name of its own: CHURN_BUSINESS=NAME, or `business` in its mapping;\n"
+            f"      if the source has moved, say once that it is the same: CHURN_BUSINESS={settings.business}"
         )
 
 
@@ -192,13 +208,15 @@ def _missing(found: dict[str, str | None]) -> list[str]:
     return [schema for schema in SCHEMAS if schema not in found]
 
 
-def _owner(comment: str | None) -> str | None:
-    """The business that a comment on the schema claims it for; None where it claims nothing."""
-    before, after = _claim("|").split("|")
-    if comment is None or not comment.startswith(before):
-        return None
-    return comment.removeprefix(before).removesuffix(after)
+def _claimed(comment: str | None) -> tuple[str, str]:
+    """The business that a comment on the schema claims it for, and the place of its source; empty where it says nothing of it."""
+    found = CLAIM.fullmatch(comment or "")
+    return (found[1], found[2] or "") if found else ("", "")
 
 
-def _claim(business: str) -> str:
-    return f"Tables that people read, of business `{business}`."
+def _claim(settings: Settings, comment: str | None) -> str:
+    """The comment that claims the schema; without a source at hand that of before stays."""
+    place = settings.place or _claimed(comment)[1]
+    return f"Tables that people read, of business `{settings.business}`." + (
+        f" Its source: `{place}`." if place else ""
+    )

@@ -7,14 +7,13 @@ they never carry the row that was refused, which may hold personal data.
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from churn_pipeline.adapters.locks import Lock, hold
 from churn_pipeline.adapters.postgres import connect, database_url, located
 from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, ANALYTICS_VIEWS
 from churn_pipeline.contracts.derive import ddl
@@ -48,16 +47,14 @@ class WarehouseError(Exception):
     """Nothing was written: rows or a declaration were refused, or the server failed. Says why, never the row."""
 
 
-class Busy(Exception):  # noqa: N818 - that somebody else works is a state of the world, not an error
-    """Another process holds the lock; says who and since when."""
-
-
 @dataclass(frozen=True, slots=True)
 class Warehouse:
     """The tables of one business."""
 
     url: str = field(repr=False)
     schema: str = "analytics"
+    locks: list[Lock] = field(default_factory=list, repr=False, compare=False)
+    """Those that this process holds."""
 
     # ---- declare
 
@@ -72,7 +69,7 @@ class Warehouse:
         A table that is there is altered, never rebuilt: new columns are added, new bounds hold for new rows.
 
         Raises:
-            WarehouseError: the key or the type of a column of a table that is there was changed.
+            WarehouseError: a key or the type of a column was changed, or a view that lost a column is built on.
         """
         declared = tuple(tables)
         shown = tuple(view for view in views if view.of in declared)
@@ -81,7 +78,18 @@ class Warehouse:
                 cursor.execute("select pg_advisory_xact_lock(%s)", [DECLARING])
                 cursor.execute(ddl.refusal(self.schema))
                 for item in self._outdated(cursor, (*declared, *shown)):
-                    cursor.execute(";\n".join(self._declaration(cursor, item)))
+                    self._declare(cursor, item)
+
+    def _declare(self, cursor: psycopg2.extensions.cursor, item: Table | View) -> None:
+        import psycopg2
+
+        try:
+            cursor.execute(";\n".join(self._declaration(cursor, item)))
+        except psycopg2.errors.DependentObjectsStillExist as error:
+            raise WarehouseError(
+                f"{self.schema}.{item.name} lost a column and has to be made anew, but something is built on it: "
+                f"{error.diag.message_detail}\n  do: drop that, run again, then make it again on the columns there are"
+            ) from None
 
     def _outdated(self, cursor: psycopg2.extensions.cursor, items: Sequence[Table | View]) -> list[Table | View]:
         """What is not there as declared, by the fingerprint of its declaration kept on its key (a view: on its rule)."""
@@ -92,13 +100,14 @@ class Warehouse:
             [ddl.name(self.schema)],
         )
         there = dict(cursor.fetchall())
-        return [item for item in items if there.get(item.name) != _fingerprint(item)]
+        return [item for item in items if there.get(item.name) != ddl.fingerprint(item)]
 
     def _declaration(self, cursor: psycopg2.extensions.cursor, item: Table | View) -> list[str]:
         place = f"{ddl.name(self.schema)}.{ddl.name(item.name)}"
-        mark = ddl.text(_fingerprint(item))
+        mark = ddl.text(ddl.fingerprint(item))
         if isinstance(item, View):
-            return [*ddl.create_view(item, self.schema), f'comment on rule "_RETURN" on {place} is {mark}']
+            made = ddl.create_view(item, self.schema, there=tuple(c for c, _, _ in self._attributes(cursor, item)))
+            return [*made, f'comment on rule "_RETURN" on {place} is {mark}']
         there = self._columns(cursor, item)
         statements = (
             ddl.evolve(item, self.schema, there=tuple(there), rules=self._rules(cursor, item))
@@ -107,21 +116,25 @@ class Warehouse:
         )
         return [*statements, f"comment on constraint {ddl.name(ddl.key_name(item))} on {place} is {mark}"]
 
-    def _columns(self, cursor: psycopg2.extensions.cursor, table: Table) -> dict[str, str]:
-        """The columns of the table as it is there, with their types; refuses what cannot be altered in place."""
+    def _attributes(self, cursor: psycopg2.extensions.cursor, item: Table | View) -> list[tuple[str, str, bool]]:
+        """The columns of a table or view as it is there, in order: name, type, and whether they are of the key."""
         cursor.execute(
             "select attname, format_type(atttypid, atttypmod), attnum = any(coalesce(conkey, '{}')) from pg_attribute "
             "left join pg_constraint on conrelid = attrelid and contype = 'p' "
             "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
-            [f"{ddl.name(self.schema)}.{ddl.name(table.name)}"],
+            [f"{ddl.name(self.schema)}.{ddl.name(item.name)}"],
         )
-        rows = cursor.fetchall()
-        there = {column: _short(type_) for column, type_, _ in rows}
+        return cursor.fetchall()
+
+    def _columns(self, cursor: psycopg2.extensions.cursor, table: Table) -> dict[str, str]:
+        """The columns of the table as it is there, with their types; refuses what cannot be altered in place."""
+        rows = self._attributes(cursor, table)
+        there = {column: ddl.spelt(type_) for column, type_, _ in rows}
         key = {column for column, _, in_key in rows if in_key}
         changed = [
             f"column {c.name} is {there[c.name]}, declared is {ddl.postgres_type(c.type)}"
             for c in table.columns
-            if c.name in there and there[c.name] != _short(ddl.postgres_type(c.type))
+            if c.name in there and there[c.name] != ddl.spelt(ddl.postgres_type(c.type))
         ]
         if there and key != set(table.key):
             changed.append(f"its key is {', '.join(sorted(key))}, declared is {', '.join(table.key)}")
@@ -191,6 +204,12 @@ class Warehouse:
         """Run `write` in one transaction; what the server says against it is told without the row it quotes."""
         import adbc_driver_manager
 
+        lost = [lock.what for lock in self.locks if not lock.held()]
+        if lost:
+            raise WarehouseError(
+                f"table {table.name} was not written: lock `{', '.join(lost)}` is lost, as the server went away for a while, "
+                "and another process may be at work by now.\n  do: run it again"
+            )
         try:
             with self._session() as (connection, cursor):
                 written = write(cursor)
@@ -229,57 +248,22 @@ class Warehouse:
 
     @contextmanager
     def lock(self, what: str) -> Iterator[None]:
-        """Hold a lock that only one process of the business can hold at a time; the server frees it if we die.
+        """Hold a lock that only one process of the business can hold at a time; nothing is written once it is lost.
 
         Raises:
             Busy: another process holds it.
         """
-        key = _key(f"{self.schema}:{what}")
-        with closing(connect(self.url)) as connection, connection.cursor() as cursor:
-            connection.autocommit = True
-            cursor.execute(
-                "select set_config('application_name', %s, false)",
-                [f"churn: process {os.getpid()} on {socket.gethostname()}"[:63]],
-            )
-            cursor.execute("select pg_try_advisory_lock(%s)", [key])
-            if not _only(cursor):
-                raise Busy(
-                    f"another process is at work (lock `{what}`): {_holder(cursor, key)}.\n  do: wait until it is done, or stop it"
-                )
-            yield
-
-
-def _holder(cursor: psycopg2.extensions.cursor, key: int) -> str:
-    cursor.execute(
-        "select regexp_replace(application_name, '^churn: ', '') || ', since ' || to_char(backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' "
-        "from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory' and granted and objsubid = 1 "
-        "and database = (select oid from pg_database where datname = current_database()) "
-        "and (classid::bigint << 32) | objid::bigint = %s",
-        [key],
-    )
-    found = cursor.fetchone()
-    return str(found[0]) if found else "a process that has just ended"
-
-
-def _only(cursor: psycopg2.extensions.cursor) -> object:
-    row = cursor.fetchone()
-    assert row is not None
-    return row[0]
+        with hold(self.url, what, key=_key(f"{self.schema}:{what}")) as lock:
+            self.locks.append(lock)
+            try:
+                yield
+            finally:
+                self.locks.remove(lock)
 
 
 def _key(what: str) -> int:
     """A number for an advisory lock."""
     return int.from_bytes(sha256(what.encode()).digest()[:8], "big", signed=True)
-
-
-def _fingerprint(item: Table | View) -> str:
-    """Changes when what is derived from the declaration changes."""
-    statements = ddl.create_view(item, "s") if isinstance(item, View) else ddl.create(item, "s")
-    return f"declared as {sha256(''.join(statements).encode()).hexdigest()[:16]}"
-
-
-def _short(type_: str) -> str:
-    return type_.replace("timestamp with time zone", "timestamptz").replace(" ", "")
 
 
 def _fitted(table: Table, rows: pa.Table) -> pa.Table:

@@ -15,8 +15,9 @@ from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from churn_pipeline.adapters.locks import Busy
 from churn_pipeline.adapters.model_store import ModelStore
-from churn_pipeline.adapters.warehouse import Busy, Warehouse
+from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.settings import PROJECT, Settings
 
 GRACE_SECONDS = 15

@@ -68,7 +68,7 @@ def terms(settings: Settings) -> Terms:
 def settings_page() -> str:
     """Every setting: environment variable, default, bounds, meaning."""
     lines = [
-        f"| `CHURN_{name.upper()}` | {_default(field.default)} | {_bounds(field.metadata)} | {field.description} |"
+        f"| `CHURN_{name.upper()}` | {_default(getattr(DEFAULTS, name))} | {_bounds(field.metadata)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
     return (

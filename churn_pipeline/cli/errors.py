@@ -7,13 +7,15 @@ def foreseen() -> tuple[type[Exception], ...]:
     """Every error whose message says what was wrong and what to do."""
     from churn_pipeline.adapters.bundle import BundleError
     from churn_pipeline.adapters.lake import LakeError
+    from churn_pipeline.adapters.locks import Busy
     from churn_pipeline.adapters.model_store import ModelStoreError
     from churn_pipeline.adapters.postgres import DatabaseError
     from churn_pipeline.adapters.postgres_programs import EmbeddedPostgresError
     from churn_pipeline.adapters.sources import SourceError
     from churn_pipeline.adapters.sources.mapping import MappingError
-    from churn_pipeline.adapters.warehouse import Busy, WarehouseError
+    from churn_pipeline.adapters.warehouse import WarehouseError
     from churn_pipeline.capabilities.simulation.write import SimulationError
+    from churn_pipeline.capabilities.validation.dismissals import DismissalError
     from churn_pipeline.cli.dev import PortsTaken
     from churn_pipeline.cli.repaired import QuarantineError
     from churn_pipeline.cli.run import RunFailed
@@ -24,6 +26,7 @@ def foreseen() -> tuple[type[Exception], ...]:
         BundleError,
         Busy,
         DatabaseError,
+        DismissalError,
         EmbeddedPostgresError,
         LakeError,
         LedgerError,

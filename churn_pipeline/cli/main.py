@@ -206,6 +206,30 @@ def quarantine_replay(
     replay(settings, files=files or [], issue=issue, values=values or [], table=table, rule=rule, as_of=as_of)
 
 
+@quarantine_app.command("dismiss")
+def quarantine_dismiss(
+    why: Annotated[str, typer.Option(help="Why they are closed; kept with them.")],
+    issues: Annotated[list[str] | None, typer.Argument(help="Issues, or how their ids begin.")] = None,
+    table: Annotated[
+        str | None, typer.Option("--table", help="All that is open of this raw table; not with issues.")
+    ] = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="All that is open of this rule; not with issues.")] = None,
+    source: Source = None,
+    mapping: Mapping = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day (YYYY-MM-DD) of the run; without it the newest that was read.")
+    ] = None,
+) -> None:
+    """Close issues without a record: their bad row is gone at the source, or nobody needs it.
+
+    A trial whose subscription was rejected has a label from the next midnight (UTC) on. Doing it twice changes nothing.
+    """
+    settings = environment.prepare(source=source, mapping=mapping)
+    from churn_pipeline.cli.quarantine import dismiss
+
+    dismiss(settings, issues or [], table=table, rule=rule, why=why, as_of=as_of)
+
+
 @features_app.command("check")
 def features_check(source: Source = None, mapping: Mapping = None, as_of: AsOf = None) -> None:
     """Compute past snapshots from what is known now and from what was known then; a feature that differs knows the future."""

@@ -1,4 +1,4 @@
-"""The quarantine: what is in it, why, and the way back for rows that were repaired."""
+"""The quarantine: what is in it, why, the way back for rows that were repaired, and the end of those nobody needs."""
 
 from __future__ import annotations
 
@@ -111,6 +111,42 @@ def replay(
         raise SystemExit(1)
 
 
+def dismiss(
+    settings: Settings,
+    issues: Sequence[str],
+    *,
+    why: str,
+    table: str | None = None,
+    rule: str | None = None,
+    as_of: str | None = None,
+) -> None:
+    """Close issues without a record: those that are named, or all that are open of a table, a rule or both.
+
+    Raises:
+        QuarantineError: it is not said which or why, or none of them is open.
+        Busy: another process writes; says which.
+    """
+    if bool(issues) == bool(table or rule) or not why.strip():
+        raise QuarantineError(
+            "it is not said what to close, or not why.\n  allowed: issues, or --table, --rule or both (all that are open); and --why "
+            "with the reason"
+        )
+    warehouse = Warehouse.of(settings)
+    warehouse.create()
+    found = [one_issue(warehouse, issue) for issue in issues]
+    still = [issue["issue_id"] for issue in found if issue["resolved_by"] is None]
+    number = len(still) if issues else warehouse.read(OPEN, [table or "", rule or ""]).num_rows
+    if not number:
+        raise QuarantineError("no such issue is open.\n  do: `churn quarantine list` says what there is")
+    day = parsed_day(as_of) if as_of else _newest_day(warehouse)
+    said = {"issues": still, "table": table or "", "rule": rule or "", "why": why}
+    execute(settings, "dismiss", [day], config={"ops": {"dismissed_issues": {"config": said}}})
+    closed = f", {len(found) - len(still):,} had been closed before" if len(still) < len(found) else ""
+    sys.stdout.write(
+        f"{number:,} issues closed{closed}\na trial whose subscription was rejected has a label from the next midnight (UTC) on\n"
+    )
+
+
 def _words(issue: Mapping[str, Any], settings: Settings) -> list[str]:
     because, _, rest = issue["because"].partition("; allowed: ")
     allowed, _, do = rest.partition("; do: ")
@@ -131,6 +167,7 @@ def _words(issue: Mapping[str, Any], settings: Settings) -> list[str]:
         f"resolved  {state}",
         f"row       {issue['raw_row']}",
         f"put back  {command()} quarantine replay --issue {issue['issue_id'][:10]} --set COLUMN=VALUE{named(settings)}",
+        f"close     {command()} quarantine dismiss {issue['issue_id'][:10]} --why TEXT{named(settings)}",
         "",
     ]
 

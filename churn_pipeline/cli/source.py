@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.adapters.sources import Source, SourceError, open_source, opened
 from churn_pipeline.capabilities.ingestion.description import (
     SourceDescription,
@@ -25,12 +26,13 @@ from churn_pipeline.contracts.features.catalogue import falling_away
 from churn_pipeline.contracts.raw import RAW_TABLES, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import midnight
-from churn_pipeline.core.spelling import did_you_mean
+from churn_pipeline.core.spelling import did_you_mean, listed
 from churn_pipeline.settings import Settings
 
 
 def check(settings: Settings) -> None:
     """Print what the source holds; exit with status 1 where a run on it would stop, with what the run would say."""
+    _require_own(settings)
     now = datetime.now(UTC)
     with opened(settings) as source, beside(Lake.of(settings)) as lake:
         described = describe_source(lake, source, read_at=now, max_deleted_share=settings.max_deleted_share)
@@ -49,7 +51,9 @@ def init(settings: Settings, out: Path | None) -> None:
 
     Raises:
         SourceError: the source cannot be read, or the mapping file is there already.
+        DatabaseError: another source goes by the name of this one.
     """
+    _require_own(settings)
     place = out or Path(f"{settings.business}.yaml")
     if place.exists():
         raise SourceError(f"{place} is there already.\n  do: name another file by --out, or remove it")
@@ -63,6 +67,12 @@ def init(settings: Settings, out: Path | None) -> None:
         guesses = guess(profiles(connection, found))
     place.write_text(draft(guesses, {table.called: table.spec for table in found}, business=settings.business))
     sys.stdout.write("\n".join([*_chosen(guesses), *_next(settings, place)]) + "\n")
+
+
+def _require_own(settings: Settings) -> None:
+    """Return if what has landed under the name of the business, if anything, came from this source."""
+    if Lake.of(settings).root.exists():
+        database_url(settings)
 
 
 def reland(settings: Settings, table: str) -> None:
@@ -137,7 +147,7 @@ def lines(described: SourceDescription) -> list[str]:
     away = [f"  without {needs}: {', '.join(names)}" for needs, names in by_need.items()]
     return [
         *found,
-        *([f"not used: {', '.join(described.unused)}"] if described.unused else []),
+        *([f"not used: {listed(described.unused)}"] if described.unused else []),
         *(["features that fall away:", *away] if away else ["every feature can be computed"]),
         *(["problems:", *map(_indented, described.problems)] if described.problems else ["no problems"]),
     ]
@@ -165,7 +175,7 @@ def _table(table: TableDescription) -> list[str]:
     if not table.files:
         return [f"{table.table}: not found ({table.presence.value.replace('_', ' ')})"]
     span = f", known {table.first:%Y-%m-%d} to {table.last:%Y-%m-%d}" if table.first and table.last else ""
-    files = ", ".join(file.file for file in table.files)
+    files = listed([file.file for file in table.files])
     rows = f"{table.rows:,} rows, {table.good:,} good" + (
         f", {table.duplicates:,} exact copies" if table.duplicates else ""
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.contracts.lake import CHALLENGER
 from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.settings import PROJECT, Settings
 
@@ -40,8 +41,8 @@ select words from data_expectations where as_of = $1 and verdict in ('warn', 'bl
 ERRORS = "select error from prediction_errors where as_of = $1"
 
 
-def run_facts(warehouse: Warehouse, as_of: datetime, *, business: str = "") -> dict[str, Any]:
-    """What a run did, as plain values: read, champion, verdict, scored, performance, odd.
+def run_facts(warehouse: Warehouse, lake: Lake, as_of: datetime, *, business: str = "") -> dict[str, Any]:
+    """What a run did, as plain values: read, champion, verdict (or why there is no challenger), scored, performance, odd.
 
     `business` are the options that name the business, for the commands that are spoken of.
     """
@@ -55,7 +56,7 @@ def run_facts(warehouse: Warehouse, as_of: datetime, *, business: str = "") -> d
         "as_of": as_of.date().isoformat(),
         "read": rows(READ),
         "champion": champion[0] | {"from_as_of": str(champion[0]["from_as_of"].date())} if champion else None,
-        "verdict": verdict[0]["verdict"] if verdict else None,
+        "verdict": verdict[0]["verdict"] if verdict else _no_challenger(lake, as_of),
         "scored": rows(BUCKETS),
         "performance": [row["verdict"] for row in rows(PERFORMANCE)],
         "odd": [
@@ -70,7 +71,7 @@ def run_facts(warehouse: Warehouse, as_of: datetime, *, business: str = "") -> d
 
 def say_run(settings: Settings, as_of: datetime, *, as_json: bool, scored: bool = True) -> None:
     """Print what a run did; `scored` is false for a run that scores nobody."""
-    facts = run_facts(Warehouse.of(settings), as_of, business=named(settings))
+    facts = run_facts(Warehouse.of(settings), Lake.of(settings), as_of, business=named(settings))
     if as_json:
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
         return
@@ -129,6 +130,14 @@ def _model(champion: dict[str, Any] | None, verdict: str | None) -> str:
     return "; ".join(part for part in (held, verdict) if part)
 
 
+def _no_challenger(lake: Lake, as_of: datetime) -> str | None:
+    """Why no model could be trained as of the day; None where one was, or nobody tried."""
+    if not lake.has(CHALLENGER.name, as_of):
+        return None
+    noted = lake.read(CHALLENGER.name, as_of).to_pylist()[0]
+    return f"no challenger: {noted['because']}" if noted["model_version"] is None else None
+
+
 def _read(read: list[dict[str, Any]]) -> str:
     if not read:
         return "nothing"
@@ -162,7 +171,9 @@ def _quarantine_words(read: list[dict[str, Any]], business: str) -> list[str]:
     look = f"{command()} quarantine list{business}"
     words = [f"{rejected:,} rows in quarantine (`{look}` says why, and which are open)"] if rejected else []
     unknown = any(row["table_name"] == SUBSCRIPTIONS.name and row["rows_quarantined"] for row in read)
-    return words + (["trials whose subscription is in quarantine have no label"] if unknown else [])
+    return words + (
+        ["trials whose subscription is in quarantine have no label until it is mended or dismissed"] if unknown else []
+    )
 
 
 def _unexpected_words(words: list[str]) -> list[str]:

@@ -202,7 +202,7 @@ DATA_QUALITY_ISSUES = Table(
 
 DATA_QUALITY_RESOLUTIONS = Table(
     "data_quality_resolutions",
-    "How each rejected record was mended. An issue without a row here is open.",
+    "How each rejected record was mended or dismissed. An issue without a row here is open.",
     key=("issue_id",),
     append_only=True,
     columns=(
@@ -210,11 +210,11 @@ DATA_QUALITY_RESOLUTIONS = Table(
         Column("table_name", LABEL, "The raw table."),
         Column(
             "resolved_by",
-            OneOf(("source", "replay", "newer_issue")),
+            OneOf(("source", "replay", "newer_issue", "dismissal")),
             "`source`: a record of its key landed from the source; `replay`: its repaired row landed; `newer_issue`: its "
-            "repaired row was rejected again, as an issue of its own.",
+            "repaired row was rejected again, as an issue of its own; `dismissal`: people closed it without a record.",
         ),
-        Column("became", SENTENCE, "Key of the record that landed, or the newer issue."),
+        Column("became", SENTENCE, "Key of the record that landed, the newer issue, or why it was dismissed."),
         Column("resolved_at", Instant(), "When that was seen."),
         RUN,
     ),
@@ -230,7 +230,7 @@ DATA_EXPECTATIONS = Table(
         Column(
             "kind",
             OneOf(("columns", "volume", "null_rate", "new_values", "lost_value", "freshness", "late_share")),
-            "`columns`: a column of the files is new or gone since the batch before; `volume`: records that became known, by weekday; `null_rate`: share of them without a value; `new_values`: share of "
+            "`columns`: a column of the files is new, gone or of another kind since the batch before; `volume`: records that became known, by weekday; `null_rate`: share of them without a value; `new_values`: share of "
             "them with a value not seen in the window; `lost_value`: share of them with one value; `freshness`: hours since the newest "
             "record; `late_share`: share of them that became known more than a day after they happened.",
         ),
@@ -257,7 +257,12 @@ INGESTION_COUNTS = Table(
         RUN,
         Column("table_name", LABEL, "The raw table."),
         DAY,
-        Column("rows_read", Integer(0), "Rows read from the source.", unit="rows"),
+        Column(
+            "rows_read",
+            Integer(0),
+            "Rows read from the source, as its reader counted them: by the bytes of a text, the footer of a Parquet file, the cursor of a database.",
+            unit="rows",
+        ),
         Column("rows_kept", Integer(0), "Rows that passed every rule.", unit="rows"),
         Column("rows_quarantined", Integer(0), "Rows rejected with a reason.", unit="rows"),
         Column("rows_duplicate", Integer(0), "Exact copies of another row read.", unit="rows"),
@@ -268,12 +273,19 @@ INGESTION_COUNTS = Table(
 
 SOURCE_WATERMARKS = Table(
     "source_watermarks",
-    "Up to which moment each table of a database has been read and landed. Without its row a table is read whole again.",
+    "How far each table of a database has been read and landed. Without its row a table is read whole again.",
     key=("table_name",),
     columns=(
         Column("table_name", LABEL, "The raw table."),
         Column("cursor", LABEL, "The column of the source that it is read by."),
-        Column("read_up_to", Instant(), "Newest moment of the cursor that has landed; the look-back goes before it."),
+        Column(
+            "read_up_to",
+            Instant(),
+            "Newest moment of the cursor that has landed; the look-back goes before it.",
+            null=True,
+            absent="the cursor is a number",
+        ),
+        Column("read_up_to_number", Integer(), "The same of a number.", null=True, absent="the cursor is a moment"),
         Column("origin", LABEL, "Fingerprint of source and mapping; with another one the table is read whole."),
         Column("moved_at", Instant(), "When the batch had landed."),
         RUN,

@@ -34,6 +34,21 @@ REPAIRED_ROWS = Table(
     ),
 )
 
+DISMISSED_ISSUES = Table(
+    "dismissed_issues",
+    "Issues of the quarantine that people closed without a record: facts about issues, known from the moment on at which "
+    "they did, like all others. A trial whose subscription was rejected has a label from then on.",
+    door=Door.LAKE,
+    key=("issue_id",),
+    known_at=("dismissed_at",),
+    columns=(
+        Column("issue_id", LABEL, "The issue, as in data_quality_issues."),
+        Column("table_name", LABEL, "The raw table."),
+        Column("why", SENTENCE, "Why it was closed."),
+        Column("dismissed_at", Instant(), "When."),
+    ),
+)
+
 SNAPSHOT_KEYS = (
     TRIAL,
     Column("account_id", ID, "The account on trial.", privacy=Privacy.PSEUDONYM),
@@ -142,6 +157,7 @@ DELETIONS = Table(
 
 LAKE_TABLES = (
     DELETIONS,
+    DISMISSED_ISSUES,
     REPAIRED_ROWS,
     SNAPSHOTS,
     LANDMARK_SNAPSHOTS,

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from churn_pipeline.contracts.features.catalogue import FEATURES, LEARNT, NAMED
 from churn_pipeline.contracts.features.feature import Learnt
+from churn_pipeline.contracts.features.value import REACHED
 from churn_pipeline.core.schema import ModelFeature, SchemaError
 
 
@@ -59,6 +60,19 @@ def feature_columns(features: Iterable[ModelFeature]) -> str:
             "  do:      train a model on the features there are (churn retrain), or register them again"
         )
     return ", ".join(f'{column} as "{_quoted(name)}"' for name, column in columns.items())
+
+
+def columns_read(features: Iterable[ModelFeature]) -> frozenset[str]:
+    """The columns of a snapshot that features are taken from: their own, or the map by name."""
+    registered = {feature.name for feature in FEATURES}
+
+    def read(feature: ModelFeature) -> str:
+        if feature.name in registered:
+            return feature.name
+        maps = (named.name for named in NAMED if feature.name.startswith(named.prefix))
+        return REACHED.name if feature.steps else next(maps, feature.name)
+
+    return frozenset(read(feature) for feature in features)
 
 
 def unregistered(features: Iterable[ModelFeature]) -> tuple[str, ...]:

@@ -8,7 +8,9 @@ WRITES = {TAG: "day"}
 """Runs with this tag go one at a time (dagster.yaml): two runs cannot write one day."""
 
 REPAIRED = dg.AssetSelection.assets("repaired_rows", "replayed_rows")
-RECORDS = dg.AssetSelection.groups("simulation", "ingestion", "validation") - REPAIRED
+DISMISSED = dg.AssetSelection.assets("dismissed_issues")
+RESOLVED = dg.AssetSelection.assets("data_quality_resolutions")
+RECORDS = dg.AssetSelection.groups("simulation", "ingestion", "validation") - REPAIRED - DISMISSED
 MODEL = dg.AssetSelection.assets("landmark_snapshots", "labels", "training_set") | dg.AssetSelection.groups(
     "training", "promotion"
 )
@@ -40,9 +42,15 @@ rescore = dg.define_asset_job(
 )
 replay = dg.define_asset_job(
     "replay",
-    selection=REPAIRED | dg.AssetSelection.assets("data_quality_resolutions"),
+    selection=REPAIRED | RESOLVED,
     description="Put repaired rows of the quarantine back through the same door; started by `churn quarantine replay`.",
     tags=WRITES,
 )
+dismiss = dg.define_asset_job(
+    "dismiss",
+    selection=DISMISSED | RESOLVED,
+    description="Close issues of the quarantine without a record; started by `churn quarantine dismiss`.",
+    tags=WRITES,
+)
 
-JOBS = (everything, daily_scoring, retrain, rescore, replay)
+JOBS = (everything, daily_scoring, retrain, rescore, replay, dismiss)

@@ -20,6 +20,7 @@ from churn_pipeline.contracts.spec import (
     Type,
 )
 from churn_pipeline.orchestration.days import DAYS
+from churn_pipeline.orchestration.memory import measured
 
 OWNER = "team:data"
 WORDS = {
@@ -56,7 +57,7 @@ def table_asset(
             owners=[owner],
             metadata=described(table),
             **more,
-        )(function)
+        )(measured(function))
         return asset
 
     return decorate

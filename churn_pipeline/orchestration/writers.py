@@ -7,7 +7,8 @@ from time import monotonic, sleep
 import dagster as dg
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.warehouse import Busy, Warehouse
+from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.settings import Settings
 
 LOCK = "writers"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from churn_pipeline.adapters.frames import candidate_features, snapshot_frame
+from churn_pipeline.adapters.frames import candidate_features, lacking, snapshot_frame
 from churn_pipeline.adapters.lake import Lake, LakeError
 from churn_pipeline.contracts.features.catalogue import NAMED
 from churn_pipeline.core.schema import ModelFeature
@@ -64,6 +64,11 @@ def test_numbers_are_doubles_with_nan_and_categories_are_texts_or_none(lake: Lak
 def test_a_key_that_is_a_feature_as_well_comes_once_and_further_columns_may_be_asked_for(lake: Lake) -> None:
     frame = snapshot_frame(lake, "snapshots", DAY, [ModelFeature("trial_day", "number")], also=("sector as segment",))
     assert list(frame.columns) == ["trial_id", "account_id", "as_of", "started_at", "trial_day", "segment"]
+
+
+def test_columns_that_a_day_lacks_are_named(lake: Lake) -> None:
+    features = [ModelFeature(name, "number") for name in ("event_login", "trial_day", "not_yet")]
+    assert lacking(lake, "snapshots", DAY, features) == ("not_yet",)
 
 
 def test_a_day_that_nobody_wrote_is_named(lake: Lake) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -68,6 +69,26 @@ def test_a_database_belongs_to_one_business(settings: Settings) -> None:
     ):
         database_url(settings.model_copy(update={"business": "acme"}))
     assert database_url(settings)
+
+
+def test_two_sources_of_one_name_are_not_taken_for_one_business_and_one_that_moved_is_said_to_be_the_same(
+    settings: Settings, database: str, tmp_path: Path
+) -> None:
+    def at(folder: str, **more: Any) -> Settings:
+        return Settings(data_dir=tmp_path, postgres_url=database, source=tmp_path / folder / "data", **more)
+
+    url = database_url(at("a"))
+    assert schemas(url)["analytics"] == f"Tables that people read, of business `data`. Its source: `{tmp_path}/a/data`."
+    with pytest.raises(
+        DatabaseError, match=r"(?s)its source at \S*/a/data; \S*/b/data is another.*CHURN_BUSINESS=data"
+    ):
+        database_url(at("b"))
+    assert database_url(Settings(data_dir=tmp_path, postgres_url=database, business="data")) == url, "without a source"
+    assert database_url(at("a")) == url
+    assert database_url(at("b", business="data")) == url
+    assert database_url(at("b")) == url, "once is enough"
+    with pytest.raises(DatabaseError, match=r"its source at \S*/b/data"):
+        database_url(at("a"))
 
 
 def test_only_a_business_that_something_was_run_on_is_there_and_asking_makes_none(

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import traceback
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import psycopg2
@@ -14,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from churn_pipeline.adapters.postgres import connect, database_url
-from churn_pipeline.adapters.warehouse import Busy, Warehouse, WarehouseError
+from churn_pipeline.adapters.warehouse import Warehouse, WarehouseError
 from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, DATA_QUALITY_ISSUES, MODEL_PROMOTIONS, SCORES
 from churn_pipeline.contracts.spec import Column, Instant, Integer, Json, Money, OneOf, Real, Table, Text, View
 from churn_pipeline.settings import Settings
@@ -207,6 +204,21 @@ def test_declaring_twice_changes_nothing(house: Warehouse) -> None:
     assert house.read(query) == before
 
 
+def test_what_somebody_built_on_a_view_outlives_new_columns_and_stops_the_loss_of_one(house: Warehouse) -> None:
+    with closing(connect(house.url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("create view analytics.mine as select * from analytics.parcels_latest")
+    wider = replace(PARCELS, columns=(Column("colour", Text(), "Colour.", null=True, absent="none"), *PARCELS.columns))
+    house.create((wider,), (replace(LATEST, of=wider),))
+    house.replace(wider, parcels(DAY, a=1.0).append_column("colour", pa.array(["red"])), where={"day": DAY})
+    assert house.read("select colour from parcels_latest")["colour"].to_pylist() == ["red"]
+    assert house.read("select parcel_id from mine")["parcel_id"].to_pylist() == ["a"]
+    narrower = replace(PARCELS, columns=tuple(c for c in PARCELS.columns if c.name != "papers"))
+    with pytest.raises(
+        WarehouseError, match=r"parcels_latest lost a column .*mine depends on view(?s:.*)do: drop that"
+    ):
+        house.create((narrower,), (replace(LATEST, of=narrower),))
+
+
 def test_many_may_declare_at_once(settings: Settings) -> None:
     house = Warehouse(database_url(settings))
     failures: list[BaseException] = []
@@ -286,33 +298,21 @@ def test_what_is_read_comes_in_plain_types(house: Warehouse) -> None:
     assert (row["day"], row["state"], row["n"]) == (DAY, "sent", 1.0)
 
 
-HOLDER = """
-import sys, time
-from churn_pipeline.adapters.warehouse import Warehouse
-with Warehouse(sys.argv[1]).lock("writing"):
-    print("held", flush=True)
-    time.sleep(600)
-"""
-
-
-def test_a_lock_is_held_by_one_process_and_freed_when_it_is_killed(house: Warehouse) -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLDER, house.url], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        told = rf"at work \(lock `writing`\): process {holder.pid} on .*, since 20\d\d-.* UTC"
-        with pytest.raises(Busy, match=told), house.lock("writing"):
-            pass
-        with house.lock("something else"):
-            pass
-        os.kill(holder.pid, signal.SIGKILL)
-        holder.wait()
-    for _ in range(100):
-        try:
-            with house.lock("writing"):
-                return
-        except Busy:
-            threading.Event().wait(0.05)
-    pytest.fail("the lock of a dead process was not freed")
+def test_a_writer_that_lost_its_lock_writes_nothing(house: Warehouse) -> None:
+    house.replace(PARCELS, parcels(DAY, a=1.0), where={"day": DAY})
+    with house.lock("writing"):
+        with closing(connect(house.url)) as other, other, other.cursor() as cursor:
+            cursor.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where application_name like 'churn: process%' and datname = current_database()"
+            )
+        refused = r"table parcels was not written: lock `writing` is lost.*\n  do: run it again"
+        with pytest.raises(WarehouseError, match=refused):
+            house.replace(PARCELS, parcels(DAY, a=9.0), where={"day": DAY})
+        with pytest.raises(WarehouseError, match=refused):
+            house.append(PARCELS, parcels(DAY, b=9.0))
+    assert [row["weight"] for row in house.read("select weight from parcels").to_pylist()] == [1.0]
+    house.replace(PARCELS, parcels(DAY, a=9.0), where={"day": DAY})
 
 
 def test_the_url_is_in_no_representation(warehouse: Warehouse) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from churn_pipeline.adapters.embedded_postgres import answers
-from churn_pipeline.adapters.warehouse import Busy, Warehouse
+from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.simulation.write import MANIFEST
 from churn_pipeline.cli.clean import clean, made
 from churn_pipeline.cli.dev import only_dev

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.locks import Busy
 from churn_pipeline.adapters.model_store import ModelStore
-from churn_pipeline.adapters.warehouse import Busy, Warehouse
+from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.day import score_day, write_day
 from churn_pipeline.capabilities.scoring.score import Stamp
 from churn_pipeline.cli import model

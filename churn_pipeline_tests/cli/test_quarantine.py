@@ -9,8 +9,9 @@ import dagster as dg
 import pytest
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.warehouse import Busy, Warehouse
-from churn_pipeline.cli.quarantine import list_issues, replay, show_issues
+from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.cli.quarantine import dismiss, list_issues, replay, show_issues
 from churn_pipeline.cli.repaired import QuarantineError
 from churn_pipeline.cli.run import RunFailed
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
@@ -173,9 +174,45 @@ def test_values_lines_and_links_that_are_wrong_are_named(
         replay(business, files=[broken])
 
 
-def test_while_somebody_writes_nothing_is_put_back(business: Settings, warehouse: Warehouse) -> None:
+def test_issues_are_closed_by_a_run_of_their_own_with_the_reason(
+    business: Settings, warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = issues(warehouse)
+    dismiss(business, [known["b0"][:12]], why="noise")
+    dismiss(business, [known["b0"], known["b1"]], why="noise, too")
+    assert "1 issues closed, 1 had been closed before" in capsys.readouterr().out
+    show_issues(business, [known["b1"]], form="words")
+    assert ": noise, too\n" in capsys.readouterr().out
+    assert groups(business, capsys)["events", "wrong_type_occurred_at"] == (1, 2)
+    with pytest.raises(QuarantineError, match="no such issue is open"):
+        dismiss(business, [known["b0"]], why="again")
+    dismiss(business, [], rule="unknown_trial", why="nobody's")
+    assert groups(business, capsys)["contacts", "unknown_trial"] == (0, 1)
+    with dg.DagsterInstance.get() as instance:
+        assert [(r.job_name, r.status.value) for r in instance.get_runs()] == [("dismiss", "SUCCESS")] * 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"issues": [], "why": "x"}, "it is not said what to close"),
+        ({"issues": ["a"], "table": "events", "why": "x"}, "it is not said what to close"),
+        ({"issues": ["a"], "why": " "}, "or not why"),
+        ({"issues": ["zzz"], "why": "x"}, "'zzz' is no issue"),
+    ],
+)
+def test_what_cannot_be_closed_is_told_before_anything_runs(
+    asked: dict[str, Any], told: str, business: Settings
+) -> None:
+    with pytest.raises(QuarantineError, match=told):
+        dismiss(business, **asked)
+
+
+def test_while_somebody_writes_nothing_is_put_back_or_closed(business: Settings, warehouse: Warehouse) -> None:
     with warehouse.lock(LOCK), pytest.raises(Busy):
         replay(business, table="events")
+    with warehouse.lock(LOCK), pytest.raises(Busy):
+        dismiss(business, [], table="events", why="x")
 
 
 def test_before_anything_was_read_there_is_nothing(

@@ -9,7 +9,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from churn_pipeline.adapters.warehouse import Busy, Warehouse
+from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli import run
 from churn_pipeline.cli.run import RunFailed, chosen_day, parsed_day, score_days, told
 from churn_pipeline.orchestration.metadata import finding

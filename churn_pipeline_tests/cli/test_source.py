@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.postgres import DatabaseError
 from churn_pipeline.adapters.sources import SourceError
 from churn_pipeline.cli.source import check, init, reland
 from churn_pipeline.contracts.raw import EVENTS, TRIALS
@@ -81,6 +83,21 @@ def test_a_guessed_mapping_of_an_unknown_folder_can_be_checked_at_once(
     assert f"next: look at what is unsure in it, then churn source check {folder} --mapping {out}" in said
     check(Settings(source=folder, mapping=out, data_dir=tmp_path / "data"))
     assert "events: 180 rows, 180 good" in capsys.readouterr().out
+
+
+def test_another_folder_of_the_name_is_neither_checked_nor_guessed_against_what_has_landed(
+    tmp_path: Path, database: str
+) -> None:
+    mine, others = (clean_source(tmp_path / place / "acme").folder for place in ("mine", "others"))
+    where: dict[str, Any] = {"data_dir": tmp_path / "data", "postgres_url": database}
+    settings = Settings(source=mine, **where)
+    take_in(Lake.of(settings), clean_source(mine))
+    check(settings)
+    with pytest.raises(DatabaseError, match="is another place of that name"):
+        check(Settings(source=others, **where))
+    with pytest.raises(DatabaseError, match="is another place of that name"):
+        init(Settings(source=others, **where), tmp_path / "guess.yaml")
+    assert not (tmp_path / "guess.yaml").exists()
 
 
 def test_a_mapping_that_is_there_is_not_overwritten(tmp_path: Path) -> None:

@@ -97,16 +97,27 @@ def test_where_to_look_names_the_business_of_the_run_and_a_retrain_tells_of_no_s
     assert "matured" not in out
 
 
-def test_the_champion_of_a_day_is_who_the_ledger_says_and_not_who_was_decided_on_last(ran: Warehouse) -> None:
+def test_the_champion_of_a_day_is_who_the_ledger_says_and_not_who_was_decided_on_last(
+    ran: Warehouse, settings: Settings
+) -> None:
     """Someone promoted version 1 from an earlier day on, after version 2 had taken over."""
     promoted(ran, "2", since=-1, decided=0)
     promoted(ran, "1", since=-9, decided=3)
     promoted(ran, "3", since=4, decided=4)
-    champion = run_facts(ran, DAY)["champion"]
+    champion = run_facts(ran, Lake.of(settings), DAY)["champion"]
     assert (champion["model_version"], champion["from_as_of"]) == ("2", "2024-05-01")
 
 
-def test_whatever_is_odd_is_named(ran: Warehouse) -> None:
+def test_a_day_on_which_nothing_could_be_trained_says_why(warehouse: Warehouse, settings: Settings) -> None:
+    lake = Lake.of(settings)
+    assert run_facts(warehouse, lake, DAY)["verdict"] is None
+    with lake.engine.connection() as connection:
+        noted = "select timestamptz '2024-05-02 00:00+00' as as_of, null::varchar as model_version, 'too few trials' as because"
+        lake.write(connection, "challenger", DAY, noted)
+    assert run_facts(warehouse, lake, DAY)["verdict"] == "no challenger: too few trials"
+
+
+def test_whatever_is_odd_is_named(ran: Warehouse, settings: Settings) -> None:
     drifted = [{"feature": f"f{n}", "drifted": True, "distance": 1.0 + n, "threshold": 1.0} for n in range(5)]
     ran.append(DRIFT, rows(DRIFT, *drifted, {"feature": "calm", "threshold": 1.0}))
     judged = {"scored_by": "champion", "degraded": True, "verdict": "degraded: AUC 0.5", "window_days": 28}
@@ -115,7 +126,7 @@ def test_whatever_is_odd_is_named(ran: Warehouse) -> None:
     expected = {"subject": "5", "verdict": "as_expected", "kind": "null_rate", "words": "fine"}
     ran.append(DATA_EXPECTATIONS, rows(DATA_EXPECTATIONS, *odd, expected))
     ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, {"error": "bundle x is not the saved one\n  do: y"}))
-    assert run_facts(ran, DAY)["odd"] == [
+    assert run_facts(ran, Lake.of(settings), DAY)["odd"] == [
         "66 rows in quarantine (`churn quarantine list` says why, and which are open)",
         "words 0",
         "words 1",

@@ -7,7 +7,14 @@ from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED
 from churn_pipeline.contracts.features.value import FIRST_VALUE, PATH_PROGRESS
 from churn_pipeline.core.reasons import words
 from churn_pipeline.core.schema import ModelFeature, SchemaError
-from churn_pipeline.core.vocabulary import candidates, feature_columns, learnt, unregistered, vocabulary_query
+from churn_pipeline.core.vocabulary import (
+    candidates,
+    columns_read,
+    feature_columns,
+    learnt,
+    unregistered,
+    vocabulary_query,
+)
 
 
 def found(snapshots: str, **options: float) -> list[tuple[str, str, int]]:
@@ -112,6 +119,12 @@ def test_without_a_raw_column_nothing_that_needs_it_is_offered() -> None:
     )
     assert {"sector", "plan", "indicator_climate"} <= every - some
     assert {"country", "event_login"} <= some
+
+
+def test_features_are_taken_from_columns_of_their_own_or_from_the_map_that_counts_them() -> None:
+    names = ("event_login", "event_never", "feature_x", "active_days")
+    read = columns_read([*(ModelFeature(name, "number") for name in names), learnt(FIRST_VALUE, ["login"])])
+    assert read == {"events_by_name", "uses_by_feature", "active_days", "reached_steps"}
 
 
 def test_features_that_are_neither_registered_nor_counted_are_named_at_once() -> None:

@@ -23,14 +23,18 @@ def checks(job: str) -> set[str]:
     return {f"{key.asset_key.to_user_string()}.{key.name}" for key in layer.asset_graph.asset_check_keys}
 
 
-def test_everything_makes_every_asset_but_replays() -> None:
+def test_everything_makes_every_asset_but_what_people_do_to_the_quarantine() -> None:
     every = {key.to_user_string() for spec in DEFS.resolve_all_asset_specs() for key in [spec.key]}
-    assert assets("everything") == every - {"repaired_rows", "replayed_rows"}
+    assert assets("everything") == every - {"repaired_rows", "replayed_rows", "dismissed_issues"}
 
 
 def test_a_replay_lands_repaired_rows_after_a_check_and_touches_nothing_else() -> None:
     assert assets("replay") == {"repaired_rows", "replayed_rows", "data_quality_resolutions"}
     assert checks("replay") >= {"repaired_rows.fit_to_be_replayed"}
+
+
+def test_a_dismissal_closes_issues_and_touches_nothing_else() -> None:
+    assert assets("dismiss") == {"dismissed_issues", "data_quality_resolutions"}
 
 
 def test_the_daily_job_scores_and_watches_and_trains_nothing() -> None:

@@ -7,7 +7,8 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.warehouse import Busy, Warehouse
+from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.definitions import build
 from churn_pipeline.orchestration import writers
 from churn_pipeline.orchestration.writers import (

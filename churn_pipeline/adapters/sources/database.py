@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from churn_pipeline.adapters.sources.reading import SourceError
+from churn_pipeline.core.addresses import shown
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Select
@@ -33,7 +34,7 @@ BATCH = 20_000
 class Copied:
     """A table (or query) of a database and the file it is copied into.
 
-    With a cursor and a moment, only rows whose cursor is null or not before the moment are copied.
+    With a cursor and a moment (or number), only rows whose cursor is null or not before it are copied.
     """
 
     file: Path
@@ -42,7 +43,7 @@ class Copied:
     columns: tuple[str, ...] = ()
     """Those that are copied; all of them where none is named."""
     cursor: str = ""
-    since: datetime | None = None
+    since: datetime | int | None = None
     most: int | None = None
     """Most rows that are copied."""
 
@@ -50,16 +51,6 @@ class Copied:
     def called(self) -> str:
         """What messages call it."""
         return f"table {self.table}" if self.table else "the query of the mapping"
-
-
-def shown(url: str) -> str:
-    """The address of a database without user, password and options.
-
-    >>> shown("postgresql://me:secret@db.acme.com:5432/shop?sslmode=require")
-    'postgresql://db.acme.com:5432/shop'
-    """
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def catalogue(url: str) -> dict[str, dict[str, str]]:
@@ -79,17 +70,19 @@ def catalogue(url: str) -> dict[str, dict[str, str]]:
         }
 
 
-def copy_tables(url: str, tables: Sequence[Copied]) -> None:
-    """Copy tables, all as they were at one moment, into Parquet files whose columns are texts.
+def copy_tables(url: str, tables: Sequence[Copied]) -> dict[Path, int]:
+    """Copy tables, all as they were at one moment, into Parquet files whose columns are texts; gives the rows of each.
 
     Raises:
         SourceError: the database cannot be entered or read to the end; no row of any table is to be used then.
     """
+    given: dict[Path, int] = {}
     with _engine(url) as engine, _told(url, "the connection"), _snapshot(engine, tables) as connection:
         driver: type[Exception] = engine.dialect.loaded_dbapi.Error
         for table in tables:
             with _told(url, table.called, driver):
-                _copy(connection, table)
+                given[table.file] = _copy(connection, table)
+    return given
 
 
 @contextmanager
@@ -160,7 +153,7 @@ def _begin_mysql(connection: Connection, tables: list[str]) -> None:
         connection.exec_driver_sql(f"select * from {_quoted(connection, table)} limit 0")
 
 
-def _copy(connection: Connection, table: Copied) -> None:
+def _copy(connection: Connection, table: Copied) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -168,17 +161,19 @@ def _copy(connection: Connection, table: Copied) -> None:
     schema = pa.schema([(column, pa.string()) for column in columns])
     table.file.parent.mkdir(parents=True, exist_ok=True)
     text = str(select.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
-    cursor = _cursor(connection)
+    cursor, given = _cursor(connection), 0
     try:
         with pq.ParquetWriter(table.file, schema, compression="zstd") as out:
             cursor.execute(text, ())  # with parameters, if none: the text has its percent signs doubled
             while batch := cursor.fetchmany(BATCH):
+                given += len(batch)
                 columnwise = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
                 out.write_batch(pa.record_batch(columnwise, schema=schema))
     except BaseException:
         _abandon(connection, cursor)  # the connection is thrown away with it
         raise
     cursor.close()
+    return given
 
 
 def _cursor(connection: Connection) -> Any:
@@ -219,7 +214,8 @@ def _select(connection: Connection, table: Copied) -> tuple[Select[Any], tuple[s
     select = sa.select(*texts).select_from(sa.text(relation.replace(":", "\\:")))
     if table.cursor and table.since is not None:
         cursor: Any = sa.column(table.cursor)
-        select = select.where(sa.or_(cursor.is_(None), cursor >= sa.literal(table.since, sa.DateTime(timezone=True))))
+        kind: Any = sa.BigInteger() if isinstance(table.since, int) else sa.DateTime(timezone=True)
+        select = select.where(sa.or_(cursor.is_(None), cursor >= sa.literal(table.since, kind)))
     return (select if table.most is None else select.limit(table.most)), columns
 
 

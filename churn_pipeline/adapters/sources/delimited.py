@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import quoted
+from churn_pipeline.adapters.sources.reading import Apart
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,7 +29,7 @@ class Dialect:
     names: tuple[str, ...] = ()
 
 
-def read_rows(connection: duckdb.DuckDBPyConnection, lines: str, dialect: Dialect, *, into: str) -> tuple[str, ...]:
+def read_rows(connection: duckdb.DuckDBPyConnection, lines: str, dialect: Dialect, *, into: str) -> Apart:
     """Create temp table `into` of the rows in table `lines`, and give the names of their columns (none: no line at all).
 
     Columns of `into`: `line` (first line of the row, from 1), `fields` (texts in order; null: not readable), `text`
@@ -42,8 +43,8 @@ def read_rows(connection: duckdb.DuckDBPyConnection, lines: str, dialect: Dialec
         ).fetchone()
         first, names = (header[0], _names(header[1] or [])) if header else (0, ())
     _take_apart(connection, lines, dialect, len(names), first, into=into)
-    _join_quoted_breaks(connection, lines, dialect, len(names), into=into)
-    return names
+    joined = _join_quoted_breaks(connection, lines, dialect, len(names), into=into)
+    return Apart(names, joined + (first > 0))
 
 
 def _take_apart(
@@ -63,8 +64,12 @@ def _take_apart(
 
 def _join_quoted_breaks(
     connection: duckdb.DuckDBPyConnection, lines: str, dialect: Dialect, width: int, *, into: str
-) -> None:
-    """Join lines that one quoted field spans; of overlapping candidates the first wins, as in any CSV reader."""
+) -> int:
+    """Join lines that one quoted field spans; of overlapping candidates the first wins, as in any CSV reader.
+
+    Gives how many lines that are not blank went into a row that began before them.
+    """
+    joined = 0
     (opened,) = connection.execute(f"select count(*) from {into} where open").fetchone() or (0,)
     if opened:
         spans = connection.execute(
@@ -74,8 +79,9 @@ def _join_quoted_breaks(
             f"select first, last from spans where last > first and len({_fields('text', dialect)}) = {width} "
             "qualify row_number() over (partition by first order by last) = 1 order by first"
         ).fetchall()
-        _replace_spans(connection, lines, dialect, _apart(spans), into=into)
+        joined = _replace_spans(connection, lines, dialect, _apart(spans), into=into)
     connection.execute(f"alter table {into} drop column open")
+    return joined
 
 
 def _apart(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -93,21 +99,23 @@ def _apart(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _replace_spans(
     connection: duckdb.DuckDBPyConnection, lines: str, dialect: Dialect, spans: list[tuple[int, int]], *, into: str
-) -> None:
+) -> int:
     connection.execute(
         f"create or replace temp table {into}_spans as select unnest(?::bigint[]) as first, unnest(?::bigint[]) as last",
         [[first for first, _ in spans], [last for _, last in spans]],
     )
     connection.execute(
         f"create or replace temp table {into}_joined as select first, any_value(last) as last, "
-        "string_agg(coalesce(text, ''), chr(10) order by line) as text "
+        "string_agg(coalesce(text, ''), chr(10) order by line) as text, count(text) as filled "
         f"from {into}_spans join {lines} on line between first and last group by first"
     )
     connection.execute(f"delete from {into} using {into}_spans where line between first and last")
     connection.execute(
         f"insert into {into} select first, {_fields('text', dialect)}, null, null, false from {into}_joined"
     )
+    (joined,) = connection.execute(f"select coalesce(sum(filled - 1), 0) from {into}_joined").fetchone() or (0,)
     connection.execute(f"drop table {into}_spans; drop table {into}_joined")
+    return int(joined)
 
 
 def _fields(text: str, dialect: Dialect) -> str:

@@ -10,7 +10,7 @@ from churn_pipeline.adapters.sources.delimited import Dialect, read_rows
 from churn_pipeline.adapters.sources.json_lines import read_objects
 from churn_pipeline.adapters.sources.lines import COMPRESSIONS, DamagedFileError, bare_name, read_lines
 from churn_pipeline.adapters.sources.mapping import Files
-from churn_pipeline.adapters.sources.reading import INSIDE, FileRows, SourceFile
+from churn_pipeline.adapters.sources.reading import INSIDE, Apart, FileRows, RowLawError, SourceFile
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,17 +22,39 @@ SUFFIXES = (*TEXTS, *(f"{text}{packed}" for text in TEXTS for packed in COMPRESS
 """How the files end that are found by the names of the tables. A mapping may name any file; what it cannot tell apart is delimited text."""
 
 
-def read_file(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, spec: Files, *, view: str) -> FileRows:
-    """Create `view` of the rows of a file, called `shown` in them. What is wrong with the file is in the fact."""
+def read_file(
+    connection: duckdb.DuckDBPyConnection, path: Path, shown: str, spec: Files, *, view: str, written: int | None = None
+) -> FileRows:
+    """Create `view` of the rows of a file, called `shown` in them. What is wrong with the file is in the fact.
+
+    `written` is how many rows were put into it, where we wrote it ourselves.
+
+    Raises:
+        RowLawError: the view gives more or fewer rows than stand in the file.
+    """
     import duckdb
 
     try:
         if bare_name(path).endswith(PARQUET):
-            return _parquet(connection, path, shown, view)
+            return _parquet(connection, path, shown, view, written)
         return _text(connection, path, shown, spec, view)
     except (DamagedFileError, duckdb.IOException, duckdb.InvalidInputException) as error:
         problem = f"the file is damaged: {str(error).splitlines()[0]}"
         return FileRows(view, SourceFile(shown, 0, 0, (), problem))
+
+
+def read_raw(connection: duckdb.DuckDBPyConnection, raw: str, shown: str, *, view: str) -> FileRows:
+    """Create `view` of rows that were read before: `raw` is a query that gives them in one column, as they were kept.
+
+    That is, as JSON objects by the columns of the file that they stood in.
+    """
+    lines, rows = f"{view}_lines", f"{view}_rows"
+    connection.execute(
+        f"create or replace temp table {lines} as select row_number() over (order by text) as line, text, null::varchar as wrong "
+        f"from ({raw}) as given(text)"
+    )
+    (stand,) = connection.execute(f"select count(*) from {lines}").fetchone() or (0,)
+    return _view(connection, shown, read_objects(connection, lines, into=rows), rows, view, stand, is_json=True)
 
 
 def as_text(column: str, type_: str) -> str:
@@ -41,7 +63,9 @@ def as_text(column: str, type_: str) -> str:
     return f"to_json({name(column)})::varchar" if nested else f"nullif({name(column)}::varchar, '')"
 
 
-def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, view: str) -> FileRows:
+def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, view: str, written: int | None) -> FileRows:
+    import pyarrow.parquet as pq
+
     if path.suffix.lower() in COMPRESSIONS:
         raise DamagedFileError("Parquet is compressed inside and cannot be read in a compressed wrapper; unpack it")
     file = f"read_parquet({quoted(path)}, hive_partitioning = false)"
@@ -54,21 +78,32 @@ def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, view
         f"null::varchar as _wrong, * exclude (file_row_number) "
         f"from (select {texts}, file_row_number from {file})"
     )
-    (rows,) = connection.execute(f"select count(*) from {file}").fetchone() or (0,)
+    rows: int = pq.read_metadata(path).num_rows if written is None else written
+    (found,) = connection.execute(f"select count(*) from {file}").fetchone() or (0,)
+    _require_all(shown, rows, found)
     return FileRows(view, SourceFile(shown, rows, 0, columns, _misnamed(columns)))
 
 
 def _text(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, spec: Files, view: str) -> FileRows:
     lines, rows = f"{view}_lines", f"{view}_rows"
-    read_lines(connection, path, spec.encoding, into=lines)
+    filled = read_lines(connection, path, spec.encoding, into=lines)
     is_json = bare_name(path).endswith(JSON_LINES)
     if is_json:
-        columns = read_objects(connection, lines, into=rows)
+        apart = read_objects(connection, lines, into=rows)
     else:
-        columns = read_rows(connection, lines, Dialect(spec.delimiter, spec.names), into=rows)
+        apart = read_rows(connection, lines, Dialect(spec.delimiter, spec.names), into=rows)
     connection.execute(f"drop table {lines}")
+    return _view(connection, shown, apart, rows, view, filled - apart.beside, is_json=is_json)
+
+
+def _view(
+    connection: duckdb.DuckDBPyConnection, shown: str, apart: Apart, rows: str, view: str, stand: int, *, is_json: bool
+) -> FileRows:
+    """Create `view` of the texts in table `rows`, of which as many have to be there as `stand` in the file."""
     counted = connection.execute(f"select count(*), count(wrong) from {rows}").fetchone()
     found, unreadable = counted or (0, 0)
+    columns = apart.columns
+    _require_all(shown, stand, found)
     problem = _misnamed(columns) if columns or found else "the file is empty: it has not even a header"
     if problem:
         return FileRows(view, SourceFile(shown, 0, 0, columns, problem))
@@ -80,7 +115,12 @@ def _text(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, spec: F
         f"case when wrong is null then {whole} else to_json({{'unreadable': text}})::varchar end as _raw, "
         f"wrong as _wrong{fields} from {rows}"
     )
-    return FileRows(view, SourceFile(shown, found, unreadable, columns))
+    return FileRows(view, SourceFile(shown, stand, unreadable, columns))
+
+
+def _require_all(shown: str, stand: int, found: int) -> None:
+    if stand != found:
+        raise RowLawError(shown, f"{stand:,} rows stand in it, {found:,} were read")
 
 
 def _misnamed(columns: tuple[str, ...]) -> str:

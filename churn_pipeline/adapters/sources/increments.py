@@ -15,11 +15,11 @@ ARRIVAL = "received_at"
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """Up to which moment of its cursor a table has been read and landed, from which source and by which mapping."""
+    """Up to which moment or number of its cursor a table has been read and landed, from which source and by which mapping."""
 
     table: str
     cursor: str
-    read_up_to: datetime
+    read_up_to: datetime | int
     origin: str
 
 
@@ -28,7 +28,7 @@ class Increment:
     """How a table is read: by `cursor`, from `since` on (null: from the beginning). `origin` marks source and mapping."""
 
     cursor: str
-    since: datetime | None
+    since: datetime | int | None
     origin: str
 
 
@@ -40,8 +40,11 @@ def increment(
     address: str,
     marks: Mapping[str, Watermark],
     look_back: timedelta,
+    look_back_rows: int,
 ) -> Increment | None:
     """How a table is read that has the columns `own` at the source; null where it has no cursor.
+
+    It goes back by `look_back` before a moment, by `look_back_rows` before a number.
 
     A watermark holds as long as source, mapping and cursor are those it was set with. Outcomes are read whole: a label
     rests on all of them, those in quarantine too.
@@ -52,8 +55,10 @@ def increment(
     said = mapped.model_dump_json() if mapped else ""
     origin = sha256("\n".join((address, said, cursor)).encode()).hexdigest()[:16]
     mark = marks.get(table.name)
-    holds = mark is not None and mark.origin == origin
-    return Increment(cursor, mark.read_up_to - look_back if mark is not None and holds else None, origin)
+    if mark is None or mark.origin != origin:
+        return Increment(cursor, None, origin)
+    at = mark.read_up_to
+    return Increment(cursor, at - look_back_rows if isinstance(at, int) else at - look_back, origin)
 
 
 def _cursor(table: Table, mapped: Mapped | None, own: Sequence[str]) -> str | None:

@@ -8,7 +8,7 @@ decompressed to its end and its checksum.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -49,8 +49,10 @@ def first_line(path: Path) -> str:
     return lines[0] if lines else ""
 
 
-def read_lines(connection: duckdb.DuckDBPyConnection, path: Path, encoding: str, *, into: str) -> None:
+def read_lines(connection: duckdb.DuckDBPyConnection, path: Path, encoding: str, *, into: str) -> int:
     """Create temp table `into` of the lines of a file: `line` (from 1), `text` (null: blank), `wrong` (why not readable).
+
+    Gives how many lines are not blank, counted from the bytes and not by whoever made the table.
 
     Raises:
         DamagedFileError: the file is damaged as a whole (a truncated gzip, say).
@@ -61,8 +63,27 @@ def read_lines(connection: duckdb.DuckDBPyConnection, path: Path, encoding: str,
         _check_whole(path)
         with _in_utf8(connection, path, encoding) as readable:
             _number(connection, readable, into=into)
+            return filled_lines(_bytes(readable))
     except (OSError, UnicodeError, duckdb.IOException, duckdb.InvalidInputException) as error:
         raise DamagedFileError(str(error).splitlines()[0]) from error
+
+
+def filled_lines(chunks: Iterable[bytes]) -> int:
+    """How many lines of a text in UTF-8 have a byte at least, whichever way their ends are written.
+
+    >>> filled_lines([b"\xef\xbb\xbfa\r", b"\nb", b"c\n\n\nd"])
+    3
+    """
+    import numpy as np
+
+    lines, ended = 0, True
+    for number, chunk in enumerate(chunks):
+        text = np.frombuffer(chunk.removeprefix(codecs.BOM_UTF8) if not number else chunk, np.uint8)
+        if text.size:
+            end = (text == ord("\n")) | (text == ord("\r"))
+            lines += int(np.count_nonzero(end[:-1] & ~end[1:])) + int(ended and not end[0])
+            ended = bool(end[-1])
+    return lines
 
 
 def _check_whole(path: Path) -> None:

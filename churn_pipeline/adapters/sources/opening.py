@@ -10,13 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from churn_pipeline.adapters.sources.database import Copied, catalogue, copy_tables, shown
+from churn_pipeline.adapters.sources.database import Copied, catalogue, copy_tables
 from churn_pipeline.adapters.sources.increments import Increment, Watermark, increment
 from churn_pipeline.adapters.sources.mapping import Files, load_mapping
 from churn_pipeline.adapters.sources.mapping import Mapping as SourceMapping
 from churn_pipeline.adapters.sources.source import KEYS, QUERY, Source, copy_of, open_source
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.addresses import shown
 from churn_pipeline.settings import Settings
 
 COPIES = "copies"
@@ -65,6 +66,7 @@ def _copied(url: str, folder: Path, settings: Settings, marks: Mapping[str, Wate
             address=shown(url),
             marks=marks,
             look_back=timedelta(days=settings.look_back_days),
+            look_back_rows=settings.look_back_rows,
         )
         if by is not None and by.since is not None and compares_keys(mapping, table):
             keys = _key_columns(mapping, table)
@@ -77,8 +79,7 @@ def _copied(url: str, folder: Path, settings: Settings, marks: Mapping[str, Wate
     for label, spec in mapping.files.items():
         if any(label in (mapped.select or "") for mapped in mapping.tables.values()):
             copies += _copies(folder, label, spec, None)
-    copy_tables(url, copies)
-    return Source(folder, mapping, settings.mapping, shown(url), increments)
+    return Source(folder, mapping, settings.mapping, shown(url), increments, copy_tables(url, copies))
 
 
 def _spec(table: Table, mapping: SourceMapping, there: Mapping[str, object]) -> Files | None:

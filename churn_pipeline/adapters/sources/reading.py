@@ -16,15 +16,42 @@ class SourceError(Exception):
     """A source cannot be read at all; the message says where, why and what to do."""
 
 
+class RowLawError(Exception):
+    """Rows were lost or doubled between the source and the lake: a fault of the pipeline, never of the data."""
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(
+            f"{where}: {what}\n"
+            "  allowed: rows read = rows kept + rows in quarantine + exact duplicates, by the reader's own count\n"
+            "  do: this is a fault of churn_pipeline, not of the data; keep the source as it is and report it. Nothing of it is used"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """What was found in one file of a table. `columns` are its own; `problem` is why nothing could be read from it."""
+    """What was found in one file of a table. `columns` are its own; `problem` is why nothing could be read from it.
+
+    `rows` is counted beside the query engine: by the bytes of a text, the footer of a Parquet file, the cursor of a database.
+    """
 
     file: str
     rows: int
     unreadable: int
     columns: tuple[str, ...]
     problem: str = ""
+    kinds: tuple[str, ...] = ()
+    """What the values of each column read as; told of the newest file of a table alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A text, taken apart into rows: their columns, and how many lines that are not blank are `beside` them.
+
+    Those are the header, lines that go on a quoted field, and blanks of a kind that only the format knows.
+    """
+
+    columns: tuple[str, ...]
+    beside: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +68,7 @@ class Reading:
 
     `given` are the columns of the contract that the source has; the others are null throughout. `keys` is a query that
     gives the key of every record of the source, as texts, also of those that were not read because they had been before.
+    `due` is how many rows the view has to give: those of its files less those that the mapping leaves out.
     """
 
     table: Table
@@ -48,6 +76,7 @@ class Reading:
     files: tuple[SourceFile, ...]
     given: tuple[str, ...]
     keys: str = ""
+    due: int = 0
 
     @property
     def present(self) -> bool:

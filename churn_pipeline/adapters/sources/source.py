@@ -20,7 +20,8 @@ from churn_pipeline.adapters.sources.lines import bare_name
 from churn_pipeline.adapters.sources.mapping import Files, Mapped, Mapping, Taken, load_mapping
 from churn_pipeline.adapters.sources.reading import Reading, SourceError
 from churn_pipeline.adapters.sources.table_reader import TableReader
-from churn_pipeline.contracts.spec import Table
+from churn_pipeline.contracts.derive.reading import read_as
+from churn_pipeline.contracts.spec import Integer, Table
 from churn_pipeline.core.clock import sql_instant
 
 if TYPE_CHECKING:
@@ -43,19 +44,23 @@ class Source:
     """Of the database whose tables were copied into the folder; empty where the files are the source."""
     increments: Increments = field(default_factory=dict)
     """How the tables that have a cursor were read, by name."""
+    copied: abc.Mapping[Path, int] = field(default_factory=dict)
+    """How many rows the database gave for each copy."""
 
     @property
     def named(self) -> str:
         """The source as messages name it."""
         return self.address or str(self.folder)
 
-    def read(self, connection: duckdb.DuckDBPyConnection, table: Table) -> Reading:
+    def read(self, connection: duckdb.DuckDBPyConnection, table: Table, *, again: str = "") -> Reading:
         """Read one raw table into temp tables of the connection, behind one view.
+
+        `again` is a query that gives raw rows, as they were kept, that are read once more beside what the source gives.
 
         Raises:
             SourceError: the mapping names columns or files that are not there, or its SQL does not run.
         """
-        return TableReader(self, connection, table).read()
+        return TableReader(self, connection, table, again).read()
 
     def files(self, table: Table) -> tuple[Path, ...]:
         """The files that make up a table, in order of their names."""
@@ -89,26 +94,33 @@ class Source:
             copy_of(self.folder, f"{KEYS}/{table.name}", path.stem) for path in self.files(table) if self.address
         )
 
-    def read_up_to(self, connection: duckdb.DuckDBPyConnection, table: Table, *, read_at: datetime) -> datetime | None:
-        """The newest moment of a table's cursor that was read, not after `read_at` (clocks differ); null if there is none.
+    def read_up_to(
+        self, connection: duckdb.DuckDBPyConnection, table: Table, *, read_at: datetime
+    ) -> datetime | int | None:
+        """The last value of a table's cursor that was read; null if there is none.
+
+        Of numbers it is the largest, of moments the newest that is not after `read_at` (clocks differ).
 
         Raises:
-            SourceError: the cursor holds something else than moments.
+            SourceError: the cursor holds something else than whole numbers, or than moments.
         """
         by = self.increments.get(table.name)
         if by is None:
             return None
         files = ", ".join(quoted(path) for path in self.files(table))
-        moment = f"try_cast({name(by.cursor)} as timestamptz)"
+        moment, number = f"try_cast({name(by.cursor)} as timestamptz)", read_as(Integer(), name(by.cursor))
         found = connection.execute(
-            f"select count({name(by.cursor)}), count({moment}), max({moment}) filter ({moment} <= {sql_instant(read_at)}) "
-            f"from read_parquet([{files}])"
+            f"select count({name(by.cursor)}), count({number}), max({number}), "
+            f"count({moment}), max({moment}) filter ({moment} <= {sql_instant(read_at)}) from read_parquet([{files}])"
         ).fetchall()
-        (values, moments, newest) = found[0]
+        (values, numbers, largest, moments, newest) = found[0]
+        if values == numbers:
+            return int(largest) if values else None
         if values != moments:
             raise SourceError(
-                f"{self.named}, {table.name}: cursor {by.cursor} holds {values - moments:,} values that are no timestamps\n"
-                "  allowed: a timestamp or date that grows with each change (a number that counts up says nothing of late rows)\n"
+                f"{self.named}, {table.name}: cursor {by.cursor} holds {values - max(moments, numbers):,} values that are no "
+                f"{'timestamps' if moments >= numbers else 'whole numbers'}\n"
+                "  allowed: a timestamp, date or whole number that grows with each change\n"
                 f"  do: name another column by `cursor` under tables.{table.name} in the mapping, or none"
             )
         return newest if newest is None else newest.astimezone(UTC)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.sources.files import as_text, read_file
+from churn_pipeline.adapters.sources.files import as_text, read_file, read_raw
+from churn_pipeline.adapters.sources.kinds import kinds
 from churn_pipeline.adapters.sources.mapping import CASTS, Files, Mapped, Taken
 from churn_pipeline.adapters.sources.reading import INSIDE, MARK, FileRows, Reading, SourceError, SourceFile
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.spelling import listed
 
 if TYPE_CHECKING:
     import duckdb
 
     from churn_pipeline.adapters.sources.source import Source
 
+QUARANTINE = "quarantine"
+"""What rows are called, in the place of their file, that were rejected before and are read again."""
 REST = "properties"
 """The column of the contract that takes in what a file has beside the contract."""
 
@@ -23,10 +28,11 @@ REST = "properties"
 class TableReader:
     """Reads one table; the names it makes begin with the table's, so that tables do not meet."""
 
-    def __init__(self, source: Source, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    def __init__(self, source: Source, connection: duckdb.DuckDBPyConnection, table: Table, again: str = "") -> None:
         self.source = source
         self.connection = connection
         self.table = table
+        self.again = again
         self.view = f"read_{table.name}"
 
     def read(self) -> Reading:
@@ -53,7 +59,7 @@ class TableReader:
             return self.source.matching(spec, label)
         lost = [pattern for pattern in spec.patterns if not any(p.is_file() for p in self.source.folder.glob(pattern))]
         if lost:
-            there = ", ".join(str(p.relative_to(self.source.folder)) for p in self.source.all_files()) or "nothing"
+            there = listed([str(p.relative_to(self.source.folder)) for p in self.source.all_files()])
             raise SourceError(
                 f"{self.source.mapping_file}, {key}: no file matches {', '.join(lost)} in {self.source.folder}\n"
                 f"  there is: {there}\n  do: fix the name in the mapping, or add the file"
@@ -61,19 +67,44 @@ class TableReader:
         return self.source.matching(spec, label)
 
     def _files(self, paths: tuple[Path, ...], spec: Files, view: str) -> list[FileRows]:
-        return [
-            read_file(self.connection, path, self.source.shown(path), spec, view=f"{view}_{place}")
+        read = [
+            read_file(
+                self.connection,
+                path,
+                self.source.shown(path),
+                spec,
+                view=f"{view}_{place}",
+                written=self.source.copied.get(path),
+            )
             for place, path in enumerate(paths)
         ]
+        if read and not read[-1].fact.problem:
+            newest = read[-1]
+            read[-1] = replace(newest, fact=replace(newest.fact, kinds=kinds(self.connection, newest)))
+        return read
 
     # ---- column by column
 
     def _columns(self, spec: Files, paths: tuple[Path, ...], mapped: Mapped) -> Reading:
         taken = mapped.columns
-        read = self._files(paths, spec, self.view)
+        read = [*self._files(paths, spec, self.view), *self._again()]
         queries = [self._contract_columns(rows, mapped) for rows in read if not rows.fact.problem]
         given = {c for rows in read for c in self._given(rows.fact, taken)}
-        return self._over([rows.fact for rows in read], queries, tuple(c for c in self.table.names if c in given))
+        due = sum(rows.fact.rows - self._left_out(rows, mapped) for rows in read if not rows.fact.problem)
+        return self._over([rows.fact for rows in read], queries, tuple(c for c in self.table.names if c in given), due)
+
+    def _again(self) -> list[FileRows]:
+        """Rows that were rejected before and may be good now; none where there are none."""
+        if not self.again:
+            return []
+        rows = read_raw(self.connection, self.again, QUARANTINE, view=f"{self.view}_again")
+        return [rows] if rows.fact.rows else []
+
+    def _left_out(self, rows: FileRows, mapped: Mapped) -> int:
+        if not mapped.where:
+            return 0
+        query = f"select count(*) from {rows.view} where {_kept(mapped.where)} is not true"
+        return self._number(query, f"tables.{self.table.name}.where")
 
     def _given(self, fact: SourceFile, taken: dict[str, Taken]) -> set[str]:
         own = {column.lower() for column in fact.columns} | ({REST} if self._rest(fact, taken) else set())
@@ -89,10 +120,10 @@ class TableReader:
         if rest:
             texts[REST] = _with_rest(rest, texts[REST] if REST in own else "null::varchar")
         listed = ", ".join(f"{text} as {name(c)}" for c, text in texts.items())
-        kept = f"where _wrong is not null or ({mapped.where})" if mapped.where else ""
+        kept = f"where {_kept(mapped.where)}" if mapped.where else ""
         mark = _text(mapped.deleted) if mapped.deleted else "null::varchar"
         query = f"select {', '.join(INSIDE)}, {mark} as {MARK}, {listed} from {rows.view} {kept}"
-        self._try(query, f"tables.{self.table.name}")
+        self._try(f"explain {query}", f"tables.{self.table.name}")
         return query
 
     def _rest(self, fact: SourceFile, taken: dict[str, Taken]) -> tuple[str, ...]:
@@ -130,12 +161,13 @@ class TableReader:
                     f"create or replace temp view {name(key)} as {' union all by name '.join(good)}"
                 )
         if any(fact.problem for fact in facts):
-            return self._over(facts, [], ())
+            return self._over(facts, [], (), 0)
         return self._selected(mapped.select or "", facts, unreadable)
 
     def _selected(self, select: str, facts: list[SourceFile], unreadable: list[str]) -> Reading:
         selected = f"{self.view}_selected"
         self._try(f"create or replace temp table {selected} as {select}", f"tables.{self.table.name}.select")
+        due = self._number(f"select count(*) from {selected}", "select") + sum(fact.unreadable for fact in facts)
         own = {row[0].lower(): row for row in self.connection.execute(f"describe {selected}").fetchall()}
         given = tuple(c for c in self.table.names if c in own)
         texts = [f"{as_text(c, own[c][1]) if c in own else 'null::varchar'} as {name(c)}" for c in self.table.names]
@@ -152,18 +184,17 @@ class TableReader:
         queries += [
             f"select {', '.join(INSIDE)}, null::varchar as {MARK}, {nulls} from ({query})" for query in unreadable
         ]
-        return self._over(facts, queries, given)
+        return self._over(facts, queries, given, due)
 
-    def _over(self, facts: list[SourceFile], queries: list[str], given: tuple[str, ...]) -> Reading:
+    def _over(self, facts: list[SourceFile], queries: list[str], given: tuple[str, ...], due: int) -> Reading:
         nulls = ", ".join(f"null::varchar as {name(c)}" for c in self.table.names)
         nothing = f"select null::varchar as _file, null::bigint as _line, null::varchar as _raw, null::varchar as _wrong, null::varchar as {MARK}, {nulls} where false"
         self.connection.execute(
             f"create or replace temp view {self.view} as {' union all by name '.join(queries) or nothing}"
         )
         keys = ", ".join(name(c) for c in self.table.key)
-        return Reading(
-            self.table, self.view, tuple(facts), given, self._all_keys() or f"select {keys} from {self.view}"
-        )
+        every_key = self._all_keys() or f"select {keys} from {self.view}"
+        return Reading(self.table, self.view, tuple(facts), given, every_key, due)
 
     def _all_keys(self) -> str:
         """The keys of all records, where only the newer records themselves were read."""
@@ -172,11 +203,16 @@ class TableReader:
         texts = ", ".join(f"{_text(taken[c])} as {name(c)}" for c in self.table.key if c in taken)
         return " union all ".join(f"select {texts} from read_parquet({quoted(path)})" for path in copies)
 
+    def _number(self, query: str, key: str) -> int:
+        self._try(query, key)
+        (number,) = self.connection.fetchone() or (0,)
+        return int(number)
+
     def _try(self, query: str, key: str) -> None:
         import duckdb
 
         try:
-            self.connection.execute(query if query.startswith("create") else f"explain {query}")
+            self.connection.execute(query)
         except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
             # DuckDB quotes the value, which may be somebody's name: neither its words nor the error itself go on
             raise SourceError(
@@ -189,6 +225,11 @@ class TableReader:
                 "  allowed: DuckDB SQL over the columns of the files, which are all text (cast what is to be computed with)\n"
                 "  do: fix `sql`, `where` or `select` there"
             ) from error
+
+
+def _kept(where: str) -> str:
+    """SQL: whether a row is kept; a line that could not be read always is, for its quarantine."""
+    return f"(_wrong is not null or ({where}))"
 
 
 def _text(taken: Taken) -> str:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.capabilities.features import snapshots as features
+from churn_pipeline.capabilities.features.landmarks import write_landmark_snapshots
 from churn_pipeline.contracts.lake import LABELS, LANDMARK_SNAPSHOTS, SNAPSHOTS, TRAINING_SET
 from churn_pipeline.core.featurize.version import features_version
 from churn_pipeline.orchestration.days import as_of
@@ -25,9 +26,19 @@ def snapshots(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -
 def landmark_snapshots(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
 ) -> dg.MaterializeResult:
-    """Label-blind: on which days a trial is looked at depends on its start and planned length alone."""
-    rows = features.write_landmark_snapshots(lake, as_of(context), settings.landmarks)
-    return dg.MaterializeResult(metadata={"dagster/row_count": rows, "features_version": features_version()})
+    """Label-blind: on which days a trial is looked at depends on its start and planned length alone.
+
+    Kept in parts, a week of looks each; a part is computed again where a late or corrected record touched it.
+    """
+    written = write_landmark_snapshots(lake, as_of(context), settings.landmarks)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": written.rows,
+            "parts": written.parts,
+            "parts computed": written.computed,
+            "features_version": features_version(),
+        }
+    )
 
 
 @table_asset(LABELS, group=GROUP, deps=("trials", "subscriptions"))

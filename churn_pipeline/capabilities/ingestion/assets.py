@@ -13,8 +13,10 @@ from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table
 from churn_pipeline.capabilities.ingestion.watermarks import watermarks
 from churn_pipeline.contracts.lake import REPAIRED_ROWS
 from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.core.spelling import listed
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import as_of
+from churn_pipeline.orchestration.memory import measured
 from churn_pipeline.orchestration.table_asset import raw_name, table_asset, table_spec
 from churn_pipeline.settings import Settings
 
@@ -24,6 +26,7 @@ from churn_pipeline.settings import Settings
     specs=[table_spec(table, name=raw_name(table), group="ingestion", deps=("demo_source",)) for table in RAW_TABLES],
     description="Every raw table of the source, read into the lake as it is.",
 )
+@measured
 def raw_tables(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
@@ -69,9 +72,9 @@ def repaired_rows(
 def _described(staged: Staged) -> dict[str, Any]:
     return {
         "dagster/row_count": staged.rows,
-        "files": ", ".join(file.file for file in staged.files) or "none",
+        "files": listed([file.file for file in staged.files]),
         "required columns missing": ", ".join(staged.missing) or "none",
         "optional columns not there": ", ".join(staged.absent) or "none",
-        "read from": f"{staged.since:%Y-%m-%d %H:%M:%S} UTC" if staged.since else "the beginning",
+        "read from": "the beginning" if staged.since is None else str(staged.since),
         "newly deleted or restored": staged.deletions,
     }

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.lake import Lake, record_key
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.records import record_key
 from churn_pipeline.adapters.sources import Reading, Source, SourceError
 from churn_pipeline.adapters.sources.reading import MARK
 from churn_pipeline.contracts.derive.reading import read_as

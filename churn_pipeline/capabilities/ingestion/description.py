@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import quoted
-from churn_pipeline.adapters.lake import Lake, known_at
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.records import known_at
 from churn_pipeline.adapters.sources import Source, SourceFile
 from churn_pipeline.adapters.sources.mapping import Mapped
 from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table, type_rows

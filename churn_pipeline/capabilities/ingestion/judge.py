@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.lake import known_at
+from churn_pipeline.adapters.records import known_at
 from churn_pipeline.contracts.derive.rules import (
     CONFLICTS_WITH_KNOWN,
     DUPLICATE_KEY,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from churn_pipeline.adapters.frames import snapshot_frame
-from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.adapters.frames import lacking, snapshot_frame
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.monitoring import drift as drifting
@@ -153,12 +153,10 @@ def _scored_by(warehouse: Warehouse, as_of: datetime) -> str | None:
 
 def _frame(lake: Lake, dataset: str, day: datetime, bundle: Bundle) -> pd.DataFrame | None:
     """A day of a dataset with the model's features; None where it is gone or older than the declaration of one."""
-    import duckdb
-
-    try:
-        return snapshot_frame(lake, dataset, day, bundle.scorer.schema.features)
-    except (LakeError, duckdb.BinderException):
+    features = bundle.scorer.schema.features
+    if not lake.has(dataset, day) or lacking(lake, dataset, day, features):
         return None
+    return snapshot_frame(lake, dataset, day, features)
 
 
 def _fitted(training: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:

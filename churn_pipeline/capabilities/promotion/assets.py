@@ -13,6 +13,7 @@ from churn_pipeline.contracts.analytics import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.contracts.lake import PROMOTION_PLAN
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import DAYS, as_of
+from churn_pipeline.orchestration.memory import measured
 from churn_pipeline.orchestration.metadata import finding
 from churn_pipeline.orchestration.table_asset import OWNER, described, table_asset
 from churn_pipeline.settings import Settings
@@ -69,6 +70,7 @@ def planned_model_is_whole(
     owners=[OWNER],
     metadata=described(MODEL_PROMOTIONS),
 )
+@measured
 def champion(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],

@@ -5,6 +5,7 @@ import dagster as dg
 from churn_pipeline.capabilities.simulation.parameters import Parameters
 from churn_pipeline.capabilities.simulation.write import provide
 from churn_pipeline.orchestration.days import DAYS
+from churn_pipeline.orchestration.memory import measured
 from churn_pipeline.orchestration.table_asset import OWNER
 from churn_pipeline.settings import Settings
 
@@ -17,6 +18,7 @@ from churn_pipeline.settings import Settings
     partitions_def=DAYS,
     required_resource_keys={"settings", "lake"},
 )
+@measured
 def demo_source(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """A simulated trial business as files of raw tables, where no source of your own is named.
 

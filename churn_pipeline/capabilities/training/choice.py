@@ -13,7 +13,7 @@ from churn_pipeline.core.gain import gain
 from churn_pipeline.core.log_odds import losses
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     Numbers = NDArray[np.float64]
 
@@ -39,9 +39,7 @@ class Choice:
     considered: tuple[Candidate, ...]
 
 
-def choose(
-    margins: Mapping[str, Numbers], labels: Numbers, *, groups: NDArray[np.object_], rng: np.random.Generator
-) -> Choice:
+def choose(margins: Mapping[str, Numbers], labels: Numbers, *, groups: ArrayLike, rng: np.random.Generator) -> Choice:
     """The candidate to go on with, from the members' margins on validation; the first member named is the floor.
 
     Considered are the floor, the best other member, and the non-negative blend of all on log-odds. A richer candidate

@@ -32,7 +32,7 @@ from churn_pipeline.core.base_rate import BaseRate
 from churn_pipeline.core.calibration import Calibrator
 from churn_pipeline.core.calibration import choose as choose_calibration
 from churn_pipeline.core.log_odds import losses, probability
-from churn_pipeline.core.members.logistic import LogisticMember
+from churn_pipeline.core.members.logistic import LogisticMember, Prepared
 from churn_pipeline.core.schema import FeatureSchema, ModelFeature
 from churn_pipeline.core.scorer import Scorer
 from churn_pipeline.core.splits import Cohorts, cohorts
@@ -91,8 +91,11 @@ class _Rows:
         return self.frame["converted"].to_numpy(dtype=np.float64)
 
     @cached_property
-    def trials(self) -> NDArray[np.object_]:
-        return self.frame["trial_id"].to_numpy(dtype=object)
+    def trials(self) -> NDArray[np.integer[Any]]:
+        """The trial of each row, as its place among all by id: numbers compare in a hundredth of the time."""
+        import pandas as pd
+
+        return pd.factorize(self.frame["trial_id"], sort=True)[0]
 
     def conversions(self, rows: NDArray[np.bool_]) -> int:
         return len(np.unique(self.trials[rows & (self.y > 0)]))
@@ -143,9 +146,9 @@ def fit(
     mark = fingerprint(frame, catalogue=catalogue, recipe=recipe, code=code)
     rows = _prepared(frame, catalogue, recipe)
     few = rows.conversions(rows.cut.fit) < recipe.few_conversions
-    strength = _strength(rows, SHRUNKEN if few else STRENGTHS)
+    strength, regression = _floor(rows, SHRUNKEN if few else STRENGTHS)
     tuned = {} if few else _tuned(rows, recipe, studies, f"{business} {mark}", progress)
-    choice, rounds = _chosen(rows, tuned, strength, recipe)
+    choice, rounds = _chosen(rows, tuned, regression, recipe)
     progress(
         f"chosen: {choice.chosen.name}; fitting it on the {int(rows.cut.refit.sum()):,} rows of fit and validation"
     )
@@ -196,15 +199,14 @@ def _boosters(recipe: Recipe) -> tuple[Booster, ...]:
     return (XGBoost(recipe.seed), LightGBM(recipe.seed + 1))
 
 
-def _strength(rows: _Rows, strengths: Sequence[float]) -> float:
-    """The penalty of the floor with the least loss on validation; the stronger of equal ones."""
+def _floor(rows: _Rows, strengths: Sequence[float]) -> tuple[float, LogisticMember]:
+    """The penalty of the floor with the least loss on validation (the stronger of equal ones), and the fit that had it."""
     fit, validation = rows.cut.fit, rows.cut.validation
-
-    def loss(strength: float) -> tuple[float, float]:
-        member = LogisticMember.fit(rows.x[fit], rows.y[fit], strength=strength)
-        return float(losses(member.margin(rows.x[validation]), rows.y[validation]).mean()), -strength
-
-    return min(strengths, key=loss)
+    prepared, judged = Prepared.of(rows.x[fit]), rows.x[validation]
+    fitted = {s: LogisticMember.fit_prepared(prepared, rows.y[fit], strength=s) for s in strengths}
+    loss = {s: float(losses(member.margin(judged), rows.y[validation]).mean()) for s, member in fitted.items()}
+    best = min(strengths, key=lambda s: (loss[s], -s))
+    return best, fitted[best]
 
 
 def _tuned(rows: _Rows, recipe: Recipe, studies: Studies, name: str, progress: Progress) -> dict[str, Tuned]:
@@ -234,11 +236,13 @@ def _sampled(rows: _Rows, recipe: Recipe) -> NDArray[np.bool_]:
     return fit & np.isin(rows.trials, names[drawn])
 
 
-def _chosen(rows: _Rows, tuned: Mapping[str, Tuned], strength: float, recipe: Recipe) -> tuple[Choice, dict[str, int]]:
+def _chosen(
+    rows: _Rows, tuned: Mapping[str, Tuned], regression: LogisticMember, recipe: Recipe
+) -> tuple[Choice, dict[str, int]]:
     """The choice on validation among members fitted on all of the fit cohort, and the rounds each booster took."""
     fit, validation = rows.cut.fit, rows.cut.validation
     material = Material(rows.x[fit], rows.y[fit], rows.x[validation], rows.y[validation])
-    margins = {FLOOR: LogisticMember.fit(material.x, material.y, strength=strength).margin(material.x_validation)}
+    margins = {FLOOR: regression.margin(material.x_validation)}
     rounds = {}
     for booster in _boosters(recipe):
         if booster.name in tuned:

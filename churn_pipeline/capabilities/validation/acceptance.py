@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.lake import Lake, known_at
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.records import known_at
+from churn_pipeline.adapters.sources import RowLawError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS, SOURCE_WATERMARKS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
@@ -17,16 +19,16 @@ from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import sql_instant
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
-
-
-class RowLawError(Exception):
-    """Rows were lost or doubled between reading and landing: a fault of the pipeline, never of the data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """One table of a batch, taken in. Rows read = kept + quarantined + duplicate; `new` of the kept were not known."""
+    """One table of a batch, taken in. Rows read, as the reader counted them, = kept + quarantined + duplicate.
+
+    `new` of the kept were not known.
+    """
 
     table: str
     read: int
@@ -51,18 +53,18 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
     staged = lake.rows(f"staged_{table.name}", as_of, batch=batch)
     with lake.engine.connection() as connection:
         connection.execute(f"create temp view staged as {staged}")
+        read, duplicate = _counted(connection, lake, table, as_of, batch)
         connection.execute("create temp view good as select * from staged where _broken is null and not _copy")
         landed = lake.land(connection, table, "good")
         lake.land(connection, DELETIONS, f"({lake.rows(f'staged_{table.name}_deletions', as_of, batch=batch)})")
-        issues = _issues(table, read_at=read_at, run_id=run_id)
-        quarantined = lake.write(connection, f"quarantined_{table.name}", as_of, issues, batch=batch)
-        counted = connection.execute("select count(*), count(*) filter (_copy) from staged").fetchone()
-    read, duplicate = counted or (0, 0)
+        connection.execute(f"create temp table rejected as {_issues(table, read_at=read_at, run_id=run_id)}")
+        carried = _carry(connection, lake, table, as_of, batch)
+        rejected = "select * from rejected union all by name select * from carried"
+        quarantined = lake.write(connection, f"quarantined_{table.name}", as_of, rejected, batch=batch) - carried
     kept = landed.new + landed.known
     if read != kept + quarantined + duplicate:
-        raise RowLawError(
-            f"{table.name}: {read} rows read, but {kept} kept + {quarantined} quarantined + {duplicate} duplicates"
-        )
+        parts = f"{kept:,} kept + {quarantined:,} quarantined + {duplicate:,} duplicates"
+        raise RowLawError(table.name, f"{read:,} rows read, but {parts}")
     return Accepted(
         table.name,
         read,
@@ -77,6 +79,30 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
     )
 
 
+def _counted(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, as_of: datetime, batch: str
+) -> tuple[int, int]:
+    """The rows of view `staged` and the exact copies among them; as many were staged as the reader of the source counted."""
+    files = lake.rows(f"staged_{table.name}_files", as_of, batch=batch)
+    (due,) = connection.execute(f"select coalesce(any_value(due), 0) from ({files})").fetchone() or (0,)
+    rows, copies = connection.execute("select count(*), count(*) filter (_copy) from staged").fetchone() or (0, 0)
+    if rows != due:
+        raise RowLawError(table.name, f"{due:,} rows were read from the source, {rows:,} were staged")
+    return rows, copies
+
+
+def _carry(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, as_of: datetime, batch: str) -> int:
+    """Make view `carried` of what the day rejected before and a reading of what is new did not come across; gives its rows."""
+    dataset, files = f"quarantined_{table.name}", lake.rows(f"staged_{table.name}_files", as_of, batch=batch)
+    (whole,) = connection.execute(f"select count(since) = 0 from ({files})").fetchone() or (True,)
+    before = "from rejected where false"
+    if not whole and lake.has(dataset, as_of, batch=batch):
+        before = lake.rows(dataset, as_of, batch=batch) + " where issue_id not in (select issue_id from rejected)"
+    connection.execute(f"create temp view carried as {before}")
+    (rows,) = connection.execute("select count(*) from carried").fetchone() or (0,)
+    return int(rows)
+
+
 def move_watermark(
     lake: Lake, warehouse: Warehouse, table: Table, *, as_of: datetime, read_at: datetime, run_id: str
 ) -> None:
@@ -84,10 +110,24 @@ def move_watermark(
 
     Whoever is killed between landing and this reads the same rows again, which changes nothing.
     """
-    moved = f"table_name, cursor, read_up_to, origin, {sql_instant(read_at)} as moved_at, {quoted(run_id)} as run_id"
+    moved = f"table_name, cursor, read_up_to, read_up_to_number, origin, {sql_instant(read_at)} as moved_at, {quoted(run_id)} as run_id"
     mark = lake.read(f"staged_{table.name}_cursor", as_of, select=moved)
     if mark.num_rows:
         warehouse.replace(SOURCE_WATERMARKS, mark, where={"table_name": table.name})
+
+
+def forget_batches(lake: Lake, as_of: datetime) -> None:
+    """Remove what was staged for other days: it has landed, or was refused.
+
+    The files of the batch before stay, and those of later days: schema drift looks at them.
+    """
+    today = f"{as_of:%Y-%m-%d}"
+    for folder in sorted(lake.root.glob("staged_*")):
+        before = lake.newest_before(folder.name, as_of) if folder.name.endswith("_files") else None
+        for path in folder.glob("*.parquet"):
+            day = path.stem[: len(today)]
+            if day != today and not (before and day >= f"{before:%Y-%m-%d}"):
+                path.unlink()
 
 
 def _counts(*values: object) -> pa.Table:

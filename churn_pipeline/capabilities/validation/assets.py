@@ -4,11 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.capabilities.validation.acceptance import accept, move_watermark
+from churn_pipeline.capabilities.validation.acceptance import accept, forget_batches, move_watermark
 from churn_pipeline.capabilities.validation.batch import check_batch
+from churn_pipeline.capabilities.validation.data_docs import FOLDER as DOCS
+from churn_pipeline.capabilities.validation.data_docs import write_docs
+from churn_pipeline.capabilities.validation.dismissals import dismiss
 from churn_pipeline.capabilities.validation.expectations import read_broken, write_expectations
 from churn_pipeline.capabilities.validation.replayed import check_replay, take_back
 from churn_pipeline.capabilities.validation.resolutions import write_resolutions
@@ -26,10 +30,11 @@ from churn_pipeline.contracts.analytics import (
     INGESTION_COUNTS,
     SOURCE_WATERMARKS,
 )
-from churn_pipeline.contracts.lake import DELETIONS, REPAIRED_ROWS
+from churn_pipeline.contracts.lake import DELETIONS, DISMISSED_ISSUES, REPAIRED_ROWS
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import DAYS, as_of
+from churn_pipeline.orchestration.memory import measured
 from churn_pipeline.orchestration.metadata import finding
 from churn_pipeline.orchestration.table_asset import OWNER, raw_name, table_asset, table_spec
 from churn_pipeline.settings import Settings
@@ -56,15 +61,12 @@ def raw_tables_fit(
     context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.AssetCheckResult]:
     """Judge each table's batch as a whole, before anything of it is used."""
-    for table in RAW_TABLES:
-        verdict = check_batch(
-            lake,
-            table,
-            as_of=as_of(context),
-            max_bad_share=settings.max_bad_share,
-            sample_rows=settings.suite_sample_rows,
-        )
-        yield finding(FIT, passed=verdict.passed, words=str(verdict), asset=raw_name(table), **describe_batch(verdict))
+    day, most, sampled = as_of(context), settings.max_bad_share, settings.suite_sample_rows
+    verdicts = [check_batch(lake, table, as_of=day, max_bad_share=most, sample_rows=sampled) for table in RAW_TABLES]
+    write_docs(verdicts, settings.home / "reports" / DOCS, as_of=day)
+    for verdict in verdicts:
+        shown = describe_batch(verdict, settings)
+        yield finding(FIT, passed=verdict.passed, words=str(verdict), asset=f"raw_{verdict.table}", **shown)
 
 
 @table_asset(DATA_EXPECTATIONS, group=GROUP, deps=[raw_name(table) for table in RAW_TABLES])
@@ -108,6 +110,7 @@ def newest_day_as_expected(
     ],
     description="Good rows land in the lake, the others in quarantine; no row is lost.",
 )
+@measured
 def checked_tables(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
@@ -123,16 +126,38 @@ def checked_tables(
         rows += warehouse.append(INGESTION_COUNTS, accepted.counts)
         move_watermark(lake, warehouse, table, **stamp)
         yield dg.MaterializeResult(asset_key=table.name, metadata=describe_accepted(accepted))
+    forget_batches(lake, as_of(context))
     yield dg.MaterializeResult(asset_key=DATA_QUALITY_ISSUES.name, metadata={"new issues": issues})
     yield dg.MaterializeResult(asset_key=DELETIONS.name)
     yield dg.MaterializeResult(asset_key=SOURCE_WATERMARKS.name)
     yield dg.MaterializeResult(asset_key=INGESTION_COUNTS.name, metadata={"dagster/row_count": rows})
 
 
+class Dismissal(dg.Config):
+    """Which issues are closed without a record (by their ids, or all that are open of a table, a rule or both), and why."""
+
+    issues: list[str] = Field(default=[])
+    table: str = ""
+    rule: str = ""
+    why: str
+
+
+@table_asset(DISMISSED_ISSUES, group=GROUP)
+def dismissed_issues(
+    config: Dismissal,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
+) -> dg.MaterializeResult:
+    """By `churn quarantine dismiss`, or from here with the same words."""
+    landed = dismiss(lake, warehouse, **config.model_dump(), dismissed_at=clock.now())
+    return dg.MaterializeResult(metadata={"issues that were closed": landed.new, "why": config.why})
+
+
 @table_asset(
     DATA_QUALITY_RESOLUTIONS,
     group=GROUP,
-    deps=(DATA_QUALITY_ISSUES.name, "replayed_rows", *(t.name for t in RAW_TABLES)),
+    deps=(DATA_QUALITY_ISSUES.name, "replayed_rows", DISMISSED_ISSUES.name, *(t.name for t in RAW_TABLES)),
 )
 def data_quality_resolutions(
     context: dg.AssetExecutionContext,
@@ -140,9 +165,9 @@ def data_quality_resolutions(
     warehouse: dg.ResourceParam[Warehouse],
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult:
-    """Looked at anew after every run that lands records."""
-    mended = write_resolutions(lake, warehouse, resolved_at=clock.now(), run_id=context.run.run_id)
-    return dg.MaterializeResult(metadata={"issues that were mended": mended})
+    """Looked at anew after every run that lands records, and after people dismissed issues."""
+    closed = write_resolutions(lake, warehouse, resolved_at=clock.now(), run_id=context.run.run_id)
+    return dg.MaterializeResult(metadata={"issues that were mended or dismissed": closed})
 
 
 @dg.asset_check(
@@ -166,6 +191,7 @@ def repaired_rows_fit(context: dg.AssetCheckExecutionContext, lake: dg.ResourceP
     owners=[OWNER],
     description="Repaired rows of the quarantine, taken in again: good ones land, the others are issues again.",
 )
+@measured
 def replayed_rows(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],

@@ -11,6 +11,7 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.capabilities.validation.suite import Outcome, Unmet, allowed_in_sample, run_suite, sample
 from churn_pipeline.contracts.derive.rules import Rule, all_rules
 from churn_pipeline.contracts.spec import Presence, Table
+from churn_pipeline.core.spelling import listed
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,6 +35,10 @@ class BatchVerdict:
     """Rows of the sample that the suite ran on."""
     expectations: int
     """Expectations that were evaluated on it."""
+    unmet: int = 0
+    """How many of them it does not meet."""
+    page: str = ""
+    """What Great Expectations shows of it, as HTML; empty where it was not asked."""
 
     def __str__(self) -> str:
         """The verdict for people: one line, or every problem."""
@@ -47,8 +52,8 @@ class _Files:
     names: tuple[str, ...]
     problems: tuple[tuple[str, str], ...]
     given: tuple[str, ...]
-    since: datetime | None
-    """From when on the table was read; what came before it has landed already."""
+    since: str | None
+    """From which value of its cursor on the table was read; what came before it has landed already."""
 
 
 def check_batch(lake: Lake, table: Table, *, as_of: datetime, max_bad_share: float, sample_rows: int) -> BatchVerdict:
@@ -121,6 +126,8 @@ def _verdict(table: Table, staged: _Staged, problems: list[str], looked: Outcome
         staged.broken,
         looked.rows,
         looked.expectations,
+        len(looked.unmet),
+        looked.page,
     )
 
 
@@ -140,13 +147,13 @@ def _structure(table: Table, staged: _Staged) -> list[str]:
     missing = tuple(c.name for c in table.columns if not c.null and c.name not in files.given)
     if not files.names:
         return [_no_file(table)] if table.presence is Presence.REQUIRED else []
-    listed = ", ".join(files.names)
+    named = listed(files.names)
     problems = [_damaged(file, problem) for file, problem in files.problems]
     if not problems:
-        problems += [_no_column(table, listed, column) for column in missing]
+        problems += [_no_column(table, named, column) for column in missing]
     if not problems and not rows and table.presence is Presence.REQUIRED and files.since is None:
         problems.append(
-            f"{listed}, rule empty_batch: the file has a header and no rows\n"
+            f"{named}, rule empty_batch: the file has a header and no rows\n"
             f"  allowed: at least one row of {table.name}\n"
             "  do: find out why the export was empty; yesterday's scores stay until there are rows"
         )
@@ -180,10 +187,10 @@ def _damaged(file: str, problem: str) -> str:
     return f"{file}, rule {rule}: {problem}\n  allowed: a readable file with one header\n  do: export the file again"
 
 
-def _no_column(table: Table, listed: str, column: str) -> str:
+def _no_column(table: Table, named: str, column: str) -> str:
     declared = table.column(column)
     return (
-        f"{listed}, column {column}, rule missing_column: no file of {table.name} has it\n"
+        f"{named}, column {column}, rule missing_column: no file of {table.name} has it\n"
         f"  allowed: a column {column} ({declared.meaning.rstrip('.')})\n"
         f"  do: add it to the export, or map another column or a constant to it under tables.{table.name}.columns.{column}"
     )
@@ -228,9 +235,8 @@ def _bad_share(
     column = f", column {rule.column}" if rule.column else ""
     shown = _example(connection, rule, file, line)
     place = "" if line is None else f" line {line}"
-    listed = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
     return (
-        f"{listed}{column}, rule {rule.name}: {count:,} of {total:,} rows ({count / total:.1%}), first: {file}{place}{shown}; "
+        f"{listed(files, most=3)}{column}, rule {rule.name}: {count:,} of {total:,} rows ({count / total:.1%}), first: {file}{place}{shown}; "
         f"at most {most:.0%} of the rows may be bad\n  allowed: {rule.allowed}\n  do: {rule.do}"
     )
 
@@ -247,7 +253,7 @@ def _example(connection: duckdb.DuckDBPyConnection, rule: Rule, file: str, line:
 
 def _unmet(table: Table, files: _Files, unmet: Unmet) -> str:
     return (
-        f"{', '.join(files.names)}, column {unmet.column}, rule {unmet.rule}: {unmet.expected} is not met by {unmet.share:.1%} of the "
+        f"{listed(files.names)}, column {unmet.column}, rule {unmet.rule}: {unmet.expected} is not met by {unmet.share:.1%} of the "
         f"sampled values\n  allowed: what the contract of {table.name} says of it\n"
         "  do: `churn source check` counts the rows by rule; fix the export or the mapping"
     )

@@ -1,7 +1,8 @@
-"""Schema drift: which columns of a table's files are new or gone since the batch before."""
+"""Schema drift: which columns of a table's files are new, gone or of another kind since the batch before."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,36 +12,48 @@ from churn_pipeline.contracts.spec import Table
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A column that came or went since the batch of `before`."""
+    """What happened to a column since the batch of `before`, as the end of a sentence."""
 
     table: str
     column: str
-    new: bool
+    happened: str
     before: datetime
 
     def __str__(self) -> str:
         """The change as a sentence."""
-        how = "is new since" if self.new else "is gone; it was there on"
-        return f"{self.table}: column {self.column} {how} {self.before:%Y-%m-%d}"
+        return f"{self.table}: column {self.column} {self.happened} {self.before:%Y-%m-%d}"
 
 
 def changed_columns(lake: Lake, table: Table, as_of: datetime) -> tuple[Change, ...]:
     """The columns of the files of a day's batch against those of the newest batch before it; none without such a batch.
 
-    A column that is there and of another type than the contract says breaks rule `wrong_type_<column>` row by row.
+    A column is retyped where its values read as another kind (number, timestamp, boolean, text) than they did.
 
     Raises:
         LakeError: the table was not staged for that day.
     """
     dataset = f"staged_{table.name}_files"
     before = lake.newest_before(dataset, as_of)
-    now, was = _columns(lake, dataset, as_of), _columns(lake, dataset, before) if before else frozenset()
+    now, was = _columns(lake, dataset, as_of), _columns(lake, dataset, before) if before else {}
     if before is None or not now or not was:
         return ()
-    return tuple(Change(table.name, column, column in now, before) for column in sorted(now ^ was))
+    return tuple(Change(table.name, column, happened, before) for column, happened in _happened(now, was))
 
 
-def _columns(lake: Lake, dataset: str, as_of: datetime) -> frozenset[str]:
-    """The columns of all files of a day, in small letters as they are read; none where there is no file."""
-    rows = lake.read(dataset, as_of, select="distinct lower(unnest(columns)) as name")
-    return frozenset(rows["name"].to_pylist())
+def _happened(now: dict[str, tuple[str, ...]], was: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    for column in sorted(now.keys() | was.keys()):
+        if column not in was:
+            yield column, "is new since"
+        elif column not in now:
+            yield column, "is gone; it was there on"
+        elif now[column] and was[column] and now[column] != was[column]:
+            yield column, f"is retyped: it reads as {' and '.join(now[column])}, and as {' and '.join(was[column])} on"
+
+
+def _columns(lake: Lake, dataset: str, as_of: datetime) -> dict[str, tuple[str, ...]]:
+    """The columns of all files of a day, in small letters as they are read, and the kinds of each that are known."""
+    rows = lake.read(dataset, as_of, select="lower(unnest(columns)) as name, unnest(kinds) as kind").to_pylist()
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row["name"], set()).update({row["kind"]} - {None, ""})
+    return {column: tuple(sorted(known)) for column, known in found.items()}

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name
-from churn_pipeline.adapters.lake import Lake, known_at
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.records import known_at
 from churn_pipeline.contracts.spec import Json, Privacy, Table, Text
 from churn_pipeline.core.clock import sql_instant
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from churn_pipeline.adapters.engine import quoted
-from churn_pipeline.adapters.lake import Lake, record_key
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.records import record_key
 from churn_pipeline.capabilities.validation.acceptance import Accepted, accept
 from churn_pipeline.capabilities.validation.batch import BatchVerdict, check_repaired
 from churn_pipeline.contracts.lake import REPAIRED_ROWS

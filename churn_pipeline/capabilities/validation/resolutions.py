@@ -1,4 +1,4 @@
-"""Which open issues are mended: a record of their key has landed, or their repaired row was replayed."""
+"""Which open issues are closed by now: a record of their key has landed, their repaired row was replayed, or people dismissed them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.lake import Lake, record_key
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.records import record_key
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.validation.replayed import MENDED
 from churn_pipeline.contracts.analytics import DATA_QUALITY_RESOLUTIONS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.derive.rules import CONFLICTS_WITH_KNOWN, DUPLICATE_KEY
+from churn_pipeline.contracts.lake import DISMISSED_ISSUES
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Table
 
@@ -28,13 +30,13 @@ QUARANTINED = (
 
 
 def write_resolutions(lake: Lake, warehouse: Warehouse, *, resolved_at: datetime, run_id: str) -> int:
-    """Note which of the open issues are mended by now, and give their number."""
+    """Note which of the open issues are closed by now, and give their number."""
     found = resolutions(lake, warehouse.read(OPEN), resolved_at=resolved_at, run_id=run_id)
     return warehouse.append(DATA_QUALITY_RESOLUTIONS, found)
 
 
 def resolutions(lake: Lake, still_open: pa.Table, *, resolved_at: datetime, run_id: str) -> pa.Table:
-    """The issues among `still_open` (issue_id, table_name) that are mended, as rows of data_quality_resolutions."""
+    """The issues among `still_open` (issue_id, table_name) that are closed, as rows of data_quality_resolutions."""
     import pyarrow as pa
 
     schema = arrow_schema(DATA_QUALITY_RESOLUTIONS)
@@ -42,15 +44,26 @@ def resolutions(lake: Lake, still_open: pa.Table, *, resolved_at: datetime, run_
     found = [schema.empty_table()]
     with lake.engine.connection() as connection:
         connection.register("still_open", still_open)
+        lake.history(connection, DISMISSED_ISSUES, view="dismissed")
         for table in (t for t in RAW_TABLES if t.name in named):
             lake.history(connection, table, view="landed")
             stamp = f"timestamptz {quoted(resolved_at.isoformat())} as resolved_at, {quoted(run_id)} as run_id"
             rows = connection.sql(
                 f"select issue_id, {quoted(table.name)} as table_name, resolved_by, left(became, 2000) as became, {stamp} "
-                f"from ({_mended(lake, table)}) order by issue_id"
+                f"from ({_closed(lake, table)}) order by issue_id"
             )
             found.append(rows.to_arrow_table().cast(schema))
     return pa.concat_tables(found)
+
+
+def _closed(lake: Lake, table: Table) -> str:
+    """SQL: issue_id, resolved_by and became of the open issues of a table that are mended, or else dismissed."""
+    ours = f"issue_id in (select issue_id from still_open where table_name = {quoted(table.name)})"
+    return (
+        f"with mended as materialized ({_mended(lake, table)}) from mended union all by name "
+        f"select issue_id, 'dismissal' as resolved_by, why as became from dismissed where {ours} "
+        "and issue_id not in (select issue_id from mended)"
+    )
 
 
 def _mended(lake: Lake, table: Table) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 
 from churn_pipeline.capabilities.validation.acceptance import Accepted
 from churn_pipeline.capabilities.validation.batch import BatchVerdict
+from churn_pipeline.capabilities.validation.data_docs import FOLDER, page_of
 from churn_pipeline.capabilities.validation.expectations import Expectation
-from churn_pipeline.orchestration.metadata import rows
+from churn_pipeline.orchestration.metadata import link, rows
+from churn_pipeline.settings import Settings
 
 
-def describe_batch(verdict: BatchVerdict) -> dict[str, Any]:
-    """How many rows, how many bad by which rule, how much of it the suite looked at."""
+def describe_batch(verdict: BatchVerdict, settings: Settings) -> dict[str, Any]:
+    """How many rows, how many bad by which rule, how much of it the suite looked at, and its page."""
     shown: dict[str, Any] = {
         "rows": verdict.rows,
         "bad rows": verdict.bad_rows,
@@ -21,6 +23,8 @@ def describe_batch(verdict: BatchVerdict) -> dict[str, Any]:
     }
     if verdict.broken:
         shown["broken rules"] = rows(("rule", "rows"), verdict.broken.items())
+    if verdict.page:
+        shown["data docs"] = link(f"{settings.reports_address}/{FOLDER}/{page_of(verdict)}")
     return shown
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.contracts.spec import Column, Integer, Money, OneOf, Real, Table, Text
+from churn_pipeline.contracts.spec import Column, Integer, Money, OneOf, Privacy, Real, Table, Text
 
 if TYPE_CHECKING:
     import duckdb
     import great_expectations as gx
     import pandas as pd
+
+
+EXAMPLES = ("partial_", "unexpected_list", "unexpected_index", "details")
+"""How the parts of a result begin in which Great Expectations repeats values."""
 
 
 class ValidationFaultError(Exception):
@@ -38,6 +42,8 @@ class Outcome:
     rows: int
     expectations: int
     unmet: tuple[Unmet, ...]
+    page: str = ""
+    """The same as Great Expectations shows it, as HTML; without personal values."""
 
 
 def _library() -> tuple[Any, Any]:
@@ -175,7 +181,21 @@ def run_suite(table: Table, frame: pd.DataFrame, *, max_bad_share: float) -> Out
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset(table.name)
     batch = asset.add_batch_definition_whole_dataframe("sample").get_batch({"dataframe": frame})
     result = batch.validate(library.ExpectationSuite(name=table.name, expectations=applicable), result_format="SUMMARY")
-    return outcome(result.results, rows=len(frame))
+    return replace(outcome(result.results, rows=len(frame)), page=_page(table, result))
+
+
+def _page(table: Table, result: Any) -> str:
+    """The page of a result, with examples of values where they are nobody's."""
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view.view import DefaultJinjaPageView
+
+    personal = {c.name for c in table.columns if c.privacy is Privacy.PERSONAL}
+    for one in result.results:
+        if one.expectation_config.meta["of"] in personal:
+            one.result = {key: value for key, value in one.result.items() if not key.startswith(EXAMPLES)}
+    view: Any = DefaultJinjaPageView()
+    page: str = view.render(ValidationResultsPageRenderer().render(result))
+    return page
 
 
 def allowed_in_sample(max_bad_share: float, *, sampled: int, rows: int) -> float:

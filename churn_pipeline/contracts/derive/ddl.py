@@ -6,6 +6,8 @@ brought up to its declaration by `evolve`: what is new holds for new rows, old r
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from churn_pipeline.contracts.spec import (
     Column,
     Flag,
@@ -47,6 +49,15 @@ def postgres_type(type_: Type) -> str:
         case Text() | OneOf():
             return "text"
     raise TypeError(f"{type_} has no place in PostgreSQL; it is for tables of the lake")
+
+
+def spelt(type_: str) -> str:
+    """A type of PostgreSQL, in one of the ways in which it may be written.
+
+    >>> spelt("timestamp with time zone"), spelt("numeric(18, 4)")
+    ('timestamptz', 'numeric(18,4)')
+    """
+    return type_.replace("timestamp with time zone", "timestamptz").replace(" ", "")
 
 
 def allowed(column: Column) -> str:
@@ -156,18 +167,29 @@ def described(column: Column) -> str:
     return f"{column.meaning}{unit}{absent}"
 
 
-def create_view(view: View, schema: str) -> list[str]:
-    """Statements that make a view anew, with comments."""
+def create_view(view: View, schema: str, *, there: tuple[str, ...] = ()) -> list[str]:
+    """Statements that make a view, with comments; where it has columns already (`there`, in order), it is replaced.
+
+    What somebody built on it stays as it is as long as its columns do: new ones come behind them. Where one of them is no
+    longer declared, the view has to be dropped first, which the server refuses as long as something is built on it.
+    """
     table, place = view.of, f"{name(schema)}.{name(view.name)}"
-    columns = ", ".join(name(c) for c in table.names)
+    kept = there if set(there) <= set(table.names) else ()
+    columns = ", ".join(name(c) for c in dict.fromkeys((*kept, *table.names)))
     source, at = _place(table, schema), name(view.at)
     return [
-        f"drop view if exists {place}",
-        f"create view {place} as select distinct on ({name(view.per)}) {columns} from {source} "
+        *([f"drop view {place}"] if there and not kept else []),
+        f"create or replace view {place} as select distinct on ({name(view.per)}) {columns} from {source} "
         f"where {at} >= date_trunc('day', (select max({at}) from {source}), 'UTC') order by {name(view.per)}, {at} desc",
         f"comment on view {place} is {text(view.meaning)}",
         *(f"comment on column {place}.{name(c.name)} is {text(described(c))}" for c in table.columns),
     ]
+
+
+def fingerprint(item: Table | View) -> str:
+    """Changes when what is derived from the declaration changes."""
+    statements = create_view(item, "s") if isinstance(item, View) else create(item, "s")
+    return f"declared as {sha256(''.join(statements).encode()).hexdigest()[:16]}"
 
 
 def refusal(schema: str) -> str:

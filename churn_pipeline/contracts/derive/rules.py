@@ -47,7 +47,7 @@ def trial_rules(table: Table) -> tuple[Rule, ...]:
     if table.trial is None:
         return ()
     unknown = Rule(
-        "unknown_trial",
+        UNKNOWN_TRIAL,
         table.trial,
         "_trial_started is null",
         "the trial_id of a good row of trials",
@@ -68,6 +68,8 @@ def trial_rules(table: Table) -> tuple[Rule, ...]:
     return (unknown, before)
 
 
+UNKNOWN_TRIAL = "unknown_trial"
+"""The rule that a record breaks whose trial is not there, or not yet."""
 UNREADABLE_LINE = Rule(
     "unreadable_line",
     "",

@@ -20,7 +20,7 @@ def read(path: Path, content: bytes, dialect: Dialect | None = None) -> tuple[tu
     path.write_bytes(content)
     connection = duckdb.connect()
     read_lines(connection, path, "utf-8", into="lines")
-    names = read_rows(connection, "lines", dialect or Dialect(), into="r")
+    names = read_rows(connection, "lines", dialect or Dialect(), into="r").columns
     return names, connection.execute("select line, fields, text, wrong from r order by line").fetchall()
 
 

@@ -10,9 +10,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from churn_pipeline.adapters.sources import delimited, files
 from churn_pipeline.adapters.sources.files import read_file
 from churn_pipeline.adapters.sources.mapping import Files
-from churn_pipeline.adapters.sources.reading import SourceFile
+from churn_pipeline.adapters.sources.reading import Apart, RowLawError, SourceFile
 
 LINES = b"a,b\n1,x\n2,y\n"
 OBJECTS = b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n'
@@ -91,6 +92,34 @@ def test_a_row_keeps_its_line_and_text_and_what_is_no_object_costs_its_own_line(
     assert (rows[3]["b"], rows[3]["c/d~"]) == ("z", "1.5")
     assert rows[0]["_raw"] == '{"a": {"k": [1, 2]}, "b": ""}'
     assert (rows[1]["_wrong"], json.loads(rows[1]["_raw"])) == ("is no JSON object", {"unreadable": '{"a": '})
+
+
+def test_a_reader_that_drops_a_row_is_found_by_the_bytes_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dropping(connection: duckdb.DuckDBPyConnection, lines: str, dialect: Any, *, into: str) -> Apart:
+        apart = delimited.read_rows(connection, lines, dialect, into=into)
+        connection.execute(f"delete from {into} where line = 3")
+        return apart
+
+    (tmp_path / "f.csv").write_bytes(LINES)
+    monkeypatch.setattr(files, "read_rows", dropping)
+    with pytest.raises(RowLawError, match=r"f\.csv: 2 rows stand in it, 1 were read\n  allowed: .*\n  do: "):
+        read(tmp_path / "f.csv")
+
+
+def test_lines_of_every_kind_are_accounted_for(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_bytes(b'\xef\xbb\xbf\r\na,b\r\n\n1,"2\r\n\r\n3"\r\n\xff,4\n"open,5\nshort\n  ,\r6,7\n\n')
+    assert (read(tmp_path / "f.csv")[0].rows, read(tmp_path / "f.csv")[0].unreadable) == (6, 3)
+    (tmp_path / "f.jsonl").write_bytes(b'\xef\xbb\xbf\n \t\n{"a": 1}\n\n[2]\n\xff\n')
+    assert (read(tmp_path / "f.jsonl")[0].rows, read(tmp_path / "f.jsonl")[0].unreadable) == (3, 2)
+
+
+def test_a_copy_that_lacks_rows_of_its_database_is_found(tmp_path: Path) -> None:
+    duckdb.connect().execute(f"copy (values (1), (2)) to '{tmp_path}/f.parquet'")
+    spec = Files(patterns=("*",))
+    with pytest.raises(RowLawError, match="events: 3 rows stand in it, 2 were read"):
+        read_file(duckdb.connect(), tmp_path / "f.parquet", "events", spec, view="v", written=3)
 
 
 @pytest.mark.parametrize("name", ["f.csv", "f.jsonl"])

@@ -11,7 +11,7 @@ from churn_pipeline.contracts.raw import EVENTS, INVOICES, TRIALS
 from churn_pipeline.contracts.spec import Table
 
 READ = datetime(2024, 5, 10, tzinfo=UTC)
-HOW: dict[str, Any] = {"address": "mysql://db/shop", "look_back": timedelta(days=3)}
+HOW: dict[str, Any] = {"address": "mysql://db/shop", "look_back": timedelta(days=3), "look_back_rows": 100}
 
 
 def mapped(**said: object) -> Mapped:
@@ -50,3 +50,12 @@ def test_a_watermark_holds_for_the_source_and_mapping_it_was_set_with() -> None:
     assert again is not None
     assert again.since == READ - timedelta(days=3)
     assert [by.since for by in (changed, elsewhere) if by] == [None, None]
+
+
+def test_a_number_that_counts_up_is_looked_back_from_in_numbers() -> None:
+    first = increment(EVENTS, mapped(cursor="id"), [], marks={}, **HOW)
+    assert first is not None
+    marks = {"events": Watermark("events", "id", 250, first.origin)}
+    again = increment(EVENTS, mapped(cursor="id"), [], marks=marks, **HOW)
+    assert again is not None
+    assert again.since == 150

@@ -23,7 +23,7 @@ def read(lines: list[str]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     )
     connection.register("given", numbered)
     connection.execute("create temp table l as select line, text, wrong from given")
-    keys = read_objects(connection, "l", into="r")
+    keys = read_objects(connection, "l", into="r").columns
     return keys, connection.execute("select line, fields, wrong from r order by line").fetchall()
 
 

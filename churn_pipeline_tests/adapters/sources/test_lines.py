@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from churn_pipeline.adapters.sources.lines import DamagedFileError, read_lines
+from churn_pipeline.adapters.sources.lines import DamagedFileError, filled_lines, read_lines
 
 
 def lines(path: Path, content: bytes, encoding: str = "utf-8") -> list[tuple[int, str | None, bool]]:
@@ -15,6 +18,11 @@ def lines(path: Path, content: bytes, encoding: str = "utf-8") -> list[tuple[int
     connection = duckdb.connect(config={"temp_directory": str(path.parent / "spill")})
     read_lines(connection, path, encoding, into="l")
     return connection.execute("select line, text, wrong is not null from l order by line").fetchall()
+
+
+@given(st.lists(st.lists(st.sampled_from([b"a", b" ", b"\0", b"\r", b"\n", b"\r\n"]), max_size=5).map(b"".join)))
+def test_lines_that_have_a_byte_are_counted_wherever_the_pieces_of_a_file_end(chunks: list[bytes]) -> None:
+    assert filled_lines(chunks) == sum(1 for line in re.split(rb"[\r\n]", b"".join(chunks)) if line)
 
 
 def test_lines_are_numbered_blank_ones_too(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ def read(folder: Path, mapping: str | None = None, table: Table = TRIALS) -> tup
     connection.execute("set TimeZone = 'UTC'")
     reading = open_source(folder, path if mapping is not None else None).read(connection, table)
     rows = connection.sql(f"select * from {reading.view} order by _file, _line").to_arrow_table().to_pylist()
+    assert reading.due == len(rows), "the reader's own count, of what a mapping filters and selects, too"
     return reading, rows
 
 
@@ -142,6 +143,13 @@ def test_a_mapping_that_does_not_fit_the_files_says_where(folder: Path, mapping:
     (folder / "orgs.csv").write_text("org\no1\n")
     with pytest.raises(SourceError, match=message):
         read(folder, mapping)
+
+
+def test_of_a_folder_that_is_the_wrong_one_not_every_file_is_listed(folder: Path) -> None:
+    for number in range(300):
+        (folder / f"f{number:03d}.csv").write_text("")
+    with pytest.raises(SourceError, match=r"there is: f000\.csv, .*f009\.csv and 290 more\n"):
+        read(folder, "tables: {trials: {from: orgs.csv}}")
 
 
 def test_a_value_that_stops_a_select_is_not_quoted(folder: Path) -> None:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.capabilities.features.landmarks import write_landmark_snapshots
 from churn_pipeline.capabilities.features.snapshots import (
     write_labels,
-    write_landmark_snapshots,
     write_running_snapshots,
     write_training_set,
 )
@@ -58,7 +58,7 @@ def test_landmarks_are_looked_at_whatever_became_of_the_trial(tmp_path: Path) ->
     )
     with landed(world, tmp_path, buckets=2) as (lake, _):
         written = write_landmark_snapshots(lake, DAY, (1, 7, 10, 14))
-    assert written == 7
+    assert written.rows == 7
     assert seen(lake, LANDMARK_SNAPSHOTS) == ["a", "a", "a", "b", "b", "b", "short"]
 
 

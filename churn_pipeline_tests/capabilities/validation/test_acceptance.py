@@ -9,8 +9,8 @@ import pytest
 
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.sources import Source
-from churn_pipeline.capabilities.validation.acceptance import RowLawError, accept, because
+from churn_pipeline.adapters.sources import RowLawError, Source
+from churn_pipeline.capabilities.validation.acceptance import accept, because, forget_batches
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.derive.rules import all_rules
@@ -230,6 +230,57 @@ def test_rows_that_do_not_add_up_are_a_fault_of_the_pipeline(tmp_path: Path) -> 
         )
     with pytest.raises(RowLawError, match="40 rows read"):
         accept(lake, TRIALS, as_of=AS_OF, read_at=READ_AT, run_id="r")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "staged"), [("where _row <> 7", "39"), ("union all select * from staged where _row = 7", "41")]
+)
+def test_rows_that_the_reader_counted_and_nobody_staged_are_missed_before_anything_lands(
+    spoilt: str, staged: str, tmp_path: Path
+) -> None:
+    lake = empty_lake(tmp_path)
+    stage(lake, clean_source(tmp_path / "source"), [TRIALS])
+    with lake.engine.connection() as connection:
+        connection.execute(f"create table staged as {lake.rows('staged_trials', AS_OF)}")
+        lake.write(connection, "staged_trials", AS_OF, f"select * from staged {spoilt}")
+    with pytest.raises(
+        RowLawError, match=rf"trials: 40 rows were read from the source, {staged} were staged\n.*\n  do:"
+    ):
+        accept(lake, TRIALS, as_of=AS_OF, read_at=READ_AT, run_id="r")
+    assert not lake.has_raw(TRIALS)
+
+
+def test_what_was_staged_for_other_days_goes_once_a_batch_has_landed_but_for_the_files_before(tmp_path: Path) -> None:
+    lake, source = empty_lake(tmp_path), clean_source(tmp_path / "source")
+    days = [AS_OF + timedelta(days=n) for n in range(4)]
+    for day in days:
+        stage(lake, source, [TRIALS], as_of=day)
+    forget_batches(lake, days[2])
+    assert [lake.has("staged_trials", day) for day in days] == [False, False, True, False]
+    assert [lake.has("staged_trials_files", day) for day in days] == [False, True, True, True]
+
+
+def test_a_second_reading_of_what_is_new_keeps_what_the_first_one_of_the_day_rejected(tmp_path: Path) -> None:
+    lake, source = empty_lake(tmp_path), clean_source(tmp_path / "source")
+    write_csv(source.folder / "events.csv", [event(1, event_id="a", value="x"), event(2, event_id="b", value="x")])
+    take_in(lake, source, [TRIALS, EVENTS])
+    write_csv(source.folder / "events.csv", [event(2, event_id="b", value="x"), event(3)])
+    take_in(lake, source, [TRIALS, EVENTS])
+    assert kept_in_quarantine(lake) == ["b"], "a whole reading tells all there is"
+    write_csv(source.folder / "events.csv", [event(1, event_id="c", value="x")])
+    stage(lake, source, [TRIALS, EVENTS])
+    with lake.engine.connection() as connection:
+        files = f"select * replace ('2024-05-01' as since) from ({lake.rows('staged_events_files', AS_OF)})"
+        lake.write(connection, "staged_events_files", AS_OF, files)
+    for _ in range(2):
+        accepted = accept(lake, EVENTS, as_of=AS_OF, read_at=READ_AT, run_id="r")
+        assert (accepted.read, accepted.quarantined) == (1, 1)
+        assert kept_in_quarantine(lake) == ["b", "c"]
+
+
+def kept_in_quarantine(lake: Lake) -> list[str]:
+    """The keys of the events that the day has in quarantine."""
+    return sorted(lake.read("quarantined_events", AS_OF)["record_key"].to_pylist())
 
 
 def test_a_reason_without_a_value_to_show_names_the_column() -> None:

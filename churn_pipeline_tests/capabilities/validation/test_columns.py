@@ -38,6 +38,19 @@ def test_columns_that_are_new_or_gone_since_the_batch_before_are_named_and_stop_
     assert not [e for e in expectations(lake, as_of=later, settings=quiet) if e.kind == "columns"]
 
 
+def test_a_column_whose_values_read_as_something_else_is_retyped(tmp_path: Path) -> None:
+    lake, source = empty_lake(tmp_path), clean_source(tmp_path / "source")
+    write_csv(source.folder / "events.csv", [event(n, seats=n, note="a", rare=n if n < 9 else "") for n in range(40)])
+    take_in(lake, source)
+    more = [event(n, seats="many" if n == 7 else n, note="b", rare="x" if n < 9 else "") for n in range(40)]
+    write_csv(source.folder / "events.csv", more)
+    later = AS_OF + timedelta(days=1)
+    stage(lake, source, as_of=later)
+    assert [str(change) for change in changed_columns(lake, EVENTS, later)] == [
+        "events: column seats is retyped: it reads as text, and as number on 2024-06-01"
+    ], "of the rare one too few values are there to say"
+
+
 def test_a_table_without_files_has_no_columns_to_change(tmp_path: Path) -> None:
     lake, source = empty_lake(tmp_path), clean_source(tmp_path / "source")
     stage(lake, source)

@@ -109,12 +109,22 @@ def test_an_append_only_table_gets_its_trigger() -> None:
 
 def test_a_view_names_its_columns_and_comments_them() -> None:
     view = View("visits_latest", "The newest.", of=MADE_UP, per="visit_id", at="came_at")
-    _, made, *comments = ddl.create_view(view, "garden")
+    made, *comments = ddl.create_view(view, "garden")
     assert (
         'select distinct on ("visit_id") "visit_id", "came_at", "left_at", "guests", "mood" from "garden"."visits"'
         in made
     )
     assert len(comments) == 1 + len(MADE_UP.columns)
+
+
+def test_a_view_that_is_there_keeps_the_order_of_its_columns_and_is_dropped_only_where_it_loses_one() -> None:
+    view = View("visits_latest", "The newest.", of=MADE_UP, per="visit_id", at="came_at")
+    made, *_ = ddl.create_view(view, "garden", there=("mood", "visit_id"))
+    assert made.startswith('create or replace view "garden"."visits_latest" as select')
+    assert '"mood", "visit_id", "came_at", "left_at", "guests" from' in made
+    dropped, made, *_ = ddl.create_view(view, "garden", there=("weather", "visit_id"))
+    assert dropped == 'drop view "garden"."visits_latest"'
+    assert '"visit_id", "came_at", "left_at", "guests", "mood" from' in made
 
 
 def test_evolving_names_what_is_new_and_what_is_gone() -> None:

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from duckdb import DuckDBPyConnection
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from churn_pipeline.adapters.lake import Lake
@@ -24,7 +24,7 @@ from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks, running_looks
 from churn_pipeline.core.featurize.query import snapshots_query
-from churn_pipeline_tests.worlds import BEGIN, SmallWorld, days, landed, remembered, worlds
+from churn_pipeline_tests.worlds import BEGIN, SmallWorld, days, landed, remembered, tried, worlds
 
 LANDMARKS = (1, 3, 7, 14)
 
@@ -52,14 +52,14 @@ def row(table: pa.Table, trial: str, day: datetime) -> dict[str, Any]:
 
 
 @pytest.mark.flow
-@settings(max_examples=60, deadline=None)
+@tried(60)
 @given(world=worlds(), day=days())
 def test_what_becomes_known_later_changes_no_feature(world: SmallWorld, day: datetime) -> None:
     assert snapshots(world, day).equals(snapshots(world.known_before(day), day))
 
 
 @pytest.mark.flow
-@settings(max_examples=40, deadline=None)
+@tried(40)
 @given(world=worlds(), day=days(), later=st.integers(0, 20))
 def test_a_landmark_snapshot_is_the_snapshot_the_daily_job_would_have_made_then(
     world: SmallWorld, day: datetime, later: int
@@ -70,7 +70,7 @@ def test_a_landmark_snapshot_is_the_snapshot_the_daily_job_would_have_made_then(
 
 
 @pytest.mark.flow
-@settings(max_examples=8, deadline=None)
+@tried(8)
 @given(world=worlds(), day=days(), seed=st.integers(0, 99), buckets=st.integers(1, 3), batches=st.integers(1, 3))
 def test_order_partitions_and_batches_of_the_input_change_nothing(
     world: SmallWorld, day: datetime, seed: int, buckets: int, batches: int
@@ -84,7 +84,7 @@ def test_order_partitions_and_batches_of_the_input_change_nothing(
 
 
 @pytest.mark.flow
-@settings(max_examples=30, deadline=None)
+@tried(30)
 @given(world=worlds(), day=days())
 def test_running_trials_have_started_have_days_left_and_have_not_converted(world: SmallWorld, day: datetime) -> None:
     seen = {r["trial_id"] for r in snapshots(world, day, looks=running_looks(sql_instant(day))).to_pylist()}
