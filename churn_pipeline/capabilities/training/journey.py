@@ -1,8 +1,9 @@
 """What the past teaches of the way to conversion: the step that is the first value, and the steps that converters take.
 
 Learnt on the fit cohort alone, and kept with the model as the `steps` of two features. A step is judged at equal trial days: of
-the trials that had not converted by a landmark, those that had taken it by then against those that had not, over all landmarks (Cochran 1954, Mantel and Haenszel
-1959). So a step is not taken for a cause because those who stay longer have more time for it.
+the trials that had not converted by a landmark, those that had taken it by then against those that had not, by who converted before the
+next landmark, over all landmarks (the log-rank test, Mantel 1966). So a step is not taken for a cause because those who stay longer have
+more time for it, and a trial that was looked at many times converts once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from churn_pipeline.core.splits import Bound
 from churn_pipeline.core.vocabulary import learnt
 
 SURE = 3.0
-"""Standard deviations from which a step tells conversions apart: of a hundred steps that tell nothing one in seven worlds finds one."""
+"""Standard deviations from which a step tells conversions apart: of a hundred steps that tell nothing one is found in one world of eight."""
 SHARE = 0.05
 """Least share of the looks at which a step has been taken, and at which it has not."""
 LONGEST = 5
@@ -60,7 +61,9 @@ def steps_query(training_set: str, until: Bound) -> str:
     """SQL: step, share, excess and variance (of the converters among those who took it), hours; of the trials up to `until`."""
     last = "'" + until.trial_id.replace("'", "''") + "'"
     return f"""with looks as (
-  select trial_id, trial_day, cast(converted as integer) as converted, {REACHED.name} as reached from ({training_set})
+  select trial_id, trial_day, {REACHED.name} as reached,
+    cast(converted and trial_day = max(trial_day) over (partition by trial_id) as integer) as converted
+  from ({training_set})
   where started_at < {sql_instant(until.started_at)} or (started_at = {sql_instant(until.started_at)} and trial_id <= {last})
 ),
 days as (select trial_day, count(*) as looks, sum(converted) as converted from looks group by trial_day),

@@ -18,7 +18,9 @@ BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 LAST = Bound(BEGIN + timedelta(days=1000), "")
 
 
-def past(folder: Path, *, trials: int = 600, seed: int = 1, turned: int = 10_000) -> tuple[Step, ...]:
+def past(
+    folder: Path, *, trials: int = 600, seed: int = 1, turned: int = 10_000, helps: bool = True
+) -> tuple[Step, ...]:
     """What is learnt where `invite` helps, `wander` comes with time and `login` is done by all.
 
     Trials from number `turned` on convert for the opposite reason; only those before it are learnt from.
@@ -27,7 +29,7 @@ def past(folder: Path, *, trials: int = 600, seed: int = 1, turned: int = 10_000
     rows = []
     for n in range(trials):
         invites, wanders = rng.random() < 0.4, rng.integers(1, 14)
-        converts = rng.random() < (0.7 if invites == (n < turned) else 0.2)
+        converts = rng.random() < ((0.7 if invites == (n < turned) else 0.2) if helps else 0.4)
         leaves = rng.integers(3, 14) if converts else 99
         for day in (1, 3, 7):
             if day >= leaves:
@@ -64,7 +66,7 @@ def test_newer_cohorts_teach_nothing(tmp_path: Path) -> None:
     assert turned == whole
 
 
-def test_the_sureness_is_that_of_cochran_mantel_and_haenszel(tmp_path: Path) -> None:
+def test_the_sureness_is_that_of_the_log_rank_test(tmp_path: Path) -> None:
     """Two days by hand: of 4 looks 2 took it, both converted; of 6 looks 3 took it, 1 of them and 1 other converted."""
     cells = [(1, True, True)] * 2 + [(1, False, False)] * 2 + [(3, True, True)] + [(3, True, False)] * 2
     cells += [(3, False, True)] + [(3, False, False)] * 2
@@ -85,6 +87,18 @@ def test_the_sureness_is_that_of_cochran_mantel_and_haenszel(tmp_path: Path) -> 
     variance = 2 * 2 * 2 * 2 / (16 * 3) + 3 * 3 * 2 * 4 / (36 * 5)
     assert found.sureness == pytest.approx(excess / math.sqrt(variance))
     assert found.share == 0.5
+
+
+def test_chance_is_seldom_taken_for_more_however_often_a_trial_is_looked_at(tmp_path: Path) -> None:
+    """Of 40 worlds in which nothing helps (up to three looks at each trial) sureness has a spread of about 1 and is beyond 2 in about one of twenty."""
+    found = [
+        step.sureness
+        for seed in range(40)
+        for step in past(tmp_path / str(seed), trials=200, seed=seed, helps=False)
+        if step.name == "invite"
+    ]
+    assert sum(abs(sureness) > 2 for sureness in found) <= 6
+    assert 0.6 < np.std(found) < 1.4
 
 
 def step(name: str, sureness: float, hours: float, share: float = 0.4) -> Step:
