@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     landmarks: tuple[int, ...] = Field(
         (1, 3, 7, 10, 14, 21, 30, 60, 90), description="Trial days at which past trials are looked at for training."
     )
+    first_value: str | None = Field(None, description="Step that is the first value; without one the past tells.")
     max_bad_share: float = Field(
         0.2, ge=0, le=1, description="Share of bad rows in one table above which the batch stops."
     )

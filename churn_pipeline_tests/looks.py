@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, SUBSCRIPTIONS, TOUCHES, TRIALS
+from churn_pipeline.capabilities.features.peers import gather
+from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import Looks
 from churn_pipeline.core.featurize.query import snapshots_query
@@ -22,16 +23,25 @@ def event(day: float, **other: Any) -> Row:
     return {"occurred_at": START + timedelta(days=day), "event_name": "login"} | other
 
 
-def features(events: Iterable[Row] = (), *, day: int = 10, touches: Iterable[Row] = (), **trial: Any) -> dict[str, Any]:
+def features(
+    events: Iterable[Row] = (),
+    *,
+    day: int = 10,
+    touches: Iterable[Row] = (),
+    published: Iterable[Row] = (),
+    **trial: Any,
+) -> dict[str, Any]:
     """The snapshot of a 14-day trial as of `day` midnights after its start."""
     world = SmallWorld(
         trials=({"trial_id": "t", "account_id": "a", "started_at": START, "trial_days": 14} | trial,),
         events=tuple({"event_id": f"e{n}", "trial_id": "t"} | row for n, row in enumerate(events)),
         touches=tuple({"touch_id": f"c{n}", "trial_id": "t", "kind": "email"} | row for n, row in enumerate(touches)),
+        indicators=tuple(published),
     )
     as_of = MIDNIGHT + timedelta(days=day - 1)
     looks = Looks(f"select 't' as trial_id, {sql_instant(as_of)} as as_of")
     with remembered(world) as (lake, connection):
-        lake.known(connection, (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS), before=as_of)
+        lake.known(connection, RAW_TABLES, before=as_of)
+        gather(lake, connection, looks, before=as_of)
         (row,) = connection.sql(snapshots_query(looks)).to_arrow_table().to_pylist()
     return dict(row)

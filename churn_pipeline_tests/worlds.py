@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from churn_pipeline.adapters.engine import Engine
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.contracts.derive.arrow import arrow_schema
-from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, RAW_TABLES, SUBSCRIPTIONS, TOUCHES, TRIALS
+from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, INDICATORS, RAW_TABLES, SUBSCRIPTIONS, TOUCHES, TRIALS
 from churn_pipeline.contracts.spec import Table
 
 BEGIN = datetime(2024, 3, 1, tzinfo=UTC)
@@ -41,6 +41,7 @@ class SmallWorld:
     subscriptions: tuple[Row, ...] = ()
     touches: tuple[Row, ...] = ()
     assignments: tuple[Row, ...] = ()
+    indicators: tuple[Row, ...] = ()
 
     def rows(self, table: Table) -> tuple[Row, ...]:
         """The rows of a raw table (none where this world has none)."""
@@ -52,7 +53,7 @@ class SmallWorld:
             self,
             **{
                 table.name: tuple(row for row in self.rows(table) if known(table, row) < day)
-                for table in (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS)
+                for table in (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS, INDICATORS)
             },
         )
 
@@ -176,7 +177,26 @@ def worlds(draw: st.DrawFn) -> SmallWorld:
                 "company_size": draw(st.sampled_from([None, 7, 700])),
             }
             trials.append({**trial, **later})
-    return SmallWorld(tuple(trials), tuple(events), tuple(subscriptions), tuple(touches), tuple(assignments))
+    return SmallWorld(
+        tuple(trials), tuple(events), tuple(subscriptions), tuple(touches), tuple(assignments), draw(publications())
+    )
+
+
+@st.composite
+def publications(draw: st.DrawFn) -> tuple[Row, ...]:
+    """Indicators of two sectors over three months, some revised, some of them published at a midnight."""
+    found = {}
+    for _ in range(draw(st.integers(0, 12))):
+        moment = BEGIN + draw(st.one_of(_minutes(0, 60 * 24 * 35), st.integers(0, 35).map(lambda n: timedelta(days=n))))
+        row = {
+            "sector": draw(st.sampled_from(["health", "retail"])),
+            "indicator": draw(st.sampled_from(["climate", "it's {odd}"])),
+            "period_start": BEGIN - timedelta(days=30 * draw(st.integers(1, 3))),
+            "value": draw(st.sampled_from([-1.5, 0.0, 99.5, 1e300])),
+            "published_at": moment,
+        }
+        found[tuple(row[c] for c in (*INDICATORS.key, "published_at"))] = row
+    return tuple(found.values())
 
 
 def days() -> st.SearchStrategy[datetime]:
@@ -243,5 +263,17 @@ def crowd(seed: int, *, trials: int = 40, events: int = 15) -> SmallWorld:
         touches=tuple({"touch_id": f"c{n}", "trial_id": t, "kind": "email", "sent_at": at} for n, t, at in sent),
         assignments=tuple(
             {"experiment_id": f"x{n}", "trial_id": t, "arm": "control", "assigned_at": at} for n, t, at in sent
+        ),
+        indicators=tuple(
+            {
+                "sector": sector,
+                "indicator": "climate",
+                "period_start": BEGIN + timedelta(days=day - 10),
+                "value": chance.random(),
+                "published_at": BEGIN + timedelta(days=day + later),
+            }
+            for sector in ("health", "retail", "x")
+            for day in range(0, 30, 3)
+            for later in (0, 2)
         ),
     )

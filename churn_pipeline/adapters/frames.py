@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.contracts.lake import TRAINING_SET
+from churn_pipeline.contracts.raw import TRIALS
 from churn_pipeline.core.featurize.query import ATTRIBUTES
 from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline.core.vocabulary import candidates, columns_read, feature_columns, vocabulary_query
@@ -35,7 +36,7 @@ def lacking(lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelF
 def snapshot_frame(
     lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelFeature], *, also: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """A day of a dataset of snapshots: its keys, the features (named counts as columns), and columns `also`.
+    """A day of a dataset of snapshots: its keys, the features (of families by name a column each), and columns `also`.
 
     Numbers are doubles with NaN for null, categories are strings or None.
 
@@ -54,7 +55,7 @@ def snapshot_frame(
 def candidate_features(lake: Lake, as_of: datetime) -> tuple[ModelFeature, ...]:
     """Every feature a model of that day may use: the registered ones and the names common in its training set.
 
-    Attributes of trials are left out where the past knows too few of them: the lake then has only later versions of
+    Attributes of trials, and what is computed from them, are left out where the past knows too few of them: the lake then has only later versions of
     those trials, and that a trial was changed later may follow from what became of it.
 
     Raises:
@@ -68,5 +69,5 @@ def candidate_features(lake: Lake, as_of: datetime) -> tuple[ModelFeature, ...]:
     vocabulary: dict[str, list[str]] = {}
     for family, named, _ in found:
         vocabulary.setdefault(family, []).append(named)
-    features = candidates(vocabulary)
-    return features if known >= LEAST_KNOWN * total else tuple(f for f in features if f.name not in ATTRIBUTES)
+    unknown = () if known >= LEAST_KNOWN * total else {f"{TRIALS.name}.{attribute}" for attribute in ATTRIBUTES}
+    return candidates(vocabulary, without=unknown)

@@ -12,7 +12,7 @@ import typer
 from churn_pipeline import __version__
 from churn_pipeline.contracts.derive.contract import Terms, contract_page, odcs
 from churn_pipeline.contracts.derive.dictionary import dictionary
-from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
+from churn_pipeline.contracts.features.catalogue import FEATURES, LEARNT, NAMED
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.tables import TABLES
 from churn_pipeline.settings import PROJECT, Settings
@@ -40,7 +40,7 @@ def generate(app: typer.Typer, *, check: bool) -> None:
 def pages(app: typer.Typer) -> dict[str, str]:
     """Every generated page by file name."""
     return {
-        "data-dictionary.md": dictionary(TABLES, FEATURES, NAMED_COUNTS),
+        "data-dictionary.md": dictionary(TABLES, FEATURES, NAMED, LEARNT),
         "data-contract.md": contract_page(RAW_TABLES, terms(DEFAULTS)),
         "data-contract.odcs.yaml": data_contract(DEFAULTS),
         "settings.md": settings_page(),

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from churn_pipeline.contracts.analytics import DAY, LABEL, SENTENCE, TRIAL
-from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
+from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS, NAMED_VALUES
 from churn_pipeline.contracts.features.feature import Feature
 from churn_pipeline.contracts.raw import ID
-from churn_pipeline.contracts.spec import Column, Counts, Door, Flag, Instant, Integer, Json, Privacy, Real, Table, Text
+from churn_pipeline.contracts.spec import (
+    Column,
+    Counts,
+    Door,
+    Flag,
+    Instant,
+    Integer,
+    Json,
+    Numbers,
+    Privacy,
+    Real,
+    Table,
+    Text,
+)
 
 REPAIRED_ROWS = Table(
     "repaired_rows",
@@ -60,6 +73,7 @@ def _feature_column(feature: Feature) -> Column:
 FEATURE_COLUMNS = (
     *(_feature_column(f) for f in FEATURES if f.name not in {c.name for c in SNAPSHOT_KEYS}),
     *(Column(n.name, Counts(), n.meaning, null=True, absent="nothing done yet") for n in NAMED_COUNTS),
+    *(Column(n.name, Numbers(), n.meaning, null=True, absent=n.absent) for n in NAMED_VALUES),
 )
 
 SNAPSHOTS = Table(

@@ -80,7 +80,12 @@ class Counts:
     """A map from a word to how often it was seen (lake only)."""
 
 
-Type = Text | Integer | Real | Money | Instant | Flag | OneOf | Json | Counts
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A map from a word to a number (lake only)."""
+
+
+Type = Text | Integer | Real | Money | Instant | Flag | OneOf | Json | Counts | Numbers
 
 
 @dataclass(frozen=True, slots=True)

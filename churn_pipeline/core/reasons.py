@@ -94,7 +94,7 @@ def words(feature: ModelFeature, value: float | str | None, push: float) -> str:
     """
     plain = feature.name.replace("_", " ")
     if value is None:
-        said = f"{plain} is unknown"
+        said = feature.lacks or f"{plain} is unknown"
     else:
         said = feature.says.format(value=value) if feature.says else f"{plain} is {_text(value)}"
     return f"{said}: {'pushes up' if push > 0 else 'pushes down' if push < 0 else 'has no effect'}"

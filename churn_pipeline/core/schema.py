@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +33,10 @@ class ModelFeature:
     levels: tuple[str, ...] = ()
     """Categories in frozen order; any other value counts as "other", null as missing."""
     says: str = ""
+    lacks: str = ""
+    """Plain words for a null; without them it is "unknown"."""
+    steps: tuple[str, ...] = ()
+    """What it is of, where that was learnt (`contracts.features.feature.Learnt`)."""
 
     @property
     def width(self) -> int:
@@ -163,7 +167,10 @@ class FeatureSchema:
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> FeatureSchema:
         """The schema of `to_json`."""
-        features = [ModelFeature(**{**feature, "levels": tuple(feature["levels"])}) for feature in given["features"]]
+        features = [
+            ModelFeature(**{**feature, "levels": tuple(feature["levels"]), "steps": tuple(feature["steps"])})
+            for feature in given["features"]
+        ]
         return cls(tuple(features), tuple(Dropped(**dropped) for dropped in given["dropped"]))
 
 
@@ -183,7 +190,7 @@ def _with_levels(frame: pd.DataFrame, feature: ModelFeature, max_levels: int, mi
     counts = frame[feature.name].dropna().astype(str).value_counts()
     ranked = sorted((-int(count), str(level)) for level, count in counts.items() if count >= min_rows)
     levels = tuple(level for _, level in ranked[:max_levels])
-    return ModelFeature(feature.name, feature.kind, levels, feature.says)
+    return replace(feature, levels=levels)
 
 
 def _offence(frame: pd.DataFrame, feature: ModelFeature) -> str:

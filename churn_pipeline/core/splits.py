@@ -46,7 +46,7 @@ class Bound:
 class Cohorts:
     """Four disjoint sets of rows of one frame, oldest trials first; every row of a trial is in the same one.
 
-    `fitted_until` is the newest trial of fit and validation, `calibrated_until` the newest of calibration: a model
+    `learnt_until` is the newest trial of fit, `fitted_until` the newest of fit and validation, `calibrated_until` the newest of calibration: a model
     that was made from these cohorts has seen nothing of a trial after `calibrated_until`.
     """
 
@@ -54,6 +54,7 @@ class Cohorts:
     validation: Rows
     calibration: Rows
     test: Rows
+    learnt_until: Bound
     fitted_until: Bound
     calibrated_until: Bound
 
@@ -87,7 +88,15 @@ def cohorts(frame: pd.DataFrame, *, validation: float, calibration: float, test:
     group = np.searchsorted(ends, place, side="right")
     last = [_bound(trials, end - 1) for end in ends]
     fit, validation_rows, calibration_rows, test_rows = (np.asarray(group == number) for number in range(4))
-    return Cohorts(fit, validation_rows, calibration_rows, test_rows, fitted_until=last[1], calibrated_until=last[2])
+    return Cohorts(
+        fit,
+        validation_rows,
+        calibration_rows,
+        test_rows,
+        learnt_until=last[0],
+        fitted_until=last[1],
+        calibrated_until=last[2],
+    )
 
 
 def after(frame: pd.DataFrame, bound: Bound) -> Rows:

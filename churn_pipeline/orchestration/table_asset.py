@@ -5,7 +5,20 @@ from typing import Any
 
 import dagster as dg
 
-from churn_pipeline.contracts.spec import Counts, Door, Flag, Instant, Integer, Json, Money, OneOf, Real, Table, Type
+from churn_pipeline.contracts.spec import (
+    Counts,
+    Door,
+    Flag,
+    Instant,
+    Integer,
+    Json,
+    Money,
+    Numbers,
+    OneOf,
+    Real,
+    Table,
+    Type,
+)
 from churn_pipeline.orchestration.days import DAYS
 from churn_pipeline.orchestration.memory import measured
 
@@ -18,6 +31,7 @@ WORDS = {
     Flag: "boolean",
     Json: "json",
     Counts: "map",
+    Numbers: "map",
 }
 
 

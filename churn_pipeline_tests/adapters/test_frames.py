@@ -8,16 +8,16 @@ import pytest
 
 from churn_pipeline.adapters.frames import candidate_features, lacking, snapshot_frame
 from churn_pipeline.adapters.lake import Lake, LakeError
-from churn_pipeline.contracts.features.catalogue import NAMED_COUNTS
+from churn_pipeline.contracts.features.catalogue import NAMED
 from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline_tests.batches import empty_lake
 
 DAY = datetime(2024, 5, 2, tzinfo=UTC)
 KEYS = "'a' as account_id, timestamptz '2024-05-02' as as_of, timestamptz '2024-05-01' as started_at, 1.0::double as trial_day, true as attributes_known"
 NONE_OF_THE_OTHERS = ", ".join(
-    f"cast(map {{}} as map(varchar, bigint)) as {counts.name}"
-    for counts in NAMED_COUNTS
-    if counts.name not in {"events_by_name", "uses_by_feature"}
+    f"cast(map {{}} as map(varchar, double)) as {named.name}"
+    for named in NAMED
+    if named.name not in {"events_by_name", "uses_by_feature"}
 )
 
 

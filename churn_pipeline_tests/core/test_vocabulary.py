@@ -3,10 +3,18 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
+from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED
+from churn_pipeline.contracts.features.value import FIRST_VALUE, PATH_PROGRESS
 from churn_pipeline.core.reasons import words
 from churn_pipeline.core.schema import ModelFeature, SchemaError
-from churn_pipeline.core.vocabulary import candidates, columns_read, feature_columns, unregistered, vocabulary_query
+from churn_pipeline.core.vocabulary import (
+    candidates,
+    columns_read,
+    feature_columns,
+    learnt,
+    unregistered,
+    vocabulary_query,
+)
 
 
 def found(snapshots: str, **options: float) -> list[tuple[str, str, int]]:
@@ -19,7 +27,7 @@ def looked_at(*trials: tuple[str, dict[str, int]]) -> str:
     """Snapshots in which those events were counted."""
     return " union all ".join(
         f"select '{trial}' as trial_id, map {counts} as events_by_name, "
-        + ", ".join(f"cast(map {{}} as map(varchar, bigint)) as {counts.name}" for counts in NAMED_COUNTS[1:])
+        + ", ".join(f"cast(map {{}} as map(varchar, double)) as {other.name}" for other in NAMED[1:])
         for trial, counts in trials
     )
 
@@ -35,7 +43,7 @@ def test_a_name_that_too_few_trials_have_is_left_out() -> None:
 
 
 def test_of_too_many_names_the_most_common_are_kept() -> None:
-    longest = NAMED_COUNTS[0].words
+    longest = NAMED[0].words
     many = {f"n{number:03d}": 1 for number in range(longest + 5)}
     snapshots = looked_at(("a", many), ("b", {"n044": 1}))
     names = [name for _, name, _ in found(snapshots)]
@@ -69,10 +77,54 @@ def test_a_snapshot_is_flattened_and_a_name_that_was_never_counted_is_zero() -> 
     assert row == {"event_login": 2.0, "event_never": 0.0, 'feature_it\'s "odd"': 7.0, "active_days": 4.0}
 
 
+def test_an_indicator_that_nobody_published_is_null_and_not_zero() -> None:
+    features = [ModelFeature(f"indicator_{name}", "number") for name in ("climate", "never")]
+    with duckdb.connect() as connection:
+        found = connection.sql(
+            f"select {feature_columns(features)} from (select map {{'climate': 99.5}} as indicators)"
+        )
+        assert found.fetchall() == [(99.5, None)]
+
+
+def test_what_was_learnt_is_computed_from_the_steps_that_travel_with_the_model() -> None:
+    odd = "it's {odd}"
+    features = [learnt(FIRST_VALUE, [odd]), learnt(PATH_PROGRESS, ["login", odd, "export", "never"])]
+    with duckdb.connect() as connection:
+
+        def found(reached: str) -> tuple[float | None, ...]:
+            (row,) = connection.execute(
+                f"select {feature_columns(features)} from (select {reached} as reached_steps)"
+            ).fetchall()
+            return row
+
+        assert found("map {'login': 0.5, 'it''s {odd}': 7.25}") == (7.25, 0.5)
+        assert found("map {'login': 0.5}") == (None, 0.25)
+        assert found("cast(null as map(varchar, double))") == (None, 0.0)
+    assert words(features[0], 7.25, 0.1) == "first it's {odd} after 7 hours: pushes up"
+    assert words(features[0], None, -0.1) == "no it's {odd} yet: pushes down"
+    assert words(features[1], 0.5, 0.1).startswith("took 50% of the steps that converters take (login, it's {odd}, ")
+    assert unregistered(features) == ()
+
+
+def test_of_other_steps_a_learnt_feature_has_another_name() -> None:
+    """Champion and challenger are judged on one frame."""
+    names = [learnt(FIRST_VALUE, [step]).name for step in ("login", "export", "login")]
+    assert names[0] == names[2] != names[1]
+
+
+def test_without_a_raw_column_nothing_that_needs_it_is_offered() -> None:
+    vocabulary = {"indicators": ["climate"], "events_by_name": ["login"]}
+    every, some = (
+        {f.name for f in candidates(vocabulary, without=without)} for without in ((), ("trials.sector", "trials.plan"))
+    )
+    assert {"sector", "plan", "indicator_climate"} <= every - some
+    assert {"country", "event_login"} <= some
+
+
 def test_features_are_taken_from_columns_of_their_own_or_from_the_map_that_counts_them() -> None:
     names = ("event_login", "event_never", "feature_x", "active_days")
-    read = columns_read(ModelFeature(name, "number") for name in names)
-    assert read == {"events_by_name", "uses_by_feature", "active_days"}
+    read = columns_read([*(ModelFeature(name, "number") for name in names), learnt(FIRST_VALUE, ["login"])])
+    assert read == {"events_by_name", "uses_by_feature", "active_days", "reached_steps"}
 
 
 def test_features_that_are_neither_registered_nor_counted_are_named_at_once() -> None:

@@ -6,13 +6,13 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.capabilities.features import snapshots as features
 from churn_pipeline.capabilities.features.landmarks import write_landmark_snapshots
 from churn_pipeline.contracts.lake import LABELS, LANDMARK_SNAPSHOTS, SNAPSHOTS, TRAINING_SET
-from churn_pipeline.core.featurize.query import features_version
+from churn_pipeline.core.featurize.version import features_version
 from churn_pipeline.orchestration.days import as_of
 from churn_pipeline.orchestration.table_asset import table_asset
 from churn_pipeline.settings import Settings
 
 GROUP = "features"
-RECORDS = ("trials", "events", "subscriptions", "touches", "assignments")
+RECORDS = ("trials", "events", "subscriptions", "touches", "assignments", "indicators")
 
 
 @table_asset(SNAPSHOTS, group=GROUP, deps=RECORDS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.capabilities.features.peers import gather
 from churn_pipeline.capabilities.features.snapshots import READ
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import VERSION_AT, Looks, landmark_looks
@@ -49,6 +50,7 @@ def foresight(
     """
     later = landmark_looks(landmarks, sql_instant(now))
     lake.known(connection, READ, before=now)
+    gather(lake, connection, later, before=now)
     connection.execute(
         f"create or replace temp table looked_back as select * from ({compose(later)}) where as_of = {sql_instant(then)}"
     )
@@ -56,17 +58,24 @@ def foresight(
     columns = [column for column, *_ in connection.execute("describe looked_back").fetchall()]
     lake.known(connection, READ, before=then)
     _forget(connection, then)
-    alone = compose(Looks(f"select trial_id, {sql_instant(then)} as as_of from looked_at"))
+    alone = Looks(f"select trial_id, {sql_instant(then)} as as_of from looked_at")
+    gather(lake, connection, alone, before=then)
     differing = ", ".join(f"count(*) filter (a.{name(c)} is distinct from b.{name(c)})" for c in columns)
     rows = connection.execute(
-        f"select count(*), {differing} from looked_back a full join ({alone}) b using (trial_id)"
+        f"select count(*), {differing} from looked_back a full join ({compose(alone)}) b using (trial_id)"
     ).fetchall()
     looks, *counts = rows[0]
     return Foresight(looks, {column: n for column, n in zip(columns, counts, strict=True) if n})
 
 
 def _forget(connection: duckdb.DuckDBPyConnection, then: datetime) -> None:
-    """Empty the versions of trials that were not known before `then`; that there are trials at all is known by their start."""
+    """Take away what was not known before `then`: publications, and the versions of trials.
+
+    Those are emptied only; that there are trials at all is known by their start.
+    """
+    publications = f"from indicators_history where published_at < {sql_instant(then)}"
+    connection.execute(f"create or replace temp table publications_then as {publications}")
+    connection.execute("create or replace temp view indicators_history as from publications_then")
     told = ", ".join(f"case when {VERSION_AT} < {sql_instant(then)} then {c} end as {c}" for c in ATTRIBUTES)
     connection.execute(f"create or replace temp table versions_then as select * replace ({told}) from trials_history")
     connection.execute("create or replace temp view trials_history as from versions_then")

@@ -24,7 +24,8 @@ from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import midnight, sql_instant
 from churn_pipeline.core.featurize.depends import DEPENDS_ON, NO_BUCKET, Partitions
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks
-from churn_pipeline.core.featurize.query import features_version, snapshots_query
+from churn_pipeline.core.featurize.query import snapshots_query
+from churn_pipeline.core.featurize.version import features_version
 
 if TYPE_CHECKING:
     import duckdb
@@ -132,7 +133,7 @@ def _compute(
     )
     until = max(part.until for part in parts)
     wanted = replace(looks, query="select trial_id, as_of from looks_missing")
-    seen = prepared(lake, connection, wanted, as_of, until=until)
+    seen = prepared(lake, connection, wanted, as_of, until=until, compose=compose)
     slices = _slices(lake, connection, since=min(part.since for part in parts), until=until)
     for bucket in sorted({part.bucket for part in parts}):
         names = [part.name for part in parts if part.bucket == bucket]

@@ -9,11 +9,13 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.capabilities.features.peers import gather, reached
 from churn_pipeline.contracts.lake import LABELS, LANDMARK_SNAPSHOTS, SNAPSHOTS, TRAINING_SET
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.depends import DEPENDS_ON
-from churn_pipeline.core.featurize.looks import Looks, reached_query, running_looks
+from churn_pipeline.core.featurize.looks import Looks, running_looks
+from churn_pipeline.core.featurize.peers import compares
 from churn_pipeline.core.featurize.query import snapshots_query
 from churn_pipeline.core.labels import labels_query, training_set_query
 
@@ -53,7 +55,7 @@ def write_snapshots(lake: Lake, dataset: str, as_of: datetime, looks: Looks, com
     with knowing(lake, as_of) as connection:
         # once, not for every bucket
         connection.execute(f"create or replace temp table looks_wanted as {looks.query}")
-        wanted = prepared(lake, connection, replace(looks, query="from looks_wanted"), as_of)
+        wanted = prepared(lake, connection, replace(looks, query="from looks_wanted"), as_of, compose=compose)
 
         def query(bucket: int) -> str:
             return f"select * from ({compose(wanted, bucket=bucket)}) order by started_at, trial_id, as_of"
@@ -68,15 +70,17 @@ def prepared(
     as_of: datetime,
     *,
     until: date | None = None,
+    compose: Compose = snapshots_query,
 ) -> Looks:
     """Do what is done once for all buckets; gives the looks without days that no trial reaches.
 
     Events are read from the first day on which one of a trial that is looked at can lie, to before `until`, the day of the last look.
     """
-    rows = connection.execute(reached_query(looks)).fetchall()
-    after, starts = ([row[place] for row in rows] for place in (0, 1))
-    lake.known(connection, [EVENTS], before=as_of, since=min(starts, default=None), until=until)
-    return replace(looks, after=tuple(after) or looks.after)
+    wanted, since = reached(connection, looks)
+    if compares(compose(wanted, bucket=0)):
+        gather(lake, connection, wanted, before=as_of)
+    lake.known(connection, [EVENTS], before=as_of, since=since, until=until)
+    return wanted
 
 
 @contextmanager

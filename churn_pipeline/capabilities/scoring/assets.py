@@ -13,7 +13,7 @@ from churn_pipeline.capabilities.scoring.production import RULES
 from churn_pipeline.capabilities.scoring.report import describe_actions, describe_day, who_scored
 from churn_pipeline.capabilities.scoring.score import Stamp
 from churn_pipeline.contracts.analytics import ACTIONS, SCORES
-from churn_pipeline.core.featurize.query import features_version
+from churn_pipeline.core.featurize.version import features_version
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import as_of
 from churn_pipeline.orchestration.metadata import finding

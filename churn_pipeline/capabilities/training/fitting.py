@@ -111,7 +111,7 @@ def shortage(frame: pd.DataFrame, *, recipe: Recipe) -> str:
         return (
             f"{len(trials)} trials have matured; at least {4 * LEAST_TRIALS} are needed to learn, calibrate and judge"
         )
-    learned = trials[_cut(trials, recipe).refit]
+    learned = trials[cut(trials, recipe).refit]
     ones = int(learned["converted"].sum())
     if min(ones, len(learned) - ones) < LEAST_TRIALS:
         return (
@@ -181,7 +181,8 @@ def fit(
     return Fitted(mark, scorer, floor, facts, tested.metrics(), _golden(test, tested), tested)
 
 
-def _cut(frame: pd.DataFrame, recipe: Recipe) -> Cohorts:
+def cut(frame: pd.DataFrame, recipe: Recipe) -> Cohorts:
+    """The cohorts of a frame, by the shares of the recipe."""
     return cohorts(
         frame, validation=recipe.validation_share, calibration=recipe.calibration_share, test=recipe.test_share
     )
@@ -189,9 +190,9 @@ def _cut(frame: pd.DataFrame, recipe: Recipe) -> Cohorts:
 
 def _prepared(frame: pd.DataFrame, catalogue: Sequence[ModelFeature], recipe: Recipe) -> _Rows:
     ordered = frame.sort_values(["started_at", "trial_id", "as_of"], kind="stable").reset_index(drop=True)
-    cut = _cut(ordered, recipe)
-    schema = FeatureSchema.learn(ordered[cut.refit], catalogue)
-    return _Rows(ordered, cut, schema, schema.encode(ordered))
+    cohorts_of = cut(ordered, recipe)
+    schema = FeatureSchema.learn(ordered[cohorts_of.refit], catalogue)
+    return _Rows(ordered, cohorts_of, schema, schema.encode(ordered))
 
 
 def _boosters(recipe: Recipe) -> tuple[Booster, ...]:

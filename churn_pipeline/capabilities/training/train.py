@@ -14,11 +14,12 @@ from churn_pipeline.adapters.frames import candidate_features, snapshot_frame
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import Logged, ModelStore, ModelVersion
 from churn_pipeline.adapters.studies import Studies
-from churn_pipeline.capabilities.training.fitting import Fitted, fit, shortage
+from churn_pipeline.capabilities.training.fitting import Fitted, cut, fit, shortage
+from churn_pipeline.capabilities.training.journey import past_steps, way_features
 from churn_pipeline.capabilities.training.pictures import pictures
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
 from churn_pipeline.contracts.lake import CHALLENGER, TRAINING_SET
-from churn_pipeline.core.featurize.query import features_version
+from churn_pipeline.core.featurize.version import features_version
 from churn_pipeline.settings import Settings
 
 
@@ -40,13 +41,15 @@ def train(
     progress: Callable[[str], None],
 ) -> Trained:
     """Train a challenger on the training set of the day; one made from the same rows, recipe and code is taken as it is."""
-    catalogue = candidate_features(lake, as_of)
-    frame = snapshot_frame(lake, TRAINING_SET.name, as_of, catalogue, also=("converted",))
     recipe = Recipe.of(settings)
     code = code_version()
-    lack = shortage(frame, recipe=recipe)
+    looks = snapshot_frame(lake, TRAINING_SET.name, as_of, (), also=("converted",))
+    lack = shortage(looks, recipe=recipe)
     if lack:
         return Trained(None, lack)
+    steps = past_steps(lake, as_of, until=cut(looks, recipe).learnt_until)
+    catalogue = (*candidate_features(lake, as_of), *way_features(steps, first_value=settings.first_value))
+    frame = snapshot_frame(lake, TRAINING_SET.name, as_of, catalogue, also=("converted",))
     known = models.find(fingerprint(frame, catalogue=catalogue, recipe=recipe, code=code))
     if known is not None:
         return Trained(known, "trained before, from the same rows, recipe and code")

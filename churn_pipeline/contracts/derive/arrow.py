@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from churn_pipeline.contracts.spec import Counts, Flag, Instant, Integer, Money, Real, Table, Type
+from churn_pipeline.contracts.spec import Counts, Flag, Instant, Integer, Money, Numbers, Real, Table, Type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,6 +27,8 @@ def arrow_type(type_: Type) -> pa.DataType:
             return pa.bool_()
         case Counts():
             return pa.map_(pa.string(), pa.int64())
+        case Numbers():
+            return pa.map_(pa.string(), pa.float64())
         case _:
             return pa.string()
 

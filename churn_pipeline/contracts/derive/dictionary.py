@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from churn_pipeline.contracts.features.feature import Feature, NamedCounts
+from churn_pipeline.contracts.features.feature import Feature, Learnt, Named
 from churn_pipeline.contracts.spec import (
     Column,
     Counts,
@@ -14,6 +14,7 @@ from churn_pipeline.contracts.spec import (
     Integer,
     Json,
     Money,
+    Numbers,
     OneOf,
     Privacy,
     Real,
@@ -30,6 +31,7 @@ PLAIN: dict[type, str] = {
     Flag: "boolean",
     Json: "JSON text",
     Counts: "map of counts",
+    Numbers: "map of numbers",
 }
 CHAPTERS = {
     Door.RAW: ("Door 1: raw tables", "What a company brings, as files or through a mapping."),
@@ -41,7 +43,9 @@ CHAPTERS = {
 }
 
 
-def dictionary(tables: Iterable[Table], features: Iterable[Feature], named: Iterable[NamedCounts]) -> str:
+def dictionary(
+    tables: Iterable[Table], features: Iterable[Feature], named: Iterable[Named], learnt: Iterable[Learnt]
+) -> str:
     """The whole dictionary as one Markdown text."""
     tables = tuple(tables)
     chapters = [
@@ -52,7 +56,7 @@ def dictionary(tables: Iterable[Table], features: Iterable[Feature], named: Iter
         (
             "# Data dictionary\n\nGenerated from the contracts by `churn docs`; do not edit. All instants are UTC.\n",
             *chapters,
-            features_text(features, named),
+            features_text(features, named, learnt),
         )
     )
 
@@ -73,7 +77,7 @@ def table_text(table: Table) -> str:
     )
 
 
-def features_text(features: Iterable[Feature], named: Iterable[NamedCounts]) -> str:
+def features_text(features: Iterable[Feature], named: Iterable[Named], learnt: Iterable[Learnt]) -> str:
     """The features: family, unit, window, meaning, what a null means, what a source must have."""
     rows = [
         f"| `{f.name}` | {f.family} | {f.unit} | {f.window} | {_plain(f.meaning)} "
@@ -81,9 +85,15 @@ def features_text(features: Iterable[Feature], named: Iterable[NamedCounts]) -> 
         for f in features
     ]
     rows += [
-        f"| `{n.prefix}<name>` | {n.family} | times | since the start | {_plain(n.meaning)} | never "
+        f"| `{n.prefix}<name>` | {n.family} | {n.unit} | {n.window} | {_plain(n.meaning)} | {n.absent or 'never'} "
         f"| {', '.join(f'`{need}`' for need in n.needs)} |"
         for n in named
+        if n.words
+    ]
+    rows += [
+        f"| `{f.name}_<steps>` | {f.family} | {f.unit} | since the start | {_plain(f.meaning)} Learnt on the training cohorts, kept with the model. "
+        f"| {f.absent or 'never'} | |"
+        for f in learnt
     ]
     return (
         "## Features\n\nWhat a snapshot knows of a trial; a feature falls away where the source lacks what it needs.\n\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from churn_pipeline.contracts.spec import Counts, Flag, Instant, Integer, Money, Real, Type
+from churn_pipeline.contracts.spec import Counts, Flag, Instant, Integer, Money, Numbers, Real, Type
 
 
 def duckdb_type(type_: Type) -> str:
@@ -20,5 +20,7 @@ def duckdb_type(type_: Type) -> str:
             return "BOOLEAN"
         case Counts():
             return "MAP(VARCHAR, BIGINT)"
+        case Numbers():
+            return "MAP(VARCHAR, DOUBLE)"
         case _:
             return "VARCHAR"

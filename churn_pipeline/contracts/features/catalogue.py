@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from churn_pipeline.contracts.features.breadth import BREADTH, USES_BY_FEATURE
 from churn_pipeline.contracts.features.calendar import CALENDAR
-from churn_pipeline.contracts.features.feature import Feature, NamedCounts
+from churn_pipeline.contracts.features.economy import INDICATOR_VALUES
+from churn_pipeline.contracts.features.feature import Feature, Named, NamedCounts, NamedValues
 from churn_pipeline.contracts.features.journey import JOURNEY, TRANSITION_COUNTS
 from churn_pipeline.contracts.features.momentum import MOMENTUM
 from churn_pipeline.contracts.features.recency import RECENCY
 from churn_pipeline.contracts.features.regularity import REGULARITY
+from churn_pipeline.contracts.features.segment import SEGMENT
 from churn_pipeline.contracts.features.team import TEAM
 from churn_pipeline.contracts.features.together import PAIR_COUNTS, TOGETHER
 from churn_pipeline.contracts.features.touches import TOUCHES, TOUCHES_BY_KIND
 from churn_pipeline.contracts.features.trial import TRIAL
+from churn_pipeline.contracts.features.value import LEARNT, REACHED
 from churn_pipeline.contracts.features.volume import EVENTS_BY_NAME, VOLUME
 
 REGISTERED: tuple[Feature, ...] = (
@@ -27,6 +30,7 @@ REGISTERED: tuple[Feature, ...] = (
     *TRIAL,
     *CALENDAR,
     *TOUCHES,
+    *SEGMENT,
 )
 FEATURES: tuple[Feature, ...] = tuple(feature for feature in REGISTERED if not feature.hidden)
 NAMED_COUNTS: tuple[NamedCounts, ...] = (
@@ -36,6 +40,8 @@ NAMED_COUNTS: tuple[NamedCounts, ...] = (
     PAIR_COUNTS,
     TOUCHES_BY_KIND,
 )
+NAMED_VALUES: tuple[NamedValues, ...] = (REACHED, INDICATOR_VALUES)
+NAMED: tuple[Named, ...] = (*NAMED_COUNTS, *NAMED_VALUES)
 
 
 def feature(name: str) -> Feature:
@@ -55,4 +61,4 @@ def falling_away(present: set[str]) -> tuple[Feature, ...]:
     return tuple(feature for feature in FEATURES if not set(feature.needs) <= present)
 
 
-__all__ = ["FEATURES", "NAMED_COUNTS", "REGISTERED", "falling_away", "feature"]
+__all__ = ["FEATURES", "LEARNT", "NAMED", "NAMED_COUNTS", "NAMED_VALUES", "REGISTERED", "falling_away", "feature"]

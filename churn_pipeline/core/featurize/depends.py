@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, TOUCHES, TRIALS
+from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, INDICATORS, TOUCHES, TRIALS
 from churn_pipeline.contracts.spec import Table
+from churn_pipeline.core.featurize.peers import WEEKS
 
 Partitions = Mapping[tuple[date, int], str]
 """The partitions of a raw table (day known, bucket of trials), each with its state."""
@@ -40,8 +41,10 @@ class Dependence:
 
 
 DEPENDS_ON = (
-    Dependence(TRIALS),
-    Dependence(EVENTS),
+    # those of peers, who started up to four whole weeks before the week of the start
+    Dependence(TRIALS, of_all=True, days_before=7 * (WEEKS + 1)),
+    Dependence(EVENTS, of_all=True, days_before=7 * (WEEKS + 1)),
+    Dependence(INDICATORS, of_all=True, days_before=None),
     Dependence(TOUCHES),
     # an arm may be drawn before the trial starts
     Dependence(ASSIGNMENTS, days_before=None),

@@ -5,6 +5,8 @@ relations and nothing else:
 
     trials, events, touches, assignments    records with the moment they became known (`known_at`)
     trials_history                          every version of every trial
+    indicators, indicators_history          the values there are, and every publication of them
+    peers                                   with whom looks are compared (`core.featurize.peers`)
 
 It goes in four steps (decision 0011):
 
@@ -22,15 +24,15 @@ Each feature is a function of one trial, so cutting the trials into buckets chan
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from churn_pipeline.contracts.features.catalogue import NAMED_COUNTS, REGISTERED
-from churn_pipeline.contracts.features.feature import Feature, Grain, NamedCounts
+from churn_pipeline.contracts.features.catalogue import NAMED, REGISTERED
+from churn_pipeline.contracts.features.feature import Feature, Grain, Named, NamedCounts, NamedValues, Peers
 from churn_pipeline.contracts.lake import SNAPSHOT_KEYS
 from churn_pipeline.contracts.raw import TRIALS
+from churn_pipeline.core.featurize import indicators, peers
 from churn_pipeline.core.featurize.looks import VERSION_AT, Looks
 
 KEYS = tuple(column.name for column in SNAPSHOT_KEYS)
@@ -116,21 +118,24 @@ def snapshots_query(
     looks: Looks,
     *,
     features: Sequence[Feature] = REGISTERED,
-    named: Sequence[NamedCounts] = NAMED_COUNTS,
+    named: Sequence[Named] = NAMED,
     bucket: int | None = None,
 ) -> str:
-    """SQL: one row per look, with the columns of `SNAPSHOTS`: its keys, the features and the maps of named counts.
+    """SQL: one row per look, with the columns of `SNAPSHOTS`: its keys, the features and the maps by name.
 
     `bucket` restricts the work to one bucket of trials. Counts are 0 where nothing is known yet, everything else is null
     there. A record counts from the day of the start of its trial (UTC) on.
     """
-    parts = _parts(features, named)
+    parts = _parts(features, [told for told in named if told.over])
+    values = [told.name for told in named if not told.over]
     relations = (
         _trials(looks, bucket),
         *_records(parts, bucket),
         *(text for part in parts for text in (part.measured(looks.after), part.told(looks.after))),
         _arms(bucket),
-        _known(parts),
+        *((indicators.TOLD,) if values else ()),
+        *_compared(parts, features),
+        _known(parts, features, values),
     )
     shown = [f for f in features if not f.hidden and f.name not in KEYS]
     columns = (
@@ -139,12 +144,6 @@ def snapshots_query(
         *(c.name for c in named),
     )
     return f"with {COMMA.join(relations)}\nselect {', '.join(columns)}\nfrom known"
-
-
-def features_version() -> str:
-    """Fingerprint of the feature definitions: it changes when any of them, or the way they are composed, changes."""
-    text = snapshots_query(Looks("looks")) + repr([(f.name, f.kind, f.sql) for f in REGISTERED])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _trials(looks: Looks, bucket: int | None) -> str:
@@ -206,14 +205,33 @@ def _arms(bucket: int | None) -> str:
 )"""
 
 
-def _known(parts: Sequence[_Part]) -> str:
+def _compared(parts: Sequence[_Part], features: Sequence[Feature]) -> list[str]:
+    """SQL: the looks against their peers."""
+    of = {wanted.of for wanted in peers.compared(features)}
+    sources = [part for part in parts if of & {f.name for f in part.features}]
+    values = {f.name: _typed(f, f"{part.name}.{f.name}") for part in sources for f in part.features if f.name in of}
+    return (
+        peers.told(features, values=values, joins=_joined(f"{part.name}_told as {part.name}" for part in sources))
+        if of
+        else []
+    )
+
+
+def _known(parts: Sequence[_Part], features: Sequence[Feature], values: Sequence[str]) -> str:
     """SQL: the looks with everything that is told of them."""
-    told = "".join(f"\n  left join {part.name}_told as {part.name} using (trial, after)" for part in parts)
+    against = [f for f in features if isinstance(f.over, Peers)]
+    told = (*(f"{part.name}_told as {part.name}" for part in parts), *(("against",) if against else ()))
+    compared = (f"{_typed(f, f'against.{f.name}')} as {f.name}" for f in against)
+    published = "\n  left join economy using (sector, as_of)" if values else ""
     return f"""known as (
-  select s.*, arms.assigned, {", ".join(part.taken for part in parts)}
-  from seen s{told}
+  select s.*, arms.assigned, {", ".join((*(part.taken for part in parts), *compared, *values))}
+  from seen s{_joined(told)}{published}
   left join arms using (trial, after)
 )"""
+
+
+def _joined(told: Iterable[str]) -> str:
+    return "".join(f"\n  left join {relation} using (trial, after)" for relation in told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +240,7 @@ class _Part:
 
     grain: Grain
     features: tuple[Feature, ...]
-    named: tuple[NamedCounts, ...]
+    named: tuple[Named, ...]
 
     @property
     def name(self) -> str:
@@ -231,7 +249,7 @@ class _Part:
     @property
     def measures(self) -> tuple[tuple[str, str], ...]:
         """The measures that a feature uses, and the count."""
-        told = _words(feature.sql for feature in self.features)
+        told = _words((*(f.sql for f in self.features), *(v.sql for v in self.named if isinstance(v, NamedValues))))
         return (COUNTED, *(measure for measure in self.grain.measures if measure[0] in told))
 
     @property
@@ -253,19 +271,27 @@ class _Part:
         """SQL: step 4, for each look the aggregates over the keys that it knows."""
         aggregates = [
             *(f"{feature.sql} as {feature.name}" for feature in self.features),
-            *(f"{_map(counts)} as {counts.name}" for counts in self.named),
+            *(f"{_map(told)} as {told.name}" for told in self.named),
         ]
         each = [f"unnest([{', '.join(f'{name}_{a}' for a in after)}]) as {name}" for name, _ in self.measures]
+        ranked = any(isinstance(told, NamedCounts) and told.most for told in self.named)
+        place = (
+            f", row_number() over (partition by trial, today order by n desc, {self.grain.key}) as place"
+            if ranked
+            else ""
+        )
         began = " join looked using (trial)" if "began" in _words(aggregates) else ""
         return f"""{self.name}_told as (
   select trial, today as after,
     {COMMA_BELOW.join(aggregates)}
   from (
-    select trial, {self.grain.key}, unnest([{", ".join(map(str, after))}]) as today, today * {DAY} as now,
-      {", ".join(each)}
-    from {self.name}_measured
+    select *{place} from (
+      select trial, {self.grain.key}, unnest([{", ".join(map(str, after))}]) as today, today * {DAY} as now,
+        {", ".join(each)}
+      from {self.name}_measured
+    ) where n > 0
   ){began}
-  where n > 0 group by trial, today
+  group by trial, today
 )"""
 
     @property
@@ -279,8 +305,8 @@ class _Part:
         )
 
 
-def _parts(features: Sequence[Feature], named: Sequence[NamedCounts]) -> tuple[_Part, ...]:
-    over = (*(f.over for f in features if f.over), *(c.over for c in named))
+def _parts(features: Sequence[Feature], named: Sequence[Named]) -> tuple[_Part, ...]:
+    over = (*(f.grain for f in features if f.grain), *(told.over for told in named if told.over))
     grains = {grain.name: grain for grain in over}
     return tuple(
         _Part(grain, tuple(f for f in features if f.over == grain), tuple(c for c in named if c.over == grain))
@@ -292,13 +318,13 @@ def _words(texts: Iterable[str]) -> set[str]:
     return {word for text in texts for word in re.findall(r"\w+", text)}
 
 
-def _map(counts: NamedCounts) -> str:
-    """SQL: from name to count, by name; of the commonest names only, ties by name, where the counts say so."""
-    key = counts.over.key
-    if counts.most is None:
-        return f"map_from_entries(list_sort(list(({key}, n))))"
-    commonest = f"min({{'n': -n, 'name': {key}}}, {counts.most})"
-    return f"map_from_entries(list_sort([(one.name, -one.n) for one in {commonest}]))"
+def _map(told: Named) -> str:
+    """SQL: from name to number, by name; of the commonest names only (`place`), ties by name, where counts say so."""
+    assert told.over, told.name
+    if isinstance(told, NamedValues):
+        return f"map_from_entries(list_sort(list(({told.over.key}, {told.sql}))))"
+    commonest = f" filter (place <= {told.most})" if told.most else ""
+    return f"map_from_entries(list_sort(list(({told.over.key}, n)){commonest}))"
 
 
 def _same(bucket: int | None, alias: str) -> str:

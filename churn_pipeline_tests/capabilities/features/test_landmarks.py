@@ -18,7 +18,7 @@ from churn_pipeline.capabilities.features import landmarks
 from churn_pipeline.capabilities.features.landmarks import DATASET, Written, write_landmark_snapshots
 from churn_pipeline.capabilities.features.snapshots import write_running_snapshots
 from churn_pipeline.contracts.lake import DELETIONS, SNAPSHOTS
-from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, RAW_TABLES, TOUCHES, TRIALS
+from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, INDICATORS, RAW_TABLES, TOUCHES, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.featurize.depends import Dependence
 from churn_pipeline_tests.worlds import BEGIN, Row, SmallWorld, crowd, days, known, land, landed, tried, worlds
@@ -78,7 +78,9 @@ def test_what_is_kept_of_five_hundred_businesses_at_once_is_what_is_computed_fro
 def kept_as_from_scratch(world: SmallWorld, seed: int, looked: Sequence[datetime], buckets: int) -> None:
     """The records land in as many batches as there are days to look at, drawn by seed; the last day is compared."""
     chance = random.Random(seed)
-    records = [(table, row) for table in (TRIALS, EVENTS, TOUCHES, ASSIGNMENTS) for row in world.rows(table)]
+    records = [
+        (table, row) for table in (TRIALS, EVENTS, TOUCHES, ASSIGNMENTS, INDICATORS) for row in world.rows(table)
+    ]
     records += [
         (DELETIONS, deletion(table, row, known(table, row) + timedelta(days=chance.randrange(20))))
         for table, row in records
@@ -157,8 +159,14 @@ def weeks(names: Iterable[str]) -> list[str]:
 
 
 WEEKS = ["2024-03-04", "2024-03-11", "2024-03-18", "2024-03-25", "2024-04-01"]
+
+
+def published(at: datetime) -> Row:
+    return {"sector": "health", "indicator": "climate", "period_start": START, "value": 1.0, "published_at": at}
+
+
 CHANGES: dict[str, tuple[Table, Row, Sequence[str]]] = {
-    "an event that came late": (EVENTS, {**LOGIN, "event_id": "f", "occurred_at": START + timedelta(days=1)}, WEEKS[:3]),
+    "an event that came late": (EVENTS, {**LOGIN, "event_id": "f", "occurred_at": START + timedelta(days=1)}, WEEKS),
     "an event after the last look": (EVENTS, {**LOGIN, "event_id": "f", "occurred_at": START + timedelta(days=33)}, []),
     "a touch": (TOUCHES, {"touch_id": "c", "trial_id": "t", "kind": "email", "sent_at": START + timedelta(days=9)}, WEEKS[2:3]),
     "an arm drawn before the start": (
@@ -166,11 +174,12 @@ CHANGES: dict[str, tuple[Table, Row, Sequence[str]]] = {
         {"experiment_id": "x", "trial_id": "u", "arm": "a", "assigned_at": START + timedelta(days=10)},
         WEEKS[2:],
     ),
-    "a change of the trial": (TRIALS, {**TRIAL, "plan": "paid", "updated_at": START + timedelta(days=5)}, WEEKS[1:3]),
+    "a change of the trial": (TRIALS, {**TRIAL, "plan": "paid", "updated_at": START + timedelta(days=5)}, WEEKS[1:]),
     "a change of the trial after its last look": (TRIALS, {**TRIAL, "plan": "paid", "updated_at": START + timedelta(days=34)}, []),
-    "an event that is deleted": (DELETIONS, deletion(EVENTS, LOGIN, START + timedelta(days=34)), WEEKS[:3]),
+    "an event that is deleted": (DELETIONS, deletion(EVENTS, LOGIN, START + timedelta(days=34)), WEEKS),
     "an event deleted after the day": (DELETIONS, deletion(EVENTS, LOGIN, at(41)), []),
-    "another length of the trial": (TRIALS, {**TRIAL, "trial_days": 7, "updated_at": START + timedelta(days=35)}, WEEKS[:3]),
+    "another length of the trial": (TRIALS, {**TRIAL, "trial_days": 7, "updated_at": START + timedelta(days=35)}, WEEKS),
+    "a publication": (INDICATORS, published(START + timedelta(days=9)), WEEKS[2:]),
 }  # fmt: skip
 
 
@@ -187,11 +196,11 @@ def test_only_weeks_that_a_record_touched_are_computed_again(quiet: SmallWorld, 
 
 
 def test_a_record_of_another_bucket_touches_no_part_of_this_one(quiet: SmallWorld, tmp_path: Path) -> None:
-    late = {**LOGIN, "event_id": "f", "occurred_at": START + timedelta(days=3)}
+    late = {"touch_id": "c", "trial_id": "t", "kind": "email", "sent_at": START + timedelta(days=3)}
     with landed(quiet, tmp_path, buckets=8) as (lake, connection):
         look(lake, at(40))
         before = parts(lake)
-        land(lake, connection, EVENTS, [late])
+        land(lake, connection, TOUCHES, [late])
         look(lake, at(40))
     assert {part.split("-")[3] for part in parts(lake) - before} == {
         part.split("-")[3] for part in before - parts(lake)

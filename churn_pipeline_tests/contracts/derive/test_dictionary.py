@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from churn_pipeline.contracts.derive.dictionary import dictionary, features_text, table_text, type_text
-from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
+from churn_pipeline.contracts.features.catalogue import FEATURES, LEARNT, NAMED
 from churn_pipeline.contracts.features.feature import Feature, Grain
 from churn_pipeline.contracts.spec import (
     Column,
@@ -69,16 +69,17 @@ def test_a_feature_tells_its_window_and_what_it_and_its_grain_need() -> None:
     users = Grain("users", key="user_id", needs=("events.user_id",))
     event = Feature("e", "f", "M.", "1", "", over=users, window="3 d", absent="nothing", also_needs=("events.value",))
     trial = Feature("t", "f", "M.", "1", "", window="")
-    text = features_text([event, trial], [])
+    text = features_text([event, trial], [], [])
     assert "| `e` | f |  | 3 d | M. | nothing | `events.user_id`, `events.value` |" in text
     assert "| `t` | f |  |  | M. | never |  |" in text
 
 
 def test_the_whole_dictionary_names_every_table_column_and_feature_once() -> None:
-    text = dictionary(TABLES, FEATURES, NAMED_COUNTS)
+    text = dictionary(TABLES, FEATURES, NAMED, LEARNT)
     for table in TABLES:
         assert text.count(f"### {table.name}\n") == 1
         assert all(f"| {column} |" in text for column in table.names)
     assert all(f"| `{feature.name}` |" in text for feature in FEATURES)
+    assert all(f"| `{feature.name}_<steps>` |" in text for feature in LEARNT)
     widths = {line.count("|") - line.count(r"\|") for line in text.splitlines() if line.startswith("| ")}
     assert widths == {5, 8}

@@ -7,7 +7,7 @@ import pytest
 
 from churn_pipeline.contracts.derive.arrow import arrow_type
 from churn_pipeline.contracts.derive.duckdb import duckdb_type
-from churn_pipeline.contracts.spec import Counts, Flag, Instant, Integer, Json, Money, OneOf, Real, Text, Type
+from churn_pipeline.contracts.spec import Counts, Flag, Instant, Integer, Json, Money, Numbers, OneOf, Real, Text, Type
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.mark.parametrize(
     "type_",
-    [Integer(), Real(), Money(), Instant(), Flag(), Text(), OneOf(("a",)), Json(), Counts()],
+    [Integer(), Real(), Money(), Instant(), Flag(), Text(), OneOf(("a",)), Json(), Counts(), Numbers()],
     ids=lambda type_: type(type_).__name__,
 )
 def test_the_engine_gives_back_the_arrow_type_that_the_lake_declares(

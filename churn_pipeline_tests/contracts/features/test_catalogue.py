@@ -5,7 +5,7 @@ import re
 import pytest
 
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS, REGISTERED, falling_away, feature
-from churn_pipeline.contracts.features.feature import Feature
+from churn_pipeline.contracts.features.feature import Feature, Peers
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Privacy
 
@@ -38,9 +38,13 @@ def test_each_feature_can_be_put_into_words(registered: Feature) -> None:
 @pytest.mark.parametrize("registered", REGISTERED, ids=lambda registered: registered.name)
 def test_a_feature_that_reads_an_optional_column_names_it_so_that_it_falls_away_with_it(registered: Feature) -> None:
     """Whatever optional column stands in its SQL, in its grain's key or in a measure that it uses, is among its needs."""
-    grain = registered.over
+    grain, over = registered.grain, registered.over
     words = set(re.findall(r"\w+", registered.sql))
-    texts = [grain.key, *(sql for name, sql in grain.measures if name in words)] if grain else [registered.sql]
+    texts = (
+        [grain.key, *(sql for name, sql in grain.measures if name in words)]
+        if grain
+        else [over.segment if isinstance(over, Peers) else registered.sql]
+    )
     read = {word for text in texts for word in re.findall(r"\w+", text)}
     table = ("touches" if grain.of == "sent" else "events") if grain else "trials"
     optional = {name for name, column in COLUMNS.items() if name.startswith(f"{table}.") and column.null}
@@ -49,7 +53,7 @@ def test_a_feature_that_reads_an_optional_column_names_it_so_that_it_falls_away_
 
 
 def test_measures_are_one_aggregate_call_so_that_each_look_can_filter_it() -> None:
-    measures = {sql for registered in REGISTERED if registered.over for _, sql in registered.over.measures}
+    measures = {sql for registered in REGISTERED if registered.grain for _, sql in registered.grain.measures}
     assert [sql for sql in measures if not re.fullmatch(r"\w+\([^()]*\)", sql)] == []
 
 

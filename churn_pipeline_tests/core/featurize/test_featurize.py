@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 
 from churn_pipeline.capabilities.features.foresight import Foresight, foresight
+from churn_pipeline.core.featurize import peers
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks
 from churn_pipeline.core.featurize.query import DAY, snapshots_query
 from churn_pipeline_tests.worlds import BEGIN, crowd, remembered
@@ -24,6 +26,10 @@ LEAKS = {
         "unnest([last_at_0, last_at_2, last_at_6, last_at_13])",
         "unnest([last_at_13, last_at_13, last_at_13, last_at_13])",
     ),
+    "when a step was first taken is told by the last look at the trial": (
+        "unnest([first_at_0, first_at_2, first_at_6, first_at_13])",
+        "unnest([first_at_13, first_at_13, first_at_13, first_at_13])",
+    ),
     "a change of the trial at the very moment of the look is known": (
         "x.as_of > v.version_at and (v.next_at is null or x.as_of <= v.next_at)",
         "x.as_of >= v.version_at and (v.next_at is null or x.as_of < v.next_at)",
@@ -34,6 +40,11 @@ LEAKS = {
         "on v.trial_id = x.trial_id",
     ),
     "an arm drawn at the very moment of the look is known": ("a.known_at < s.as_of", "a.known_at <= s.as_of"),
+    "an indicator published at the very moment of the look is known": ("l.as_of > p.published_at", "l.as_of >= p.published_at"),
+    "indicators are as they were revised later": (
+        "arg_max(greatest(least(value, 1e12), -1e12), {'period'", "arg_max((select arg_max(h.value, h.published_at) from indicators_history h "
+        "where h.sector = indicators_history.sector and h.period_start = indicators_history.period_start), {'period'",
+    ),
     "every arm is known": ("a.known_at < s.as_of", "true"),
     "moves are in order of what happened, whatever the day of arrival": (
         f"partition by trial, session_id, known // {DAY} order by known,", "partition by trial, session_id order by",
@@ -41,6 +52,22 @@ LEAKS = {
     "a feature is part of a visit from when it was used": ("min(known_on) as known_on", "min(day) as known_on"),
     "two features are together once the first of them is known": ("greatest(a.known_on", "least(a.known_on"),
 }  # fmt: skip
+
+
+AMONG_PEERS = {
+    "trials that start later are peers": (
+        ("peer_looks", "w.week > d.week and w.week <= d.week + interval 28 day", "true"),
+        ("peers_query", "+ later * interval 7 day", "- later * interval 7 day"),
+    ),
+    "trials of the same week are peers": (
+        ("peer_looks", "w.week > d.week", "w.week >= d.week"),
+        ("peers_query", "+ later * interval 7 day", "+ (later - 1) * interval 7 day"),
+    ),
+    "peers count with what they had days later": (
+        ("tally_query", "with looked as (select *", "with looked as (select * replace (trial_day // 2 as trial_day)"),
+    ),
+}
+"""Leaks in how peers are gathered: in which piece of SQL what is replaced by what."""
 
 
 def found(then: datetime, right: str = "", wrong: str = "", *, seed: int = 1) -> Foresight:
@@ -68,3 +95,23 @@ def test_a_planted_leak_is_found(leak: str) -> None:
         "what the leak replaces has gone from the query"
     )
     assert any(found(day, right, wrong).differing for day in DAYS)
+
+
+@pytest.mark.parametrize("leak", AMONG_PEERS, ids=lambda leak: leak.replace(" ", "-"))
+def test_a_leak_by_way_of_peers_is_found(leak: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for piece, right, wrong in AMONG_PEERS[leak]:
+        monkeypatch.setattr(peers, piece, leaking(getattr(peers, piece), right, wrong))
+    differing = {column for day in DAYS for column in found(day).differing}
+    assert differing
+    assert all("_by_" in column for column in differing)
+
+
+def leaking(compose: Callable[..., str], right: str, wrong: str) -> Callable[..., str]:
+    """A piece of SQL in which what is wrong replaces what is right."""
+
+    def leak(*given: object) -> str:
+        text = compose(*given)
+        assert right in text, "what the leak replaces has gone from the query"
+        return text.replace(right, wrong)
+
+    return leak

@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.capabilities.features.peers import gather
 from churn_pipeline.contracts.features.catalogue import FEATURES
 from churn_pipeline.contracts.lake import SNAPSHOTS
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks, running_looks
-from churn_pipeline.core.featurize.query import features_version, snapshots_query
+from churn_pipeline.core.featurize.query import snapshots_query
 from churn_pipeline_tests.worlds import BEGIN, SmallWorld, days, landed, remembered, tried, worlds
 
 LANDMARKS = (1, 3, 7, 14)
@@ -38,6 +39,7 @@ def looked_at(lake: Lake, connection: DuckDBPyConnection, day: datetime, *, look
     """The snapshots of a lake as of a day, bucket by bucket, in a fixed order."""
     wanted = looks or landmark_looks(LANDMARKS, sql_instant(day))
     lake.known(connection, RAW_TABLES, before=day)
+    gather(lake, connection, wanted, before=day)
     parts = [connection.sql(snapshots_query(wanted, bucket=b)).to_arrow_table() for b in range(lake.buckets)]
     return pa.concat_tables(parts).sort_by([("trial_id", "ascending"), ("as_of", "ascending")])
 
@@ -167,11 +169,6 @@ def test_without_consent_a_trial_is_not_looked_at_even_if_it_was_withdrawn_later
 
 def test_the_snapshot_has_the_declared_columns_in_order(small: SmallWorld) -> None:
     assert tuple(snapshots(small, BEGIN + timedelta(days=2)).column_names) == SNAPSHOTS.names
-
-
-def test_the_version_is_stable_within_a_process_and_short() -> None:
-    assert features_version() == features_version()
-    assert len(features_version()) == 12
 
 
 def test_attributes_are_of_the_version_known_at_the_look_not_at_the_run(small: SmallWorld) -> None:
