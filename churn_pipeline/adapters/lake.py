@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -300,18 +300,18 @@ class Lake:
         new.replace(place)
         return rows
 
-    def write_buckets(
-        self, connection: duckdb.DuckDBPyConnection, dataset: str, as_of: datetime, query: Callable[[int], str]
+    def write_pieces(
+        self, connection: duckdb.DuckDBPyConnection, dataset: str, as_of: datetime, queries: Sequence[str]
     ) -> int:
-        """As `write`, one bucket of trials after the other, so that memory is bounded by the largest bucket."""
-        if self.buckets == 1:
-            return self.write(connection, dataset, as_of, query(0))
+        """As `write`, the rows of one query after the other, so that memory is bounded by the largest."""
+        if len(queries) == 1:
+            return self.write(connection, dataset, as_of, queries[0])
         with self.beside() as folder:
-            for bucket in range(self.buckets):
-                part = quoted(folder / f"{bucket}.parquet")
-                connection.execute(f"copy ({query(bucket)}) to {part} (format parquet, compression zstd)")
-            parts = quoted(folder / "*.parquet")
-            return self.write(connection, dataset, as_of, f"select * from read_parquet({parts})")
+            for number, query in enumerate(queries):
+                piece = quoted(folder / f"{number:06}.parquet")
+                connection.execute(f"copy ({query}) to {piece} (format parquet, compression zstd)")
+            pieces = quoted(folder / "*.parquet")
+            return self.write(connection, dataset, as_of, f"select * from read_parquet({pieces})")
 
     @contextmanager
     def beside(self) -> Iterator[Path]:

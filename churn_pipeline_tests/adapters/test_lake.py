@@ -246,12 +246,11 @@ def test_a_writer_that_fails_or_is_killed_leaves_the_old_day(monkeypatch: pytest
         assert list(files(lake)) == ["labels/2024-05-02.parquet"]
 
 
-def test_bucket_by_bucket_the_same_rows_are_written(tmp_path: Path) -> None:
+def test_piece_by_piece_the_same_rows_are_written(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake", empty_lake(tmp_path).engine, buckets=3)
     with lake.engine.connection() as connection:
-        written = lake.write_buckets(
-            connection, "labels", DAY, lambda bucket: f"select i from range(10) r(i) where i % 3 = {bucket}"
-        )
+        pieces = [f"select i from range(10) r(i) where i % 3 = {piece}" for piece in range(3)]
+        written = lake.write_pieces(connection, "labels", DAY, pieces)
     assert written == 10
     assert sorted(lake.read("labels", DAY)["i"].to_pylist()) == list(range(10))
     assert list(files(lake)) == ["labels/2024-05-02.parquet"]

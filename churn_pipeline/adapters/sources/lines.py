@@ -69,7 +69,7 @@ def read_lines(connection: duckdb.DuckDBPyConnection, path: Path, encoding: str,
 
 
 def filled_lines(chunks: Iterable[bytes]) -> int:
-    """How many lines of a text in UTF-8 have a byte at least, whichever way their ends are written.
+    r"""How many lines of a text in UTF-8 have a byte at least, whichever way their ends are written.
 
     >>> filled_lines([b"\xef\xbb\xbfa\r", b"\nb", b"c\n\n\nd"])
     3

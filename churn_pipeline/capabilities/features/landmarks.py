@@ -8,7 +8,6 @@ definitions of the features and of what is known, the looks, and the state of ea
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.records import known_query
-from churn_pipeline.capabilities.features.snapshots import Compose, knowing, prepared
+from churn_pipeline.capabilities.features.snapshots import Compose, knowing, pieces
 from churn_pipeline.contracts.lake import LANDMARK_SNAPSHOTS
 from churn_pipeline.contracts.raw import TRIALS
 from churn_pipeline.contracts.spec import Table
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     import duckdb
 
 DATASET = LANDMARK_SNAPSHOTS.name
-EVENTS_A_GIGABYTE = 750_000
-"""How many events are looked at at once, for each gigabyte of the memory limit; twice as many still go (docs/benchmarks.md)."""
 EPOCH = date(1970, 1, 1)
 """The week of no looks: a part of no rows, which has the columns."""
 
@@ -132,28 +129,16 @@ def _compute(
         "window trial as (partition by trial_id)) where part is not null or (is_first and missing > 0)"
     )
     until = max(part.until for part in parts)
+    buckets = sorted({part.bucket for part in parts})
     wanted = replace(looks, query="select trial_id, as_of from looks_missing")
-    seen = prepared(lake, connection, wanted, as_of, until=until, compose=compose)
-    slices = _slices(lake, connection, since=min(part.since for part in parts), until=until)
-    for bucket in sorted({part.bucket for part in parts}):
+    seen = pieces(lake, connection, wanted, as_of, buckets=buckets, compose=compose, until=until)
+    for bucket in buckets:
+        queries = [
+            f"select looked.*, part from ({query}) as looked join looks_missing using (trial_id, as_of) "
+            "where part is not null order by part, started_at, trial_id, as_of"
+            for of, query in seen
+            if of == bucket
+        ]
         names = [part.name for part in parts if part.bucket == bucket]
-        queries = [_slice(seen, bucket, n, slices.get(bucket, 1), compose) for n in range(slices.get(bucket, 1))]
         with lake.beside() as folder:
             lake.parts(DATASET).write(connection, queries, names, beside=folder)
-
-
-def _slices(lake: Lake, connection: duckdb.DuckDBPyConnection, *, since: date, until: date) -> dict[int, int]:
-    """Into how many slices of trials each bucket is cut, so that the events of a slice fit into memory."""
-    counted = connection.execute(
-        f"select bucket, count(*) from events_history where day >= date '{since}' and day < date '{until}' group by bucket"
-    ).fetchall()
-    return {bucket: math.ceil(events / (EVENTS_A_GIGABYTE * lake.engine.gigabytes)) for bucket, events in counted}
-
-
-def _slice(seen: Looks, bucket: int, number: int, slices: int, compose: Compose) -> str:
-    """SQL: what is seen of a slice of the trials of a bucket, each row with its part."""
-    trials = f"{seen.query} where hash(trial_id) % {slices} = {number}"
-    return (
-        f"select looked.*, part from ({compose(replace(seen, query=trials), bucket=bucket)}) as looked "
-        "join looks_missing using (trial_id, as_of) where part is not null order by part, started_at, trial_id, as_of"
-    )

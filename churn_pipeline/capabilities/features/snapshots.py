@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 READ = (*(dependence.table for dependence in DEPENDS_ON), SUBSCRIPTIONS)
 """What the looks depend on, and who has converted."""
+VALUES_A_GIGABYTE = 60_000_000
+"""How many events, times the columns of a snapshot, are looked at at once for each gigabyte of the memory limit (docs/benchmarks.md)."""
 Compose = Callable[..., str]
 
 
@@ -48,39 +51,52 @@ def write_training_set(lake: Lake, as_of: datetime) -> int:
 
 
 def write_snapshots(lake: Lake, dataset: str, as_of: datetime, looks: Looks, compose: Compose = snapshots_query) -> int:
-    """Write what `looks` see, bucket by bucket, from the day partitions that matter; gives the number of snapshots.
+    """Write what `looks` see, piece by piece, from the day partitions that matter; gives the number of snapshots.
 
     `compose` makes the query of looks, given the `bucket`.
     """
     with knowing(lake, as_of) as connection:
-        # once, not for every bucket
+        # once, not for every piece
         connection.execute(f"create or replace temp table looks_wanted as {looks.query}")
-        wanted = prepared(lake, connection, replace(looks, query="from looks_wanted"), as_of, compose=compose)
-
-        def query(bucket: int) -> str:
-            return f"select * from ({compose(wanted, bucket=bucket)}) order by started_at, trial_id, as_of"
-
-        return lake.write_buckets(connection, dataset, as_of, query)
+        wanted = replace(looks, query="select * from looks_wanted")
+        seen = pieces(lake, connection, wanted, as_of, buckets=range(lake.buckets), compose=compose)
+        queries = [f"select * from ({query}) order by started_at, trial_id, as_of" for _, query in seen]
+        return lake.write_pieces(connection, dataset, as_of, queries)
 
 
-def prepared(
+def pieces(
     lake: Lake,
     connection: duckdb.DuckDBPyConnection,
     looks: Looks,
     as_of: datetime,
     *,
+    buckets: Iterable[int],
+    compose: Compose,
     until: date | None = None,
-    compose: Compose = snapshots_query,
-) -> Looks:
-    """Do what is done once for all buckets; gives the looks without days that no trial reaches.
+) -> list[tuple[int, str]]:
+    """The queries that give what `looks` (a select from one relation) see, each with its bucket, so small that each fits into memory.
 
-    Events are read from the first day on which one of a trial that is looked at can lie, to before `until`, the day of the last look.
+    Looks lose the days that no trial reaches; the peers they are compared with are gathered. Events are read from the first day
+    on which one of a trial that is looked at can lie, to before `until`, the day of the last look. A bucket of the lake is cut into slices of its trials, by the limit of memory.
     """
-    wanted, since = reached(connection, looks)
-    if compares(compose(wanted, bucket=0)):
-        gather(lake, connection, wanted, before=as_of)
+    seen, since = reached(connection, looks)
+    if compares(compose(seen, bucket=0)):
+        gather(lake, connection, seen, before=as_of)
     lake.known(connection, [EVENTS], before=as_of, since=since, until=until)
-    return wanted
+    last = until or as_of.date()
+    columns = len(connection.execute(f"describe {compose(seen, bucket=0)}").fetchall())
+    at_once = VALUES_A_GIGABYTE * lake.engine.gigabytes / columns
+    # counted from the footers of the files alone
+    days = f"day between date '{since or last}' and date '{last}'"
+    counted = connection.execute(f"select bucket, count(*) from events_history where {days} group by bucket")
+    events = dict(counted.fetchall())
+    slices = {bucket: math.ceil(events.get(bucket, 1) / at_once) for bucket in buckets}
+    return [(b, compose(_slice(seen, number, of), bucket=b)) for b, of in slices.items() for number in range(of)]
+
+
+def _slice(looks: Looks, number: int, of: int) -> Looks:
+    """One of several slices of the trials that are looked at."""
+    return replace(looks, query=f"{looks.query} where hash(trial_id) % {of} = {number}") if of > 1 else looks
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.capabilities.features import landmarks
+from churn_pipeline.capabilities.features import landmarks, snapshots
 from churn_pipeline.capabilities.features.landmarks import DATASET, Written, write_landmark_snapshots
 from churn_pipeline.capabilities.features.snapshots import write_running_snapshots
 from churn_pipeline.contracts.lake import DELETIONS, SNAPSHOTS
@@ -115,7 +115,7 @@ def test_memory_decides_on_how_many_trials_are_looked_at_at_once_and_changes_not
 ) -> None:
     with landed(crowd(1), tmp_path, buckets=2) as (lake, _):
         look(lake)
-        monkeypatch.setattr(landmarks, "EVENTS_A_GIGABYTE", 200)  # with 512 MB about six slices of 600 events
+        monkeypatch.setattr(snapshots, "VALUES_A_GIGABYTE", 30_000)  # with 512 MB some 100 events of 600
         (tmp_path / "scratch").mkdir()
         scratch = anew(lake, tmp_path / "scratch")
         assert look(scratch).computed > 1
