@@ -29,7 +29,7 @@ class Grain:
 class Peers:
     """The trials that a look is compared with, by a whole number `of` them: those of the same `segment` at the same trial day.
 
-    `of` is a feature over a grain that is never null, `segment` an attribute of trials, or "" where all trials are meant.
+    `of` is a feature over a grain that is never null, `segment` an attribute of trials.
     Which trials are peers, and why no look knows the future by them: `core.featurize.peers`.
     """
 
@@ -40,7 +40,7 @@ class Peers:
     @property
     def name(self) -> str:
         """What is compared with whom, as a name of SQL."""
-        return f"{self.of}_by_{self.segment or 'all'}"
+        return f"{self.of}_by_{self.segment}"
 
 
 @dataclass(frozen=True, slots=True)

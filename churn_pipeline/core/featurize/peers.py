@@ -44,8 +44,8 @@ def tally_query(snapshots: str, features: Sequence[Feature]) -> str:
     value, n.
     """
     parts = [
-        f"select '{peers.name}' as compared, {peers.segment or repr('')} as segment, trial_day, week, cast({peers.of} as bigint) as value, "
-        f"count(*) as n from looked{f' where {peers.segment} is not null' if peers.segment else ''} group by all"
+        f"select '{peers.name}' as compared, {peers.segment} as segment, trial_day, week, cast({peers.of} as bigint) as value, "
+        f"count(*) as n from looked where {peers.segment} is not null group by all"
         for peers in compared(features)
     ]
     return (
@@ -77,7 +77,7 @@ def told(features: Sequence[Feature], *, values: Mapping[str, str], joins: str) 
 
     `values` says what each compared feature is in SQL, `joins` is what `seen` has to be joined to for that.
     """
-    segments = dict.fromkeys(peers.segment for peers in compared(features) if peers.segment)
+    segments = dict.fromkeys(peers.segment for peers in compared(features))
     columns = (
         *(f"s.{segment}" for segment in segments),
         *(f"cast({sql} as bigint) as {of}" for of, sql in values.items()),
@@ -100,14 +100,13 @@ def told(features: Sequence[Feature], *, values: Mapping[str, str], joins: str) 
 
 
 def _against(peers: Peers, features: Sequence[Feature]) -> str:
-    segment = f" and p.segment = b.{peers.segment}" if peers.segment else ""
     return f"""{peers.name} as (
   select trial, after, {", ".join(f"{f.sql} as {f.name}" for f in features)}
   from (
     select b.trial, b.after, b.{peers.of} as value, p.peers, p.total, p.squares,
       p.below + case when p.value < b.{peers.of} then p.n else 0 end as below, case when p.value = b.{peers.of} then p.n else 0 end as alike
     from behaved b asof join (from {RELATION} where compared = '{peers.name}') p
-      on p.trial_day = b.trial_day and p.week = b.week{segment} and b.{peers.of} >= p.value
+      on p.trial_day = b.trial_day and p.week = b.week and p.segment = b.{peers.segment} and b.{peers.of} >= p.value
   )
 )"""
 

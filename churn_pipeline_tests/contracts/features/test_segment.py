@@ -15,10 +15,10 @@ def test_what_is_compared_is_a_whole_number_that_is_always_known(registered: obj
     assert of.sql == "count(*)" or of.sql == "sum(n)"
 
 
-def test_a_trial_is_compared_with_all_and_with_those_that_share_an_attribute() -> None:
-    assert set(WHOM) - {""} <= set(ATTRIBUTES)
+def test_a_trial_is_compared_with_those_that_share_an_attribute() -> None:
+    assert set(WHOM) <= set(ATTRIBUTES)
     assert feature("events_z_by_sector").needs == ("trials.sector",)
-    assert feature("features_used_rank_by_all").needs == ("events.feature",)
+    assert feature("features_used_rank_by_plan").needs == ("events.feature", "trials.plan")
 
 
 def test_the_sentences_tell_with_whom() -> None:

@@ -36,7 +36,7 @@ def looked(world: SmallWorld, day: datetime, looks: Looks) -> Seen:
 
 @cache
 def landmarks(seed: int, day: datetime = END) -> Seen:
-    return looked(crowd(seed, trials=120, events=8), day, landmark_looks(EVERY_DAY, sql_instant(day)))
+    return looked(crowd(seed, trials=180, events=8), day, landmark_looks(EVERY_DAY, sql_instant(day)))
 
 
 def week(at: datetime) -> datetime:
@@ -51,14 +51,15 @@ def by_hand(look: dict[str, Any], seen: Seen, over: Peers) -> tuple[float | None
         for other in seen.values()
         if other["trial_day"] == look["trial_day"]
         and week(look["started_at"]) - apart <= week(other["started_at"]) < week(look["started_at"])
-        and (not over.segment or (other[over.segment] == look[over.segment] and look[over.segment] is not None))
+        and other[over.segment] == look[over.segment]
+        and look[over.segment] is not None
     ]
     if len(values) < peers.LEAST:
         return None, None
     mean = sum(values) / len(values)
     spread = math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
     below = sum((value < look[over.of]) + (value == look[over.of]) / 2 for value in values)
-    return ((look[over.of] - mean) / spread if spread else None), below / len(values)
+    return ((look[over.of] - mean) / spread, below / len(values)) if spread else (None, None)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -72,24 +73,24 @@ def test_a_look_is_compared_with_earlier_trials_of_its_segment_at_the_same_trial
             expected = [(spread if "_z_" in name else rank) for name in told]
             assert list(told.values()) == pytest.approx(expected, abs=1e-9), look["trial_id"]
             compared += rank is not None
-    assert compared > 500
+    assert compared > 300
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("days", [9, 13, 17, 21])
 def test_what_comes_later_changes_nothing_and_later_trials_of_the_segment_do_not_either(seed: int, days: int) -> None:
     day = BEGIN + timedelta(days=days)
-    then = looked(crowd(seed, trials=120, events=8).known_before(day), day, landmark_looks(EVERY_DAY, sql_instant(day)))
+    then = looked(crowd(seed, trials=180, events=8).known_before(day), day, landmark_looks(EVERY_DAY, sql_instant(day)))
     assert {key: row for key, row in landmarks(seed).items() if key[1] <= day} == then
 
 
 @pytest.mark.parametrize("days", [12, 16, 20])
 def test_the_daily_job_compares_with_the_same_trials_as_training_does(days: int) -> None:
     day, past = BEGIN + timedelta(days=days), landmarks(1)
-    daily = looked(crowd(1, trials=120, events=8), day, running_looks(sql_instant(day)))
+    daily = looked(crowd(1, trials=180, events=8), day, running_looks(sql_instant(day)))
     both = [key for key in daily if key in past]  # the last day of the planned ones is looked at by both
     assert [daily[key] for key in both] == [past[key] for key in both]
-    assert sum(daily[key]["events_rank_by_all"] is not None for key in both) > 5
+    assert sum(daily[key][f.name] is not None for key in both for f in COMPARISONS) > 5
 
 
 def test_who_started_in_the_same_week_or_too_long_before_is_no_peer() -> None:
