@@ -23,8 +23,11 @@ from numpy.typing import NDArray
 from churn_pipeline.adapters.frames import candidate_features, snapshot_frame
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.capabilities.training.boosters import LightGBM, Material
+from churn_pipeline.capabilities.training.fitting import cut
+from churn_pipeline.capabilities.training.journey import past_steps, way_features
 from churn_pipeline.capabilities.training.recipe import Recipe
-from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS
+from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED
+from churn_pipeline.contracts.features.value import REACHED
 from churn_pipeline.contracts.lake import TRAINING_SET
 from churn_pipeline.core.blend import fit_blend
 from churn_pipeline.core.gain import gain
@@ -32,7 +35,6 @@ from churn_pipeline.core.log_odds import losses, probability
 from churn_pipeline.core.members.logistic import LogisticMember
 from churn_pipeline.core.metrics import Interval, auc
 from churn_pipeline.core.schema import FeatureSchema, ModelFeature
-from churn_pipeline.core.splits import cohorts
 from churn_pipeline.settings import Settings, load_settings
 
 CLOCK = "trial_day"
@@ -45,13 +47,15 @@ CONFIDENCE = 0.95
 class Ablation:
     """The training set of a day, cut as in training."""
 
-    def __init__(self, lake: Lake, as_of: datetime, recipe: Recipe) -> None:
-        self.catalogue = candidate_features(lake, as_of)
+    def __init__(self, lake: Lake, as_of: datetime, settings: Settings) -> None:
+        recipe = Recipe.of(settings)
+        looks = snapshot_frame(lake, TRAINING_SET.name, as_of, (), also=("converted",))
+        steps = past_steps(lake, as_of, until=cut(looks, recipe).learnt_until)
+        way = way_features(steps, first_value=settings.first_value)
+        self.catalogue = (*candidate_features(lake, as_of), *way)
         frame = snapshot_frame(lake, TRAINING_SET.name, as_of, self.catalogue, also=("converted",))
         self.frame = frame.sort_values(["started_at", "trial_id", "as_of"], kind="stable").reset_index(drop=True)
-        self.cut = cohorts(
-            self.frame, validation=recipe.validation_share, calibration=recipe.calibration_share, test=recipe.test_share
-        )
+        self.cut = cut(self.frame, recipe)
         self.seed = recipe.seed
         self.judged = ~self.cut.refit
 
@@ -99,7 +103,7 @@ def family(feature: ModelFeature) -> str:
     registered = {f.name: f.family for f in FEATURES}
     if feature.name in registered:
         return registered[feature.name]
-    return next(counts.family for counts in NAMED_COUNTS if feature.name.startswith(counts.prefix))
+    return REACHED.family if feature.steps else next(n.family for n in NAMED if feature.name.startswith(n.prefix))
 
 
 def verdict(found: Interval) -> str:
@@ -154,7 +158,7 @@ def main(arguments: Sequence[str]) -> None:
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
     settings = load_settings(**given)
     as_of = newest(settings)
-    lines = table(Ablation(Lake.of(settings), as_of, Recipe.of(settings)))
+    lines = table(Ablation(Lake.of(settings), as_of, settings))
     print(f"### {settings.business}, as of {as_of:%Y-%m-%d} (thousandths of a nat)\n", *lines, sep="\n")
 
 
