@@ -49,7 +49,8 @@ def test_each_command_explains_itself(command: tuple[str, ...]) -> None:
 def test_the_commands_are_those_that_were_promised() -> None:
     assert {" ".join(command) for command in COMMANDS} == {
         "run", "score", "retrain", "source check", "source contract", "source init", "source reland", "features check", "model list", "model show", "model promote", "model rollback",
-        "quarantine list", "quarantine show", "quarantine replay", "table", "dev", "stop", "clean", "docs",
+        "quarantine list", "quarantine show", "quarantine replay",
+        "quarantine dismiss", "table", "dev", "stop", "clean", "docs",
     }  # fmt: skip
 
 
