@@ -3,13 +3,15 @@ from __future__ import annotations
 import pytest
 
 from churn_pipeline.contracts.features.catalogue import feature
+from churn_pipeline.contracts.features.feature import Feature, Peers
 from churn_pipeline.contracts.features.segment import SEGMENT, WHOM
 from churn_pipeline.core.featurize.query import ATTRIBUTES
 
 
 @pytest.mark.parametrize("registered", SEGMENT, ids=lambda registered: registered.name)
-def test_what_is_compared_is_a_whole_number_that_is_always_known(registered: object) -> None:
-    of = feature(registered.over.of)  # type: ignore[attr-defined]
+def test_what_is_compared_is_a_whole_number_that_is_always_known(registered: Feature) -> None:
+    assert isinstance(registered.over, Peers)
+    of = feature(registered.over.of)
     assert of.grain is not None
     assert (of.absent, of.kind) == ("", "number")
     assert of.sql == "count(*)" or of.sql == "sum(n)"
