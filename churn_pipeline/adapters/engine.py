@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,27 +28,37 @@ class Engine:
 
     @contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A fresh in-memory connection in UTC, that spills to `spill` beyond its memory limit."""
-        import duckdb
+        """A connection in UTC with nothing in it, that spills to `spill` beyond the memory limit.
 
+        Connections of one engine share its memory and its threads, and nothing else, as long as they make temporary tables and views only.
+        """
         self.spill.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": self.memory,
-                "threads": str(self.threads),
-                "temp_directory": str(self.spill),
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-            },
-        )
+        connection = _instance(self).cursor()
         try:
-            connection.execute("set TimeZone = 'UTC'")
-            # it takes looks for few and then compares each with every row: a landmark table took six times as long
-            connection.execute("set asof_loop_join_threshold = 0")
             yield connection
         finally:
             connection.close()
+
+
+@lru_cache(maxsize=2)
+def _instance(engine: Engine) -> duckdb.DuckDBPyConnection:
+    """The database in memory that the connections of an engine belong to: made once, as that takes longer than most queries."""
+    import duckdb
+
+    instance = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": engine.memory,
+            "threads": str(engine.threads),
+            "temp_directory": str(engine.spill),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        },
+    )
+    instance.execute("set global TimeZone = 'UTC'")
+    # it takes looks for few and then compares each with every row: a landmark table took six times as long
+    instance.execute("set global asof_loop_join_threshold = 0")
+    return instance
 
 
 def quoted(text: str | Path) -> str:

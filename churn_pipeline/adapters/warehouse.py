@@ -8,13 +8,14 @@ they never carry the row that was refused, which may hold personal data.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.locks import Lock, hold
 from churn_pipeline.adapters.postgres import connect, database_url, located
+from churn_pipeline.adapters.sessions import session
 from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, ANALYTICS_VIEWS
 from churn_pipeline.contracts.derive import ddl
 from churn_pipeline.contracts.derive.arrow import arrow_schema
@@ -231,15 +232,8 @@ class Warehouse:
             cursor.execute(query, list(parameters) or None)
             return _plain(cursor.fetch_arrow_table())
 
-    @contextmanager
-    def _session(self) -> Iterator[tuple[Any, Any]]:
-        import adbc_driver_postgresql.dbapi
-
-        with (
-            adbc_driver_postgresql.dbapi.connect(located(self.url, schema=self.schema)) as connection,
-            connection.cursor() as cursor,
-        ):
-            yield connection, cursor
+    def _session(self) -> AbstractContextManager[tuple[Any, Any]]:
+        return session(located(self.url, schema=self.schema))
 
     def _place(self, table: Table) -> str:
         return f"{ddl.name(self.schema)}.{ddl.name(table.name)}"

@@ -25,6 +25,16 @@ def test_a_connection_is_in_utc_within_its_limits_and_closed_in_the_end(tmp_path
         connection.execute("select 1")
 
 
+def test_connections_share_no_table_and_no_view(tmp_path: Path) -> None:
+    engine = Engine("100MB", 1, tmp_path)
+    with engine.connection() as one, engine.connection() as other:
+        one.execute("create temp table t as select 1")
+        one.execute("create temp view v as select 1")
+        for there in ("t", "v"):
+            with pytest.raises(duckdb.CatalogException):
+                other.execute(f"from {there}")
+
+
 def test_the_limit_is_a_number_in_gigabytes(tmp_path: Path) -> None:
     assert [Engine(memory, 1, tmp_path).gigabytes for memory in ("4GB", "300MB")] == [4, 0.3]
 
@@ -33,9 +43,9 @@ def test_it_spills_where_memory_does_not_suffice_and_leaves_nothing_behind(tmp_p
     spill = tmp_path / "spill"
     with Engine("40MB", 1, spill).connection() as connection:
         query = "select count(*) from (select hash(i) as h, repeat('x', 60) || i as t from range(800000) r(i) order by h, t)"
-        assert connection.execute(f"create table sorted as {query.replace('count(*)', '*')}")
+        assert connection.execute(f"create temp table sorted as {query.replace('count(*)', '*')}")
         assert connection.execute("select count(*) from sorted").fetchone() == (800_000,)
-    assert [path for path in spill.rglob("*") if path.is_file()] == []
+    assert [path for path in spill.rglob("*") if path.is_file() and path.stat().st_size] == []
 
 
 def test_nothing_is_downloaded_or_loaded_by_itself(tmp_path: Path) -> None:

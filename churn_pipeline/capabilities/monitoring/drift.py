@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SCORE = "conversion_probability"
 STATISTIC = "psi"
-TAIL = 4
+TAIL = 2
 """Re-dealings beyond the threshold: the more, the less the threshold depends on the draw."""
 
 
