@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.core.log_odds import log_odds
 from churn_pipeline.settings import Settings
-from churn_pipeline_tests.chains import NOW, UNTIL, as_of, run, small, tables, world, write_source
+from churn_pipeline_tests.chains import NOW, UNTIL, as_of, run, small, tables, world
 
 pytestmark = pytest.mark.flow
 
@@ -99,43 +99,6 @@ def test_a_day_scored_afterwards_is_as_it_was_known_then(business: Settings) -> 
     assert all("scored afterwards" in row["note"] for row in rows)
     assert run(business, "rescore", UNTIL).success
     assert tables(business)["score_outcomes"] == [], "scores given in hindsight are no record of the champion"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("day", [UNTIL, UNTIL - timedelta(days=45), UNTIL - timedelta(days=120)])
-def test_what_was_known_later_changes_no_score_no_reason_and_no_verdict(
-    day: date, tmp_path: Path, database: str, postgres: str
-) -> None:
-    from churn_pipeline_tests.conftest import fresh_database
-
-    whole = small(tmp_path / "whole", database, demo_trials=2_000)
-    full = write_source(world(whole, UNTIL + timedelta(days=30)), tmp_path / "full")
-    cut = write_source(world(whole, day), tmp_path / "cut")
-    assert pq.read_metadata(full / "events.parquet").num_rows > pq.read_metadata(cut / "events.parquet").num_rows
-    with fresh_database(postgres) as other:
-        seen: list[dict[str, Any]] = []
-        for settings in (
-            small(tmp_path / "whole", database, source=full, business="whole"),
-            small(tmp_path / "part", other, source=cut, business="part"),
-        ):
-            assert run(settings, day=day).success
-            found = tables(settings)
-            seen.append(
-                {
-                    name: found[name]
-                    for name in (
-                        "scores",
-                        "actions",
-                        "model_verdicts",
-                        "model_promotions",
-                        "drift",
-                        "data_expectations",
-                    )
-                }
-            )
-    assert seen[0]["scores"]
-    assert {row["verdict"] for row in seen[0]["data_expectations"]} >= {"as_expected"}
-    assert seen[0] == seen[1]
 
 
 def dirty(source: Path, folder: Path, *, share: float) -> Path:

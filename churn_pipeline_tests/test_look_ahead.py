@@ -1,0 +1,43 @@
+"""Look-ahead, seen from outside: the whole chain on a source that knows more, and on the same source cut at the day."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from churn_pipeline.settings import Settings
+from churn_pipeline_tests.chains import UNTIL, run, small, tables, world, write_source
+from churn_pipeline_tests.conftest import fresh_database
+
+pytestmark = [pytest.mark.flow, pytest.mark.slow]
+
+
+QUICK: dict[str, Any] = {"demo_trials": 2_000, "tuning_trials": 1}
+COMPARED = ("scores", "actions", "model_verdicts", "model_promotions", "drift", "data_expectations")
+
+
+@pytest.mark.parametrize("day", [UNTIL, UNTIL - timedelta(days=45), UNTIL - timedelta(days=120)])
+def test_what_was_known_later_changes_no_score_no_reason_and_no_verdict(
+    day: date, tmp_path: Path, database: str, postgres: str
+) -> None:
+    business = small(tmp_path, database, **QUICK)
+    full = write_source(world(business, UNTIL + timedelta(days=30)), tmp_path / "full")
+    cut = write_source(world(business, day), tmp_path / "cut")
+    assert pq.read_metadata(full / "events.parquet").num_rows > pq.read_metadata(cut / "events.parquet").num_rows
+    with fresh_database(postgres) as other:
+        whole = everything(small(tmp_path / "whole", database, source=full, business="whole", **QUICK), day)
+        part = everything(small(tmp_path / "part", other, source=cut, business="part", **QUICK), day)
+    assert whole["scores"]
+    assert {row["verdict"] for row in whole["data_expectations"]} >= {"as_expected"}
+    assert whole == part
+
+
+def everything(settings: Settings, day: date) -> dict[str, Any]:
+    """What a run of the whole chain as of a day makes of a source."""
+    assert run(settings, day=day).success
+    found = tables(settings)
+    return {name: found[name] for name in COMPARED}
