@@ -28,6 +28,10 @@ SMALL: dict[str, Any] = {
     "tuning_trials": 2,
     "tuning_rows": 3_000,
     "gate_resamples": 500,
+    # what chance does is drawn the oftener, the rarer a false alarm may be
+    "drift_false_alarm": 0.1,
+    # tests run side by side
+    "threads": 1,
 }
 PER_RUN = {"run_id", "scored_at", "decided_at", "found_at", "read_at", "happened_at", "resolved_at"}
 """Columns that say which run wrote a row and when: all that a second run may change."""

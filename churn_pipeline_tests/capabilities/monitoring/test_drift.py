@@ -178,7 +178,7 @@ def test_on_days_without_drift_any_alarm_is_as_rare_as_stated(size: int) -> None
     alarms = 0
     for day in range(250):
         rng = np.random.default_rng(day)
-        alarms += bool(measured(training(rng, 1_500), today(rng, size), seed=day, false_alarm=0.1).drifted)
+        alarms += bool(measured(training(rng, 800), today(rng, size), seed=day, false_alarm=0.1).drifted)
     assert alarms <= 41
 
 
