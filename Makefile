@@ -34,7 +34,7 @@ test: $(READY)   ## every test, the slow ones included, with coverage
 	@$(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder --cov --cov-report=term --durations=40
 
 test-fast: $(READY)  ## the pure tests
-	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow and not flow"
+	@$(BIN)/pytest -n 3 --dist worksteal -q -m "not slow and not flow"
 
 test-worlds: $(READY)  ## the property tests of the features, on 500 made-up businesses each
 	@CHURN_TEST_WORLDS=500 $(BIN)/pytest -n 2 -q --timeout 0 churn_pipeline_tests/core/featurize/test_query.py \

@@ -22,7 +22,9 @@ from churn_pipeline.settings import Settings
 UNTIL = date(2026, 11, 1)
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 SMALL: dict[str, Any] = {
-    "demo_trials": 1_500,
+    "demo_trials": 1_200,
+    "demo_from": date(2026, 2, 1),
+    "demo_days": 273,
     # tests that spoil a source count what they spoilt
     "demo_again_share": 0,
     "tuning_trials": 2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +60,10 @@ def _instance(engine: Engine) -> duckdb.DuckDBPyConnection:
     # it takes looks for few and then compares each with every row: a landmark table took six times as long
     instance.execute("set global asof_loop_join_threshold = 0")
     return instance
+
+
+# before the interpreter is taken apart
+atexit.register(_instance.cache_clear)
 
 
 def quoted(text: str | Path) -> str:

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 import dagster as dg
@@ -25,15 +25,18 @@ class Memory:
 
     def __init__(self) -> None:
         self._process = psutil.Process()
+        self._looking = Lock()
         self.restart()
 
     def restart(self) -> None:
         """Begin a new stretch of work."""
-        self.start = self.peak = self._process.memory_info().rss
+        with self._looking:  # else a look that began before would end after, and bring the old peak along
+            self.start = self.peak = self._process.memory_info().rss
 
     def sample(self) -> None:
         """Look once more."""
-        self.peak = max(self.peak, self._process.memory_info().rss)
+        with self._looking:
+            self.peak = max(self.peak, self._process.memory_info().rss)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.worlds import BEGIN, crowd, land
 
+pytestmark = pytest.mark.flow
+
 
 def business(folder: Path) -> Settings:
     """A business whose lake holds a crowd of trials that began within two weeks."""

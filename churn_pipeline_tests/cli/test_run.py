@@ -18,6 +18,8 @@ from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import PROJECT, Settings
 from churn_pipeline_tests.batches import clean_source, event, write_csv
 
+pytestmark = pytest.mark.flow
+
 
 def test_a_day_that_is_asked_for_is_the_day() -> None:
     assert chosen_day(Settings(), "2024-05-01") == date(2024, 5, 1)

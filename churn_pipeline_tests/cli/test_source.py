@@ -15,6 +15,8 @@ from churn_pipeline.settings import Settings
 from churn_pipeline_tests.batches import clean_source, event, take_in, write_csv
 from churn_pipeline_tests.unknown import write_unknown
 
+pytestmark = pytest.mark.flow
+
 
 def checked(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     check(Settings(source=folder, data_dir=tmp_path / "data"))
@@ -108,6 +110,7 @@ def test_a_mapping_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     assert out.read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["trial_workforce_saas", "cdnow"])
 def test_real_folders_are_guessed_without_a_crash_and_with_what_is_unsure(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

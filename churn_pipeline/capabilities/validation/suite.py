@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.engine import name, quoted
@@ -187,15 +188,22 @@ def run_suite(table: Table, frame: pd.DataFrame, *, max_bad_share: float) -> Out
 def _page(table: Table, result: Any) -> str:
     """The page of a result, with examples of values where they are nobody's."""
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view.view import DefaultJinjaPageView
 
     personal = {c.name for c in table.columns if c.privacy is Privacy.PERSONAL}
     for one in result.results:
         if one.expectation_config.meta["of"] in personal:
             one.result = {key: value for key, value in one.result.items() if not key.startswith(EXAMPLES)}
-    view: Any = DefaultJinjaPageView()
-    page: str = view.render(ValidationResultsPageRenderer().render(result))
+    page: str = _view().render(ValidationResultsPageRenderer().render(result))
     return page
+
+
+@cache
+def _view() -> Any:
+    """Great Expectations' page, with templates that are compiled once."""
+    from great_expectations.render.view.view import DefaultJinjaPageView
+
+    view: Any = DefaultJinjaPageView()
+    return view
 
 
 def allowed_in_sample(max_bad_share: float, *, sampled: int, rows: int) -> float:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from churn_pipeline.capabilities.features.foresight import Foresight, foresight
 from churn_pipeline.core.featurize.looks import Looks
 from churn_pipeline.core.featurize.query import snapshots_query
 from churn_pipeline_tests.worlds import BEGIN, crowd, landed
+
+pytestmark = pytest.mark.flow
 
 THEN, NOW = BEGIN + timedelta(days=15), BEGIN + timedelta(days=40)
 

@@ -23,6 +23,8 @@ from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.featurize.depends import Dependence
 from churn_pipeline_tests.worlds import BEGIN, Row, SmallWorld, crowd, days, known, land, landed, tried, worlds
 
+pytestmark = pytest.mark.flow
+
 LANDMARKS = (1, 3, 7, 14)
 DAY = BEGIN + timedelta(days=30)
 
@@ -183,6 +185,7 @@ CHANGES: dict[str, tuple[Table, Row, Sequence[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_only_weeks_that_a_record_touched_are_computed_again(quiet: SmallWorld, tmp_path: Path) -> None:
     with landed(quiet, tmp_path) as (lake, connection):
         look(lake, at(40))
@@ -208,6 +211,7 @@ def test_a_record_of_another_bucket_touches_no_part_of_this_one(quiet: SmallWorl
     assert len({part.split("-")[3] for part in parts(lake) - before}) == 1
 
 
+@pytest.mark.slow
 def test_where_a_value_crosses_trials_the_records_of_others_touch_a_part_as_far_back_as_is_declared(
     quiet: SmallWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

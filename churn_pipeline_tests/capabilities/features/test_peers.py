@@ -6,12 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.capabilities.features.peers import gather, reached
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks
 from churn_pipeline_tests.worlds import BEGIN, crowd, landed, remembered
+
+pytestmark = pytest.mark.flow
 
 DAY = BEGIN + timedelta(days=20)
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.capabilities.features.landmarks import write_landmark_snapshots
 from churn_pipeline.capabilities.features.snapshots import (
@@ -14,6 +16,8 @@ from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.lake import LABELS, LANDMARK_SNAPSHOTS, SNAPSHOTS, TRAINING_SET
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline_tests.worlds import BEGIN, Row, SmallWorld, landed
+
+pytestmark = pytest.mark.flow
 
 DAY = datetime(2024, 3, 11, tzinfo=UTC)
 

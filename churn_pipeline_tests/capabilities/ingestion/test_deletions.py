@@ -14,6 +14,8 @@ from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline_tests.batches import AS_OF, READ_AT, clean_source, empty_lake, event, take_in, trial, write_csv
 
+pytestmark = pytest.mark.flow
+
 LATER = READ_AT + timedelta(days=1)
 
 

@@ -12,6 +12,8 @@ from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.settings import PROJECT
 from churn_pipeline_tests.batches import READ_AT, clean_source, empty_lake, event, take_in, trial, write_csv
 
+pytestmark = pytest.mark.flow
+
 MAPPINGS = PROJECT / "data" / "mappings"
 
 
@@ -102,6 +104,7 @@ def test_an_empty_source_knows_nothing(tmp_path: Path) -> None:
     assert newest_known(empty_lake(tmp_path), Source(tmp_path / "source"), now=READ_AT) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "trials", "events", "conversions"),
     [("trial_workforce_saas", 966, 2_813, 206), ("cdnow", 23_570, 69_659, 4_549)],

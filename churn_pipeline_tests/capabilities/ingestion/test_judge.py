@@ -15,6 +15,8 @@ from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline_tests.batches import clean_source, empty_lake, event, stage, staged_rows, take_in, trial, write_csv
 
+pytestmark = pytest.mark.flow
+
 BEGIN = datetime(2024, 5, 1, tzinfo=UTC)
 TABLES = (TRIALS, EVENTS, SUBSCRIPTIONS)
 moments = st.integers(0, 12).map(lambda step: (BEGIN + timedelta(hours=12 * step)).isoformat())

@@ -11,6 +11,8 @@ from churn_pipeline.capabilities.ingestion.replay import open_batch, stage_batch
 from churn_pipeline.contracts.raw import EVENTS, TRIALS
 from churn_pipeline_tests.batches import AS_OF, READ_AT, clean_source, empty_lake, event, take_in, trial
 
+pytestmark = pytest.mark.flow
+
 
 def repaired(*rows: tuple[str, dict[str, object], str | None]) -> pa.Table:
     """Rows of a replay: table, row (its values as texts, as in a CSV file), issue."""

@@ -89,6 +89,7 @@ def test_the_sureness_is_that_of_the_log_rank_test(tmp_path: Path) -> None:
     assert found.share == 0.5
 
 
+@pytest.mark.slow
 def test_chance_is_seldom_taken_for_more_however_often_a_trial_is_looked_at(tmp_path: Path) -> None:
     """Of 40 worlds in which nothing helps (up to three looks at each trial) sureness has a spread of about 1 and is beyond 2 in about one of twenty."""
     found = [

@@ -28,6 +28,8 @@ from churn_pipeline_tests.batches import (
     write_csv,
 )
 
+pytestmark = pytest.mark.flow
+
 # what is planted, in which table, and the reason it has to end with in quarantine
 DIRT: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("a trial without an id", "trials", trial(100, trial_id=""), "missing_key"),

@@ -3,11 +3,15 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from churn_pipeline.capabilities.validation.columns import changed_columns
 from churn_pipeline.capabilities.validation.expectations import expectations
 from churn_pipeline.contracts.raw import EVENTS, TRIALS
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.batches import AS_OF, clean_source, empty_lake, event, stage, take_in, write_csv
+
+pytestmark = pytest.mark.flow
 
 
 def test_columns_that_are_new_or_gone_since_the_batch_before_are_named_and_stop_nothing(tmp_path: Path) -> None:

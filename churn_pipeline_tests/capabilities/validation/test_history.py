@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.sources import Source
@@ -12,6 +13,8 @@ from churn_pipeline.capabilities.validation.history import History, history_of
 from churn_pipeline.contracts.raw import EVENTS, INVOICES, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline_tests.batches import empty_lake, event, stage, take_in, trial, write_csv
+
+pytestmark = pytest.mark.flow
 
 FIRST = datetime(2024, 5, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

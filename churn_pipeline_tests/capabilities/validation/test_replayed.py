@@ -24,6 +24,8 @@ from churn_pipeline_tests.batches import (
 )
 from churn_pipeline_tests.capabilities.ingestion.test_replay import repaired
 
+pytestmark = pytest.mark.flow
+
 
 def put_back(lake: Lake, *rows: tuple[str, dict[str, Any], str | None]) -> dict[str, Accepted]:
     """Replay rows, by table."""

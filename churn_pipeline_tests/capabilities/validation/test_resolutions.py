@@ -4,12 +4,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.capabilities.validation.acceptance import Accepted
 from churn_pipeline.capabilities.validation.resolutions import resolutions
 from churn_pipeline_tests.batches import AS_OF, READ_AT, clean_source, empty_lake, event, take_in, trial, write_csv
 from churn_pipeline_tests.capabilities.validation.test_replayed import put_back
+
+pytestmark = pytest.mark.flow
 
 
 def resolved(lake: Lake, *accepted: Accepted) -> list[tuple[str, str]]:

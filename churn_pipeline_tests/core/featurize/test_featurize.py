@@ -13,6 +13,7 @@ from churn_pipeline.core.featurize.looks import Looks, landmark_looks
 from churn_pipeline.core.featurize.query import DAY, snapshots_query
 from churn_pipeline_tests.worlds import BEGIN, crowd, remembered
 
+pytestmark = pytest.mark.slow
 LANDMARKS = (1, 3, 7, 14)
 END = BEGIN + timedelta(days=40)
 DAYS = [BEGIN + timedelta(days=day) for day in (4, 8, 11, 15, 18, 21, 24)]

@@ -62,6 +62,7 @@ def by_hand(look: dict[str, Any], seen: Seen, over: Peers) -> tuple[float | None
     return ((look[over.of] - mean) / spread, below / len(values)) if spread else (None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_look_is_compared_with_earlier_trials_of_its_segment_at_the_same_trial_day(seed: int) -> None:
     seen = landmarks(seed)

@@ -26,6 +26,8 @@ from churn_pipeline.core.featurize.looks import Looks, landmark_looks, running_l
 from churn_pipeline.core.featurize.query import snapshots_query
 from churn_pipeline_tests.worlds import BEGIN, SmallWorld, days, landed, remembered, tried, worlds
 
+pytestmark = pytest.mark.flow
+
 LANDMARKS = (1, 3, 7, 14)
 
 
