@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.contracts.features.own import OWN, Own
 from churn_pipeline.contracts.lake import TRAINING_SET
 from churn_pipeline.contracts.raw import TRIALS
-from churn_pipeline.core.featurize.query import ATTRIBUTES
-from churn_pipeline.core.schema import ModelFeature
+from churn_pipeline.core.featurize.looks import ATTRIBUTES
+from churn_pipeline.core.schema import ModelFeature, SchemaError
 from churn_pipeline.core.vocabulary import candidates, columns_read, feature_columns, vocabulary_query
 
 if TYPE_CHECKING:
@@ -22,15 +23,26 @@ KEYS = ("trial_id", "account_id", "as_of", "started_at", "trial_day")
 
 
 def lacking(lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelFeature]) -> tuple[str, ...]:
-    """The columns that features are taken from and that a day of snapshots does not have: it is older than their declaration.
+    """What features are taken from and a day of snapshots does not have: columns, or features of a user's own.
+
+    The day is older than their declaration, or the file of the feature is gone.
 
     Raises:
         LakeError: nobody has written that day.
     """
     import pyarrow.parquet as pq
 
+    wanted = tuple(features)
     there = pq.read_schema(lake.file(dataset, as_of)).names
-    return tuple(sorted(columns_read(features) - set(there)))
+    columns = columns_read(wanted) - set(there)
+    return tuple(sorted({*columns, *(() if OWN.name in columns else _own_gone(lake, dataset, as_of, wanted))}))
+
+
+def _own_gone(lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelFeature]) -> set[str]:
+    """The features of a user's own among these that no look of the day has; each look has all of them, or null for what is null."""
+    own = {feature.name for feature in features if feature.name.startswith(OWN.prefix)}
+    looks = lake.read(dataset, as_of, select=f"map_keys({OWN.name}) as names").slice(0, 1).to_pylist() if own else []
+    return {name for name in own for look in looks if name.removeprefix(OWN.prefix) not in (look["names"] or ())}
 
 
 def snapshot_frame(
@@ -42,8 +54,15 @@ def snapshot_frame(
 
     Raises:
         LakeError: nobody has written that day.
+        SchemaError: the day has no such feature of a user's own.
     """
     wanted = {feature.name: feature for feature in features if feature.name not in KEYS}
+    if gone := sorted(_own_gone(lake, dataset, as_of, wanted.values())):
+        files = ", ".join(f"{name.removeprefix(OWN.prefix)}.sql" for name in gone)
+        raise SchemaError(
+            f"the {dataset} of {as_of:%Y-%m-%d} have no {', '.join(gone)}\n"
+            f"  do: put {files} back into the folder of your own features (CHURN_OWN_FEATURES), or train a model without it (churn retrain)"
+        )
     parts = [", ".join(KEYS), *also, *([feature_columns(wanted.values())] if wanted else [])]
     frame: pd.DataFrame = lake.read(dataset, as_of, select=", ".join(parts)).to_pandas()
     for name, feature in wanted.items():
@@ -52,8 +71,8 @@ def snapshot_frame(
     return frame
 
 
-def candidate_features(lake: Lake, as_of: datetime) -> tuple[ModelFeature, ...]:
-    """Every feature a model of that day may use: the registered ones and the names common in its training set.
+def candidate_features(lake: Lake, as_of: datetime, own: Own = ()) -> tuple[ModelFeature, ...]:
+    """Every feature a model of that day may use: the registered ones, the names common in its training set, a user's `own`.
 
     Attributes of trials, and what is computed from them, are left out where the past knows too few of them: the lake then has only later versions of
     those trials, and that a trial was changed later may follow from what became of it.
@@ -70,4 +89,4 @@ def candidate_features(lake: Lake, as_of: datetime) -> tuple[ModelFeature, ...]:
     for family, named, _ in found:
         vocabulary.setdefault(family, []).append(named)
     unknown = () if known >= LEAST_KNOWN * total else {f"{TRIALS.name}.{attribute}" for attribute in ATTRIBUTES}
-    return candidates(vocabulary, without=unknown)
+    return candidates(vocabulary, own=own, without=unknown)

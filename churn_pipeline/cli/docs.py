@@ -72,7 +72,7 @@ def settings_page() -> str:
         for name, field in Settings.model_fields.items()
     ]
     return (
-        "# Settings\n\nGenerated from `settings.py` by `churn docs`; do not edit. Each is an environment variable, or a "
+        "# Settings\n\nGenerated from `settings` by `churn docs`; do not edit. Each is an environment variable, or a "
         "line without `CHURN_` and in small letters under `settings:` of a mapping file; the environment wins.\n\n"
         "| setting | default | allowed | meaning |\n|---|---|---|---|\n" + "\n".join(lines) + "\n"
     )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.adapters.own_features import own_features
 from churn_pipeline.capabilities.features.foresight import Foresight, foresight
 from churn_pipeline.contracts.raw import EVENTS
 from churn_pipeline.core.clock import midnight, midnight_after
+from churn_pipeline.core.featurize.query import snapshots_query
 from churn_pipeline.settings import Settings
 
 BACK = (14, 30, 60, 90)
@@ -26,8 +29,9 @@ def check(settings: Settings, *, as_of: str | None = None) -> None:
 
 
 def _compared(lake: Lake, settings: Settings, *, then: datetime, now: datetime) -> Foresight:
+    compose = partial(snapshots_query, own=own_features(settings.own_features, lake.engine))
     with lake.engine.connection() as connection:
-        return foresight(lake, connection, then=then, now=now, landmarks=settings.landmarks)
+        return foresight(lake, connection, then=then, now=now, landmarks=settings.landmarks, compose=compose)
 
 
 def _newest(lake: Lake) -> datetime:

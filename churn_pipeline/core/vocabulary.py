@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from churn_pipeline.contracts.features.catalogue import FEATURES, LEARNT, NAMED
 from churn_pipeline.contracts.features.feature import Learnt
+from churn_pipeline.contracts.features.own import Own
 from churn_pipeline.contracts.features.value import REACHED
 from churn_pipeline.core.schema import ModelFeature, SchemaError
 
@@ -28,15 +29,22 @@ def vocabulary_query(snapshots: str, least_share: float = 0.01) -> str:
     )
 
 
-def candidates(vocabulary: Mapping[str, Sequence[str]], *, without: Collection[str] = ()) -> tuple[ModelFeature, ...]:
-    """Every feature a model may use, given the names found per family of named numbers.
+def candidates(
+    vocabulary: Mapping[str, Sequence[str]], *, own: Own = (), without: Collection[str] = ()
+) -> tuple[ModelFeature, ...]:
+    """Every feature a model may use, given the names found per family of named numbers; `own` say what those of a user's own say.
 
     Those that need one of the raw columns `without` (`table.column`) are left out.
     """
     barred = set(without)
     registered = [ModelFeature(name=f.name, kind=f.kind, says=f.says) for f in FEATURES if not barred & set(f.needs)]
+    says = {one.feature: one.says for one in own}
     by_name = [
-        ModelFeature(name=named.prefix + word, kind="number", says=named.says.replace("{name}", _literal(word)))
+        ModelFeature(
+            name=named.prefix + word,
+            kind="number",
+            says=says.get(named.prefix + word, named.says.replace("{name}", _literal(word))),
+        )
         for named in NAMED
         if not barred & set(named.needs)
         for word in vocabulary.get(named.name, ())

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.capabilities.features.peers import gather
 from churn_pipeline.capabilities.features.snapshots import READ
+from churn_pipeline.contracts.features.own import OWN, Own
 from churn_pipeline.core.clock import sql_instant
-from churn_pipeline.core.featurize.looks import VERSION_AT, Looks, landmark_looks
-from churn_pipeline.core.featurize.query import ATTRIBUTES, snapshots_query
+from churn_pipeline.core.featurize.looks import ATTRIBUTES, VERSION_AT, Looks, landmark_looks
+from churn_pipeline.core.featurize.peers import compares
+from churn_pipeline.core.featurize.query import snapshots_query
 
 if TYPE_CHECKING:
     import duckdb
+
+
+DAYS_BACK = 14
+"""How far back the looks lie that are compared for a user's own features: most of the trials have gone on since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,10 @@ class Foresight:
             return f"no feature knows the future: {self.looks:,} past looks are what they were"
         found = ", ".join(f"{column} ({looks:,})" for column, looks in self.differing.items())
         return f"of {self.looks:,} past looks some know what was not known then: {found}"
+
+
+NOTHING_COMPARED = Foresight(0, {})
+"""Where there is nothing that could know the future."""
 
 
 def foresight(
@@ -50,22 +61,33 @@ def foresight(
     """
     later = landmark_looks(landmarks, sql_instant(now))
     lake.known(connection, READ, before=now)
-    gather(lake, connection, later, before=now)
+    told = compose(later)
+    if compares(told):
+        gather(lake, connection, later, before=now)
     connection.execute(
-        f"create or replace temp table looked_back as select * from ({compose(later)}) where as_of = {sql_instant(then)}"
+        f"create or replace temp table looked_back as select * from ({told}) where as_of = {sql_instant(then)}"
     )
     connection.execute("create or replace temp table looked_at as select trial_id from looked_back")
     columns = [column for column, *_ in connection.execute("describe looked_back").fetchall()]
     lake.known(connection, READ, before=then)
     _forget(connection, then)
     alone = Looks(f"select trial_id, {sql_instant(then)} as as_of from looked_at")
-    gather(lake, connection, alone, before=then)
+    if compares(told):
+        gather(lake, connection, alone, before=then)
     differing = ", ".join(f"count(*) filter (a.{name(c)} is distinct from b.{name(c)})" for c in columns)
     rows = connection.execute(
         f"select count(*), {differing} from looked_back a full join ({compose(alone)}) b using (trial_id)"
     ).fetchall()
     looks, *counts = rows[0]
     return Foresight(looks, {column: n for column, n in zip(columns, counts, strict=True) if n})
+
+
+def own_foresight(lake: Lake, own: Own, *, now: datetime, landmarks: Sequence[int]) -> Foresight:
+    """The same for a user's `own` features alone, at trials of the first bucket, as of the day `DAYS_BACK` before `now`."""
+    compose = partial(snapshots_query, features=(), named=(OWN,), own=own, bucket=0)
+    with lake.engine.connection() as connection:
+        then = now - timedelta(days=DAYS_BACK)
+        return foresight(lake, connection, then=then, now=now, landmarks=landmarks, compose=compose)
 
 
 def _forget(connection: duckdb.DuckDBPyConnection, then: datetime) -> None:

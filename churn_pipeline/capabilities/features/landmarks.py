@@ -11,12 +11,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.records import known_query
 from churn_pipeline.capabilities.features.snapshots import Compose, knowing, pieces
+from churn_pipeline.contracts.features.own import Own
 from churn_pipeline.contracts.lake import LANDMARK_SNAPSHOTS
 from churn_pipeline.contracts.raw import TRIALS
 from churn_pipeline.contracts.spec import Table
@@ -55,19 +57,26 @@ class Part:
 
 
 def write_landmark_snapshots(
-    lake: Lake, as_of: datetime, landmarks: tuple[int, ...], *, version: str = "", compose: Compose = snapshots_query
+    lake: Lake,
+    as_of: datetime,
+    landmarks: tuple[int, ...],
+    *,
+    own: Own = (),
+    version: str = "",
+    compose: Compose = snapshots_query,
 ) -> Written:
     """Look at every trial on its landmark days up to `as_of`, as far as it has not been looked at from the same records.
 
-    `compose` makes the query of looks, given the `bucket`, and `version` stands for it; they are the registered features'.
+    `compose` makes the query of looks, given the `bucket`, and `version` stands for it; they are those of the registered features
+    and of a user's `own`.
     """
     looks = landmark_looks(landmarks, sql_instant(as_of))
     stored = lake.parts(DATASET)
     with knowing(lake, as_of) as connection:
-        wanted = _wanted(lake, connection, looks, as_of, version or features_version())
+        wanted = _wanted(lake, connection, looks, as_of, version or features_version(own))
         missing = [part for part in wanted if not stored.has(part.name)]
         if missing:
-            _compute(lake, connection, looks, missing, as_of, compose)
+            _compute(lake, connection, looks, missing, as_of, partial(compose, own=own) if own else compose)
         stored.publish(as_of, [part.name for part in wanted])
         (rows,) = connection.execute(f"select count(*) from ({lake.rows(DATASET, as_of)})").fetchall()[0]
     return Written(rows, parts=len(wanted), computed=len(missing))

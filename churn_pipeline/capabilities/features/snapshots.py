@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.capabilities.features.peers import gather, reached
+from churn_pipeline.contracts.features.own import Own
 from churn_pipeline.contracts.lake import LABELS, LANDMARK_SNAPSHOTS, SNAPSHOTS, TRAINING_SET
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS
 from churn_pipeline.core.clock import sql_instant
@@ -30,9 +32,10 @@ VALUES_A_GIGABYTE = 60_000_000
 Compose = Callable[..., str]
 
 
-def write_running_snapshots(lake: Lake, as_of: datetime) -> int:
-    """Look at every running trial as of `as_of`; gives the number of snapshots."""
-    return write_snapshots(lake, SNAPSHOTS.name, as_of, running_looks(sql_instant(as_of)))
+def write_running_snapshots(lake: Lake, as_of: datetime, own: Own = ()) -> int:
+    """Look at every running trial as of `as_of`, with a user's `own` features; gives the number of snapshots."""
+    compose = partial(snapshots_query, own=own)
+    return write_snapshots(lake, SNAPSHOTS.name, as_of, running_looks(sql_instant(as_of)), compose)
 
 
 def write_labels(lake: Lake, as_of: datetime, grace_days: int) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from churn_pipeline.adapters.bundle import Bundle
 from churn_pipeline.adapters.engine import quoted
-from churn_pipeline.adapters.frames import snapshot_frame
+from churn_pipeline.adapters.frames import lacking, snapshot_frame
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
@@ -65,7 +65,7 @@ def evaluate(
         return Evaluation(None, f"model {challenger} is the champion already")
     if taken := taken_back(past, challenger):
         return Evaluation(None, _stands(taken))
-    remark = _obstacle(champion, models)
+    remark = _obstacle(champion, models, lake, as_of)
     rival = None if remark else champion
     bundles = [models.load(version) for version in (challenger, rival) if version is not None]
     mine, *others = bundles
@@ -124,7 +124,7 @@ def plan(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetim
         return nothing
     if taken := taken_back(past, challenger):
         return Plan(None, None, _stands(taken))
-    rival = None if _obstacle(champion, models) else champion
+    rival = None if _obstacle(champion, models, lake, as_of) else champion
     found = warehouse.read(
         "select promote, verdict from model_verdicts where as_of = $1 and model_version = $2 and compared_with = $3",
         [as_of, challenger, rival or BASE_RATE],
@@ -207,13 +207,14 @@ def _refuse_stale(planned: Plan, past: Sequence[Promotion], as_of: datetime) -> 
     )
 
 
-def _obstacle(champion: str | None, models: ModelStore) -> str:
+def _obstacle(champion: str | None, models: ModelStore, lake: Lake, as_of: datetime) -> str:
     """Why the champion can score nothing any more; empty where it can, or there is none."""
     if champion is None:
         return ""
     if models.damage(champion) is not None:
         return f"champion {champion} cannot be loaded"
-    unknown = unregistered(models.load(champion).scorer.schema.features)
+    features = models.load(champion).scorer.schema.features
+    unknown = unregistered(features) or lacking(lake, TRAINING_SET.name, as_of, features)
     return f"champion {champion} has features that are no longer registered: {', '.join(unknown)}" if unknown else ""
 
 

@@ -6,6 +6,7 @@ import dagster as dg
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
+from churn_pipeline.adapters.own_features import own_features
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.day import score_day, write_day
 from churn_pipeline.capabilities.scoring.plan import plan_actions
@@ -37,7 +38,8 @@ def scores(
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult:
     """Every running trial of the day, scored and explained by whoever is champion that day."""
-    stamp = Stamp(context.run.run_id, clock.now(), features_version())
+    version = features_version(own_features(settings.own_features, lake.engine))
+    stamp = Stamp(context.run.run_id, clock.now(), version)
     day = score_day(lake, warehouse, models, as_of=as_of(context), settings=settings, stamp=stamp)
     write_day(day, warehouse, as_of=as_of(context))
     by_model = finding(

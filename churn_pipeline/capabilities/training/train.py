@@ -13,6 +13,7 @@ from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.frames import candidate_features, snapshot_frame
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import Logged, ModelStore, ModelVersion
+from churn_pipeline.adapters.own_features import own_features
 from churn_pipeline.adapters.studies import Studies
 from churn_pipeline.capabilities.training.fitting import Fitted, cut, fit, shortage
 from churn_pipeline.capabilities.training.journey import past_steps, way_features
@@ -48,7 +49,8 @@ def train(
     if lack:
         return Trained(None, lack)
     steps = past_steps(lake, as_of, until=cut(looks, recipe).learnt_until)
-    catalogue = (*candidate_features(lake, as_of), *way_features(steps, first_value=settings.first_value))
+    own = own_features(settings.own_features, lake.engine)
+    catalogue = (*candidate_features(lake, as_of, own), *way_features(steps, first_value=settings.first_value))
     frame = snapshot_frame(lake, TRAINING_SET.name, as_of, catalogue, also=("converted",))
     known = models.find(fingerprint(frame, catalogue=catalogue, recipe=recipe, code=code))
     if known is not None:

@@ -8,6 +8,7 @@ from churn_pipeline.contracts.features.economy import INDICATOR_VALUES
 from churn_pipeline.contracts.features.feature import Feature, Named, NamedCounts, NamedValues
 from churn_pipeline.contracts.features.journey import JOURNEY, TRANSITION_COUNTS
 from churn_pipeline.contracts.features.momentum import MOMENTUM
+from churn_pipeline.contracts.features.own import OWN
 from churn_pipeline.contracts.features.recency import RECENCY
 from churn_pipeline.contracts.features.regularity import REGULARITY
 from churn_pipeline.contracts.features.segment import SEGMENT
@@ -40,7 +41,7 @@ NAMED_COUNTS: tuple[NamedCounts, ...] = (
     PAIR_COUNTS,
     TOUCHES_BY_KIND,
 )
-NAMED_VALUES: tuple[NamedValues, ...] = (REACHED, INDICATOR_VALUES)
+NAMED_VALUES: tuple[NamedValues, ...] = (REACHED, INDICATOR_VALUES, OWN)
 NAMED: tuple[Named, ...] = (*NAMED_COUNTS, *NAMED_VALUES)
 
 

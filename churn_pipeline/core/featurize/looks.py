@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from churn_pipeline.contracts.raw import TRIALS
+
+ATTRIBUTES = tuple(name for name in TRIALS.names if name not in (*TRIALS.fixed, TRIALS.versioned_by))
+"""Columns of a trial that may change while it runs."""
 VERSION_AT = "coalesce(updated_at, started_at)"
 # of two versions of one moment the one that says no counts
 WITHDRAWN = (

@@ -29,15 +29,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from churn_pipeline.contracts.features.catalogue import NAMED, REGISTERED
+from churn_pipeline.contracts.features.economy import INDICATOR_VALUES
 from churn_pipeline.contracts.features.feature import Feature, Grain, Named, NamedCounts, NamedValues, Peers
+from churn_pipeline.contracts.features.own import OWN, Own
 from churn_pipeline.contracts.lake import SNAPSHOT_KEYS
 from churn_pipeline.contracts.raw import TRIALS
-from churn_pipeline.core.featurize import indicators, peers
-from churn_pipeline.core.featurize.looks import VERSION_AT, Looks
+from churn_pipeline.core.featurize import indicators, own_features, peers
+from churn_pipeline.core.featurize.looks import ATTRIBUTES, VERSION_AT, Looks
 
 KEYS = tuple(column.name for column in SNAPSHOT_KEYS)
-ATTRIBUTES = tuple(name for name in TRIALS.names if name not in (*TRIALS.fixed, TRIALS.versioned_by))
-"""Columns of a trial that may change while it runs."""
 
 DAY = 86_400_000_000
 """Microseconds."""
@@ -119,23 +119,25 @@ def snapshots_query(
     *,
     features: Sequence[Feature] = REGISTERED,
     named: Sequence[Named] = NAMED,
+    own: Own = (),
     bucket: int | None = None,
 ) -> str:
     """SQL: one row per look, with the columns of `SNAPSHOTS`: its keys, the features and the maps by name.
 
-    `bucket` restricts the work to one bucket of trials. Counts are 0 where nothing is known yet, everything else is null
+    `own` are features of a user's own. `bucket` restricts the work to one bucket of trials. Counts are 0 where nothing is known yet, everything else is null
     there. A record counts from the day of the start of its trial (UTC) on.
     """
     parts = _parts(features, [told for told in named if told.over])
-    values = [told.name for told in named if not told.over]
+    economy, owned = INDICATOR_VALUES in named, OWN in named
     relations = (
         _trials(looks, bucket),
         *_records(parts, bucket),
         *(text for part in parts for text in (part.measured(looks.after), part.told(looks.after))),
         _arms(bucket),
-        *((indicators.TOLD,) if values else ()),
+        *((indicators.TOLD,) if economy else ()),
+        *(own_features.told(own, same=_same(bucket, "r")) if owned and own else ()),
         *_compared(parts, features),
-        _known(parts, features, values),
+        _known(parts, features, economy=economy, own=own if owned else None),
     )
     shown = [f for f in features if not f.hidden and f.name not in KEYS]
     columns = (
@@ -217,12 +219,20 @@ def _compared(parts: Sequence[_Part], features: Sequence[Feature]) -> list[str]:
     )
 
 
-def _known(parts: Sequence[_Part], features: Sequence[Feature], values: Sequence[str]) -> str:
+def _known(parts: Sequence[_Part], features: Sequence[Feature], *, economy: bool, own: Own | None) -> str:
     """SQL: the looks with everything that is told of them."""
+    values = (
+        *((INDICATOR_VALUES.name,) if economy else ()),
+        *(() if own is None else (OWN.name if own else own_features.NOTHING,)),
+    )
     against = [f for f in features if isinstance(f.over, Peers)]
-    told = (*(f"{part.name}_told as {part.name}" for part in parts), *(("against",) if against else ()))
+    told = (
+        *(f"{part.name}_told as {part.name}" for part in parts),
+        *(("against",) if against else ()),
+        *(("own_told",) if own else ()),
+    )
     compared = (f"{_typed(f, f'against.{f.name}')} as {f.name}" for f in against)
-    published = "\n  left join economy using (sector, as_of)" if values else ""
+    published = "\n  left join economy using (sector, as_of)" if economy else ""
     return f"""known as (
   select s.*, arms.assigned, {", ".join((*(part.taken for part in parts), *compared, *values))}
   from seen s{_joined(told)}{published}

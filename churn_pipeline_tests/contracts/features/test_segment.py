@@ -5,7 +5,7 @@ import pytest
 from churn_pipeline.contracts.features.catalogue import feature
 from churn_pipeline.contracts.features.feature import Feature, Peers
 from churn_pipeline.contracts.features.segment import SEGMENT, WHOM
-from churn_pipeline.core.featurize.query import ATTRIBUTES
+from churn_pipeline.core.featurize.looks import ATTRIBUTES
 
 
 @pytest.mark.parametrize("registered", SEGMENT, ids=lambda registered: registered.name)

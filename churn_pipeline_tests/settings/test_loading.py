@@ -5,11 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
-from churn_pipeline.contracts.analytics import DATA_EXPECTATIONS
-from churn_pipeline.contracts.spec import OneOf
-from churn_pipeline.settings import NO_SETTINGS, RESERVED, Settings, SettingsError, load_settings
+from churn_pipeline.settings import NO_SETTINGS, SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -34,17 +31,6 @@ def test_the_environment_wins_over_the_mapping_and_the_mapping_over_the_default(
     assert (settings.grace_days, settings.seed, settings.test_share) == (3, 7, 0.25)
 
 
-def test_a_business_is_called_after_its_source_unless_the_mapping_or_a_person_says_otherwise(tmp_path: Path) -> None:
-    file = mapping(tmp_path, "business: acme")
-    assert Settings().business == "demo"
-    assert Settings(source=Path("/data/Trial Workforce-2")).business == "trial_workforce_2"
-    assert Settings(source=Path("/data/2024")).business == "source_2024"
-    assert Settings(source=Path("/data/x"), mapping=file).business == "acme"
-    assert Settings(source=Path("/data/x"), mapping=file, business="mine").business == "mine"
-    hand = [Settings(source=Path("/data/x")), Settings(mapping=file), Settings(business="x", source=Path("/data/x"))]
-    assert [settings.named_by_hand for settings in hand] == [False, True, True]
-
-
 def test_no_source_goes_by_the_name_of_the_simulated_business(tmp_path: Path) -> None:
     for given in (
         {"source": tmp_path / "Demo"},
@@ -55,28 +41,6 @@ def test_no_source_goes_by_the_name_of_the_simulated_business(tmp_path: Path) ->
             SettingsError, match=r"'demo' is the simulated business, not that of a source; set CHURN_BUSINESS"
         ):
             load_settings(**given)
-
-
-def test_where_a_source_lies_is_told_without_what_is_secret(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path)
-    assert Settings(source=tmp_path / "link").place == str(tmp_path)
-    assert Settings(source_url="mysql://me:secret@db/shop?ssl=1").place == "mysql://db/shop"
-    assert Settings().place == ""
-
-
-@pytest.mark.parametrize("name", sorted(RESERVED))
-def test_a_business_may_not_take_a_folder_of_the_data_directory_itself(name: str) -> None:
-    with pytest.raises(ValidationError, match="names a folder of the data directory"):
-        Settings(business=name)
-
-
-def test_what_a_business_writes_lies_in_its_own_folder(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, business="acme")
-    assert settings.home == tmp_path / "acme"
-    assert settings.source_folder == tmp_path / "acme" / "source"
-    assert settings.truth_file.parent.parent == settings.home
-    assert settings.source_folder not in settings.truth_file.parents
-    assert Settings(source=tmp_path / "mine").source_folder == tmp_path / "mine"
 
 
 def test_all_that_is_wrong_is_named_at_once_and_no_value_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,14 +79,6 @@ def test_what_a_mapping_sets_wrongly_is_told_with_file_key_and_value_but_no_url(
     assert "'none'" not in said
 
 
-def test_a_mapping_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError) as refused:
-        load_settings(mapping=tmp_path / "acme.yaml")
-    first, do = str(refused.value).splitlines()
-    assert first == f"the mapping file {tmp_path / 'acme.yaml'} cannot be read: No such file or directory"
-    assert do.startswith("  do: see docs/mapping.md")
-
-
 def test_a_variable_that_is_no_setting_is_warned_of_once_and_stops_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -141,19 +97,6 @@ def test_variables_of_others_of_the_tests_and_settings_in_any_case_are_not_warne
         monkeypatch.setenv(variable, "1")
     load_settings()
     assert caplog.messages == []
-
-
-@pytest.mark.parametrize("text", ["- a list", "just words", "a: [", "settings: [1]"])
-def test_a_file_that_is_no_mapping_is_named(text: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^the mapping file \S*acme\.yaml (is no YAML|holds no mapping)"):
-        load_settings(mapping=mapping(tmp_path, text))
-
-
-def test_settings_cannot_be_changed_and_do_not_show_the_password() -> None:
-    settings = Settings(postgres_url="postgresql://me:secret@db/shop")
-    assert "secret" not in repr(settings)
-    with pytest.raises(ValidationError):
-        settings.seed = 1  # type: ignore[misc] # frozen: that is what is tested
 
 
 def test_a_source_is_a_folder_or_a_database_and_not_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,9 +121,3 @@ def test_a_kind_of_expectation_that_is_none_is_refused() -> None:
         SettingsError, match="CHURN_EXPECTATION_LEVELS: volumes: no kind of expectation; allowed: columns"
     ):
         load_settings(expectation_levels={"volumes": "warn"})
-
-
-def test_the_kinds_of_expectations_are_those_of_the_table() -> None:
-    kinds = DATA_EXPECTATIONS.column("kind").type
-    assert isinstance(kinds, OneOf)
-    assert Settings().expectation_levels.keys() == set(kinds.words)

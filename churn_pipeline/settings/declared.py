@@ -1,32 +1,22 @@
-"""Every setting, typed, with default and meaning; the only reader of the environment.
-
-Precedence: environment variable `CHURN_<NAME>`, then the `settings:` block of the mapping file, then the default.
-"""
+"""Every setting, typed, with default and meaning."""
 
 from __future__ import annotations
 
-import logging
 import os
 import re
-from collections.abc import Mapping
 from datetime import date
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
-import yaml
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from churn_pipeline.contracts.analytics import AT_RISK_BELOW, HOT_ABOVE
 from churn_pipeline.core.addresses import VARIABLE, business_after, has_password, place_of, plain
-from churn_pipeline.core.spelling import did_you_mean, unknown_names
+from churn_pipeline.settings.mapping import document
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 RESERVED = frozenset({"dagster", "mappings", "postgres"})
 DEMO = "demo"
 """The business that is simulated where no source is named; no source may go by its name."""
@@ -34,10 +24,6 @@ NO_SETTINGS = frozenset(
     f"CHURN_{n}" for n in ("REALDATA", "TEST_GIGABYTE", "TEST_POSTGRES_URL", "TEST_WORLDS", "TRACEBACK")
 )
 """Variables that begin like settings and are none: four for the tests, one for whoever wants tracebacks."""
-
-
-class SettingsError(Exception):
-    """Settings that cannot be used; names each with its reason, never with its value."""
 
 
 class Settings(BaseSettings):
@@ -151,6 +137,9 @@ class Settings(BaseSettings):
         ge=0,
         description="Below as many fitted conversions only the shrunken logistic regression is used, and every score says so.",
     )
+    own_features: Path | None = Field(
+        None, description="Folder of SQL files, each a feature of your own (docs/own-features.md)."
+    )
     seed: int = Field(20_240_501, ge=0, description="Seed of everything random.")
 
     gate_confidence: float = Field(
@@ -237,9 +226,9 @@ class Settings(BaseSettings):
     @classmethod
     def _with_mapping(cls, given: Any) -> Any:
         """Fill what neither the environment nor the caller set from the mapping file."""
-        document = _document(Path(given["mapping"])) if given.get("mapping") else {}
-        named = {"business": document["business"]} if "business" in document else {}
-        return {**named, **(document.get("settings") or {}), **given}
+        said = document(Path(given["mapping"])) if given.get("mapping") else {}
+        named = {"business": said["business"]} if "business" in said else {}
+        return {**named, **(said.get("settings") or {}), **given}
 
     @model_validator(mode="after")
     def _one_source(self) -> Settings:
@@ -325,76 +314,3 @@ class Settings(BaseSettings):
     def truth_file(self) -> Path:
         """Where the demo business keeps each trial's true probability to convert; nothing of the pipeline reads it."""
         return self.home / "truth" / "truth.parquet"
-
-
-def _document(mapping: Path) -> dict[str, Any]:
-    """The mapping file, as far as the settings need it; what else it says is checked where the source is opened.
-
-    Raises:
-        SettingsError: it cannot be read, or is no mapping.
-    """
-    do = "  do: see docs/mapping.md for what a mapping file is"
-    try:
-        document = yaml.safe_load(mapping.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingsError(f"the mapping file {mapping} cannot be read: {reason}\n{do}") from None
-    except yaml.YAMLError as error:
-        reason = str(error).replace("\n", "\n  ")
-        raise SettingsError(f"the mapping file {mapping} is no YAML: {reason}\n{do}") from None
-    if not isinstance(document, dict) or not isinstance(document.get("settings") or {}, dict):
-        raise SettingsError(
-            f"the mapping file {mapping} holds no mapping\n  allowed: keys business, settings, files, tables\n{do}"
-        )
-    return document
-
-
-def load_settings(**overrides: Any) -> Settings:
-    """The settings of this process: environment, mapping file, defaults.
-
-    A variable that begins with `CHURN_` and is no setting changes nothing, which is said as a warning, once a process.
-
-    Raises:
-        SettingsError: a setting is out of its bounds or unknown, or the mapping file cannot be used; all offences at
-            once, each with where it was set. Values are shown of what a mapping file sets, URLs excepted.
-    """
-    known = NO_SETTINGS | {f"CHURN_{name.upper()}" for name in Settings.model_fields}
-    _warn_of(tuple(unknown_names(os.environ, known, what="setting", prefix="CHURN_")))
-    try:
-        return Settings(**overrides)
-    except ValidationError as error:
-        mapping = overrides.get("mapping") or os.environ.get("CHURN_MAPPING")
-        lines = [f"  {_words(offence, Path(mapping) if mapping else None, overrides)}" for offence in error.errors()]
-        # what was given may hold a password: it must not be shown, nor be found in the chain of errors
-        raise SettingsError(
-            "\n".join(["some settings cannot be used:", *lines, "  do: see docs/settings.md for what is allowed"])
-        ) from None
-
-
-@cache
-def _warn_of(lines: tuple[str, ...]) -> None:
-    if lines:
-        told = "\n  ".join(lines)
-        logging.getLogger(__name__).warning(
-            "these environment variables change nothing:\n  %s\n  do: see docs/settings.md for those there are", told
-        )
-
-
-def _words(offence: ErrorDetails, mapping: Path | None, overrides: Mapping[str, Any]) -> str:
-    reason = offence["msg"].removeprefix("Value error, ")
-    if not offence["loc"]:
-        return f"settings: {reason}"
-    name, where = str(offence["loc"][0]), ".".join(map(str, offence["loc"]))
-    variable = f"CHURN_{name.upper()}"
-    if offence["type"] == "extra_forbidden":
-        reason = f"no such setting{did_you_mean(name, Settings.model_fields)}"
-    given = {key.upper() for key, word in os.environ.items() if word}
-    if mapping is None or name in overrides or variable in given:
-        return f"{variable}: {reason}"
-    document = _document(mapping)
-    if name in (document.get("settings") or {}):
-        shown = "" if name.endswith("_url") else f"; got {offence['input']!r}"
-        return f"{mapping.name}: settings.{where}: {reason}{shown}"
-    return (
-        f"{mapping.name}: {where}: {reason}; got {offence['input']!r}" if name in document else f"{variable}: {reason}"
-    )
