@@ -41,7 +41,7 @@ def lacking(lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelF
 def _own_gone(lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelFeature]) -> set[str]:
     """The features of a user's own among these that no look of the day has; each look has all of them, or null for what is null."""
     own = {feature.name for feature in features if feature.name.startswith(OWN.prefix)}
-    looks = lake.read(dataset, as_of, select=f"map_keys({OWN.name}) as names").slice(0, 1).to_pylist() if own else []
+    looks = lake.read(dataset, as_of, select=f"distinct map_keys({OWN.name}) as names").to_pylist() if own else []
     return {name for name in own for look in looks if name.removeprefix(OWN.prefix) not in (look["names"] or ())}
 
 
@@ -58,10 +58,10 @@ def snapshot_frame(
     """
     wanted = {feature.name: feature for feature in features if feature.name not in KEYS}
     if gone := sorted(_own_gone(lake, dataset, as_of, wanted.values())):
-        files = ", ".join(f"{name.removeprefix(OWN.prefix)}.sql" for name in gone)
+        files = ", ".join(f"{name.removeprefix(OWN.prefix).rpartition('_')[0]}.sql" for name in gone)
         raise SchemaError(
             f"the {dataset} of {as_of:%Y-%m-%d} have no {', '.join(gone)}\n"
-            f"  do: put {files} back into the folder of your own features (CHURN_OWN_FEATURES), or train a model without it (churn retrain)"
+            f"  do: put {files} back as it was into the folder of your own features (CHURN_OWN_FEATURES), or train anew (churn retrain)"
         )
     parts = [", ".join(KEYS), *also, *([feature_columns(wanted.values())] if wanted else [])]
     frame: pd.DataFrame = lake.read(dataset, as_of, select=", ".join(parts)).to_pandas()

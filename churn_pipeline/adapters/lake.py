@@ -206,12 +206,13 @@ class Lake:
         before: datetime,
         since: date | None = None,
         until: date | None = None,
+        gone_by: datetime | None = None,
     ) -> None:
         """Create one view per table, of its name: its records as they were known strictly before `before`.
 
         Of a versioned record the newest version known by then counts. Where the lake only has later versions, the
         record exists by what never changes (`Table.fixed`) and everything else about it is null. What was known by then
-        to be deleted at the source is not there. Of tables without versions only the partitions of the days from `since`
+        (or `gone_by`) to be deleted at the source is not there. Of tables without versions only the partitions of the days from `since`
         to before `until` are read.
         """
         deleted = self.has_raw(DELETIONS)
@@ -220,7 +221,7 @@ class Lake:
         for table in tables:
             self.history(connection, table, view=f"{table.name}_history")
             known = known_query(table, before, since, until)
-            known = without_deleted(table, known, before) if deleted else known
+            known = without_deleted(table, known, gone_by or before) if deleted else known
             connection.execute(f"create or replace temp view {name(table.name)} as {known}")
 
     def rejected(self, connection: duckdb.DuckDBPyConnection, table: Table, *, before: datetime) -> None:

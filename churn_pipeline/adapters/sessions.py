@@ -27,7 +27,7 @@ def session(url: str) -> Iterator[tuple[Any, Any]]:
             yield connection, cursor
         connection.rollback()
     except BaseException:
-        connection.close()
+        _close(connection)
         raise
     _keep(url, connection)
 

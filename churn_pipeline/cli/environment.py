@@ -34,6 +34,8 @@ def prepare(*, source: str | None, mapping: Path | None) -> Settings:
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT))
     settings = load_settings()
     os.environ["CHURN_DATA_DIR"] = str(settings.data_dir.resolve())  # children work in another folder
+    if settings.own_features is not None:
+        os.environ["CHURN_OWN_FEATURES"] = str(settings.own_features.resolve())
     return settings
 
 

@@ -9,6 +9,7 @@ def foreseen() -> tuple[type[Exception], ...]:
     from churn_pipeline.adapters.lake import LakeError
     from churn_pipeline.adapters.locks import Busy
     from churn_pipeline.adapters.model_store import ModelStoreError
+    from churn_pipeline.adapters.own_features import OwnFeatureError
     from churn_pipeline.adapters.postgres import DatabaseError
     from churn_pipeline.adapters.postgres_programs import EmbeddedPostgresError
     from churn_pipeline.adapters.sources import SourceError
@@ -32,6 +33,7 @@ def foreseen() -> tuple[type[Exception], ...]:
         LedgerError,
         MappingError,
         ModelStoreError,
+        OwnFeatureError,
         PortsTaken,
         QuarantineError,
         RunFailed,

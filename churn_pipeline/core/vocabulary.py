@@ -10,6 +10,7 @@ from churn_pipeline.contracts.features.catalogue import FEATURES, LEARNT, NAMED
 from churn_pipeline.contracts.features.feature import Learnt
 from churn_pipeline.contracts.features.own import Own
 from churn_pipeline.contracts.features.value import REACHED
+from churn_pipeline.contracts.raw import TRIALS
 from churn_pipeline.core.schema import ModelFeature, SchemaError
 
 
@@ -39,6 +40,7 @@ def candidates(
     barred = set(without)
     registered = [ModelFeature(name=f.name, kind=f.kind, says=f.says) for f in FEATURES if not barred & set(f.needs)]
     says = {one.feature: one.says for one in own}
+    barred_own = {one.feature for one in own if barred & {f"{TRIALS.name}.{column}" for column in one.uses}}
     by_name = [
         ModelFeature(
             name=named.prefix + word,
@@ -48,6 +50,7 @@ def candidates(
         for named in NAMED
         if not barred & set(named.needs)
         for word in vocabulary.get(named.name, ())
+        if named.prefix + word not in barred_own
     ]
     return (*registered, *by_name)
 

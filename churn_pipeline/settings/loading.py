@@ -63,6 +63,6 @@ def _words(offence: ErrorDetails, mapping: Path | None, overrides: Mapping[str, 
         return f"{variable}: {reason}"
     said = document(mapping)
     if name in (said.get("settings") or {}):
-        shown = "" if name.endswith("_url") else f"; got {offence['input']!r}"
+        shown = "" if name.endswith("_url") or "://" in str(offence["input"]) else f"; got {offence['input']!r}"
         return f"{mapping.name}: settings.{where}: {reason}{shown}"
     return f"{mapping.name}: {where}: {reason}; got {offence['input']!r}" if name in said else f"{variable}: {reason}"

@@ -9,7 +9,7 @@ import yaml
 
 
 class SettingsError(Exception):
-    """Settings that cannot be used; names each with its reason, never with its value."""
+    """Settings that cannot be used; names each with its reason, never with an address."""
 
 
 def document(mapping: Path) -> dict[str, Any]:

@@ -27,11 +27,12 @@ def test_a_file_is_a_feature_by_its_name(tmp_path: Path, engine: Engine) -> None
     mails = f"{HEAD}--over:touches\n-- absent: no mail yet\nmax(sent_at - started_at > interval 1 day)::int"
     assert own_features(written(tmp_path, mails=mails, exports=exports), engine) == (
         OwnFeature(
-            "exports", "Exports.", "{value:.0f} exports", "count(*) filter (event_name = 'export') -- all of them\n", unit="exports"
+            "exports", "Exports.", "{value:.0f} exports", "count(*) filter (event_name = 'export') -- all of them\n", unit="exports",
+            uses=("event_name",),
         ),
         OwnFeature(
             "mails", "Exports.", "{value:.0f} exports", "max(sent_at - started_at > interval 1 day)::int", over="touches",
-            absent="no mail yet",
+            absent="no mail yet", uses=("sent_at", "started_at"),
         ),
     )  # fmt: skip
 
@@ -63,14 +64,24 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path, engine: Engine) -> N
         (f"{HEAD}1) from offered, (select 2", "syntax error"),
         (f"{HEAD}1), (2", "it is more than one expression"),
         (f"{HEAD}1) from offered; drop table x; select (1", "Only SELECT statements"),
-        (f"{HEAD}count(*) filter (occurred_at > now())", "now gives something else each time"),
-        (f"{HEAD}count(*) filter (occurred_at > current_date)", "current_date gives something else each time"),
-        (f"{HEAD}max(random())", "random gives something else each time"),
-        (f"{HEAD}max(nothing)", 'Referenced column "nothing" not found'),
+        (f"{HEAD}count(*) filter (occurred_at > now())", "now() gives something else each time"),
+        (f"{HEAD}count(*) filter (occurred_at > current_date)", "no column current_date"),
+        (f"{HEAD}max(random())", "random() gives something else each time"),
+        (f"{HEAD}max(vallue)", "no column vallue; did you mean value?"),
+        (f"{HEAD}count(*) filter (occurred_at > current_timestamp)", "no column current_timestamp"),
+        (f"{HEAD}count(*) filter (occurred_at > localtimestamp)", "no column localtimestamp"),
+        (f"{HEAD}count(*) filter (occurred_at > current_localtimestamp())", "current_localtimestamp() gives something"),
+        (f"{HEAD}max(date_part('day', age(occurred_at)))", "age() gives something else each time"),
+        (f"{HEAD}count(*) filter (occurred_at > 'tomorrow'::date)", "Conversion Error"),
+        (f"{HEAD}first(value)", "first() gives another value for another order of the rows"),
+        (f"{HEAD}count(properties)", "no column properties"),
+        (f"{HEAD}count(*) filter (consent_profiling)", "no column consent_profiling"),
+        ("-- meaning: x\n-- says: {value.foo} exports\ncount(*)", "is no template for {value}"),
+        ("-- meaning: x\n-- says: {value[0]} exports\ncount(*)", "is no template for {value}"),
         (f"{HEAD}value", "must be part of an aggregate function"),
         (f"{HEAD}lag(value) over ()", "it is no aggregate over the records (a window function)"),
         (f"{HEAD}max(event_name)", "it gives VARCHAR and no number"),
-        (f"{HEAD}list(value)", "it gives DOUBLE[] and no number"),
+        (f"{HEAD}histogram(value)", "and no number"),
     ],
 )
 def test_what_could_not_be_trusted_is_refused_by_name(text: str, said: str, tmp_path: Path, engine: Engine) -> None:

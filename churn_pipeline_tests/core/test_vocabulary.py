@@ -4,6 +4,7 @@ import duckdb
 import pytest
 
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED
+from churn_pipeline.contracts.features.own import OwnFeature
 from churn_pipeline.contracts.features.value import FIRST_VALUE, PATH_PROGRESS
 from churn_pipeline.core.reasons import words
 from churn_pipeline.core.schema import ModelFeature, SchemaError
@@ -132,3 +133,15 @@ def test_features_that_are_neither_registered_nor_counted_are_named_at_once() ->
     assert unregistered(features) == ("luck", "fate")
     with pytest.raises(SchemaError, match=r"no snapshot has: luck, fate\n(.|\n)*do: .*churn retrain"):
         feature_columns(features)
+
+
+def test_a_feature_of_ones_own_is_barred_with_the_attributes_that_it_is_computed_from() -> None:
+    mine = (
+        OwnFeature("plain", "x", "{value} x", "count(*)"),
+        OwnFeature("by_plan", "x", "{value} y", "count(plan)", uses=("plan",)),
+    )
+    found = {"own": [one.key for one in mine]}
+    names = [f.name for f in candidates(found, own=mine) if f.name.startswith("own_")]
+    assert names == [one.feature for one in mine]
+    (kept,) = [f for f in candidates(found, own=mine, without={"trials.plan"}) if f.name.startswith("own_")]
+    assert (kept.name, kept.says) == (mine[0].feature, "{value} x")

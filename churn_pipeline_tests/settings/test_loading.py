@@ -121,3 +121,10 @@ def test_a_kind_of_expectation_that_is_none_is_refused() -> None:
         SettingsError, match="CHURN_EXPECTATION_LEVELS: volumes: no kind of expectation; allowed: columns"
     ):
         load_settings(expectation_levels={"volumes": "warn"})
+
+
+def test_an_address_is_shown_under_no_name(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(mapping=mapping(tmp_path, "settings: {source_uri: 'mysql://me:hunter2@db/x'}"))
+    assert "settings.source_uri: no such setting; did you mean source_url?" in str(refused.value)
+    assert "hunter2" not in str(refused.value)

@@ -35,6 +35,8 @@ class Foresight:
 
     def __str__(self) -> str:
         """A sentence for people."""
+        if not self.looks:
+            return "nothing to compare: no past look"
         if not self.differing:
             return f"no feature knows the future: {self.looks:,} past looks are what they were"
         found = ", ".join(f"{column} ({looks:,})" for column, looks in self.differing.items())
@@ -69,12 +71,13 @@ def foresight(
     )
     connection.execute("create or replace temp table looked_at as select trial_id from looked_back")
     columns = [column for column, *_ in connection.execute("describe looked_back").fetchall()]
-    lake.known(connection, READ, before=then)
+    # what was deleted since was known then, and is no foresight
+    lake.known(connection, READ, before=then, gone_by=now)
     _forget(connection, then)
     alone = Looks(f"select trial_id, {sql_instant(then)} as as_of from looked_at")
     if compares(told):
         gather(lake, connection, alone, before=then)
-    differing = ", ".join(f"count(*) filter (a.{name(c)} is distinct from b.{name(c)})" for c in columns)
+    differing = ", ".join(f"count(*) filter ({_differs(c)})" for c in columns)
     rows = connection.execute(
         f"select count(*), {differing} from looked_back a full join ({compose(alone)}) b using (trial_id)"
     ).fetchall()
@@ -88,6 +91,16 @@ def own_foresight(lake: Lake, own: Own, *, now: datetime, landmarks: Sequence[in
     with lake.engine.connection() as connection:
         then = now - timedelta(days=DAYS_BACK)
         return foresight(lake, connection, then=then, now=now, landmarks=landmarks, compose=compose)
+
+
+def _differs(column: str) -> str:
+    """SQL: whether a column of two looks differs; sums of a user's own may, in their last digits, with the order of the rows."""
+    mine, other = f"a.{name(column)}", f"b.{name(column)}"
+    if column != OWN.name:
+        return f"{mine} is distinct from {other}"
+    near = f"abs(one.value - {other}[one.key]) <= 1e-6 * greatest(abs(one.value), 1)"
+    unlike = f"lambda one: one.value is distinct from {other}[one.key] and not coalesce({near}, false)"
+    return f"{mine} is distinct from {other} and len(list_filter(map_entries({mine}), {unlike})) > 0"
 
 
 def _forget(connection: duckdb.DuckDBPyConnection, then: datetime) -> None:

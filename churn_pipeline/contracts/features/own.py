@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +25,7 @@ Over = Literal["events", "touches"]
 class OwnFeature:
     """One feature of a user's own.
 
-    `sql` is an aggregate over the records of one trial that a look knows, with the look beside each (`core.featurize.own` lists the
+    `sql` is an aggregate over the records of one trial that a look knows, with the look beside each (`core.featurize.own_features` lists the
     columns). A null is 0, unless `absent` says what it means. `says` puts a value into words; `{value}` stands for it.
     """
 
@@ -35,11 +36,18 @@ class OwnFeature:
     over: Over = "events"
     unit: str = ""
     absent: str = ""
+    uses: tuple[str, ...] = ()
+    """The columns that it is computed from."""
+
+    @property
+    def key(self) -> str:
+        """Its name with a hash of what it is: a model that was trained on another definition does not take it for its own."""
+        return f"{self.name}_{hashlib.sha256(repr((self.sql, self.over, self.absent)).encode()).hexdigest()[:6]}"
 
     @property
     def feature(self) -> str:
         """Its name among the features of a model."""
-        return OWN.prefix + self.name
+        return OWN.prefix + self.key
 
 
 Own = tuple[OwnFeature, ...]

@@ -11,11 +11,18 @@ from typing import get_args
 
 from churn_pipeline.contracts.features.own import OWN, Over, OwnFeature
 from churn_pipeline.contracts.raw import EVENTS, TOUCHES, TRIALS
-from churn_pipeline.contracts.spec import Table
+from churn_pipeline.contracts.spec import Privacy, Table
 from churn_pipeline.core.featurize.looks import ATTRIBUTES
 
 RECORDS: Mapping[Over, tuple[Table, str]] = {"events": (EVENTS, "occurred_at"), "touches": (TOUCHES, "sent_at")}
-"""What can be aggregated: the table, and when a record of it happened."""
+"""What can be aggregated, of the trial it belongs to: the table, and when a record of it happened."""
+HIDDEN = frozenset(
+    {
+        "consent_profiling",
+        *(c.name for table, _ in RECORDS.values() for c in table.columns if c.privacy is Privacy.PERSONAL),
+    }
+)
+"""What no score may depend on."""
 NOTHING = f"cast(null as map(varchar, double)) as {OWN.name}"
 
 
@@ -27,7 +34,10 @@ def offered(over: Over) -> dict[str, str]:
     """
     table, _ = RECORDS[over]
     looked = ("as_of", *(c for c in TRIALS.fixed if c != table.trial), "trial_day", *ATTRIBUTES)
-    return {name: f"s.{name}" for name in looked} | {name: f"r.{name}" for name in table.names if name != table.trial}
+    columns = {name: f"s.{name}" for name in looked} | {
+        name: f"r.{name}" for name in table.names if name != table.trial
+    }
+    return {name: sql for name, sql in columns.items() if name not in HIDDEN}
 
 
 def told(own: Sequence[OwnFeature], *, same: str) -> list[str]:
@@ -37,7 +47,7 @@ def told(own: Sequence[OwnFeature], *, same: str) -> list[str]:
     """
     parts = {over: [one for one in own if one.over == over] for over in get_args(Over)}
     used = {over: ones for over, ones in parts.items() if ones}
-    values = ", ".join(f"'{one.name}': {_value(one)}" for one in own)
+    values = ", ".join(f"'{one.key}': {_value(one)}" for one in own)
     joined = "".join(f" left join own_{over} using (trial, after)" for over in used)
     return [
         *(_aggregated(over, ones, same) for over, ones in used.items()),
@@ -50,7 +60,7 @@ def _aggregated(over: Over, own: Sequence[OwnFeature], same: str) -> str:
     table, happened = RECORDS[over]
     columns = ", ".join(f"{sql} as {name}" for name, sql in offered(over).items())
     # each expression on lines of its own: it may end with a comment
-    aggregates = ", ".join(f"(\n{one.sql}\n) as {one.name}" for one in own)
+    aggregates = ", ".join(f"(\n{one.sql}\n) as own_{one.name}" for one in own)
     return f"""own_{over} as (
   select trial, after, {aggregates}
   from (
@@ -62,5 +72,7 @@ def _aggregated(over: Over, own: Sequence[OwnFeature], same: str) -> str:
 
 
 def _value(one: OwnFeature) -> str:
-    number = f"cast(own_{one.over}.{one.name} as double)"
+    given = f"cast(own_{one.over}.own_{one.name} as double)"
+    # rounded: the order of rows is in the last digits of a sum; a division by nothing is infinite here, or no number
+    number = f"case when isfinite({given}) then round({given}, 6) end"
     return number if one.absent else f"coalesce({number}, 0)"

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from churn_pipeline.capabilities.features.foresight import Foresight, foresight, own_foresight
+from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.features.own import OWN, OwnFeature
+from churn_pipeline.contracts.lake import DELETIONS
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize import own_features
@@ -28,7 +32,14 @@ MINE = (
 )
 
 
-def own(events: list[Row], *, day: int = 10, touches: list[Row] | None = None, **trial: Any) -> dict[str, float | None]:
+def own(
+    events: list[Row],
+    *,
+    day: int = 10,
+    touches: list[Row] | None = None,
+    mine: tuple[OwnFeature, ...] = MINE,
+    **trial: Any,
+) -> dict[str, float | None]:
     """What they are at a look."""
     world = SmallWorld(
         trials=({"trial_id": "t", "account_id": "a", "started_at": START, "trial_days": 14} | trial,),
@@ -39,9 +50,9 @@ def own(events: list[Row], *, day: int = 10, touches: list[Row] | None = None, *
     looks = Looks(f"select 't' as trial_id, {sql_instant(as_of)} as as_of")
     with remembered(world) as (lake, connection):
         lake.known(connection, RAW_TABLES, before=as_of)
-        query = snapshots_query(looks, features=(), named=(OWN,), own=MINE)
+        query = snapshots_query(looks, features=(), named=(OWN,), own=mine)
         ((found,),) = connection.execute(f"select {OWN.name} from ({query})").fetchall()
-    return dict(found)
+    return {key.rpartition("_")[0]: value for key, value in found.items()}
 
 
 def test_an_expression_sees_the_records_of_its_trial_and_the_look() -> None:
@@ -68,6 +79,27 @@ def test_what_is_offered_is_the_look_with_its_trial_and_the_record() -> None:
         "kind": "r.kind",
     }
     assert "trial_id" not in offered("events")
+
+
+def test_a_fraction_is_rounded_and_a_division_by_nothing_is_null_whatever_the_name() -> None:
+    mine = (
+        OwnFeature("trial", "Thirds.", "{value}", "count(*) / 3"),
+        OwnFeature("after", "Shares.", "{value}", "count(*) / count(value)"),
+        OwnFeature("look", "Shares.", "{value}", "count(*) / count(value)", absent="no value"),
+    )
+    assert own([event(1), event(2)], mine=mine) == {"trial": 0.666667, "after": 0, "look": None}
+
+
+def test_what_no_score_may_depend_on_is_not_offered() -> None:
+    assert not {"properties", "consent_profiling"} & {*offered("events"), *offered("touches")}
+    assert all(table.trial for table, _ in own_features.RECORDS.values())
+
+
+def test_another_definition_is_another_feature_to_a_model() -> None:
+    other = replace(MINE[0], sql="count(*)")
+    assert other.name == MINE[0].name
+    assert other.feature != MINE[0].feature
+    assert replace(MINE[0], says="other words").feature == MINE[0].feature
 
 
 def test_the_fingerprint_of_the_features_tells_them_apart() -> None:
@@ -100,6 +132,25 @@ def test_one_that_knew_the_future_would_be_found(monkeypatch: pytest.MonkeyPatch
 
 def test_the_check_of_a_run_compares_them_alone(tmp_path: Path) -> None:
     with landed(crowd(1, trials=200), tmp_path) as (lake, _):
+        found = own_foresight(lake, MINE, now=BEGIN + timedelta(days=25), landmarks=(1, 3, 7, 14))
+    assert found.looks > 5
+    assert found.differing == {}
+
+
+def test_a_record_that_was_deleted_since_is_no_foresight(tmp_path: Path) -> None:
+    world = crowd(1, trials=200)
+    with landed(world, tmp_path) as (lake, connection):
+        gone = pa.table(
+            {
+                "table_name": ["events"] * 500,
+                "record_key": [str(row["event_id"]) for row in world.events[:500]],
+                "known_at": [BEGIN + timedelta(days=24)] * 500,
+                "gone": [True] * 500,
+            },
+            schema=arrow_schema(DELETIONS),
+        )
+        connection.register("_gone", gone)
+        lake.land(connection, DELETIONS, "_gone")
         found = own_foresight(lake, MINE, now=BEGIN + timedelta(days=25), landmarks=(1, 3, 7, 14))
     assert found.looks > 5
     assert found.differing == {}
