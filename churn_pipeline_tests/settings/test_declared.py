@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -9,18 +8,7 @@ from pydantic import ValidationError
 from churn_pipeline.contracts.analytics import DATA_EXPECTATIONS
 from churn_pipeline.contracts.spec import OneOf
 from churn_pipeline.settings import RESERVED, Settings
-
-
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("CHURN_")]:
-        monkeypatch.delenv(name)
-
-
-def mapping(folder: Path, text: str) -> Path:
-    file = folder / "acme.yaml"
-    file.write_text(text)
-    return file
+from churn_pipeline_tests.mappings import mapping
 
 
 def test_a_business_is_called_after_its_source_unless_the_mapping_or_a_person_says_otherwise(tmp_path: Path) -> None:

@@ -1,24 +1,12 @@
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 
 from churn_pipeline.settings import NO_SETTINGS, SettingsError, load_settings
-
-
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("CHURN_")]:
-        monkeypatch.delenv(name)
-
-
-def mapping(folder: Path, text: str) -> Path:
-    file = folder / "acme.yaml"
-    file.write_text(text)
-    return file
+from churn_pipeline_tests.mappings import mapping
 
 
 def test_the_environment_wins_over_the_mapping_and_the_mapping_over_the_default(

@@ -1,23 +1,11 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from churn_pipeline.settings import SettingsError, load_settings
-
-
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("CHURN_")]:
-        monkeypatch.delenv(name)
-
-
-def mapping(folder: Path, text: str) -> Path:
-    file = folder / "acme.yaml"
-    file.write_text(text)
-    return file
+from churn_pipeline_tests.mappings import mapping
 
 
 def test_a_mapping_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
