@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 IMAGES = PROJECT / "docs" / "images"
 LATER = ("features", "training", "promotion", "scoring", "monitoring")
-ALL = ("simulation", "ingestion", "validation", *LATER)
 MARGIN = 24
 WITHOUT_CONTROLS = """
 for (const button of document.querySelectorAll('button')) {
@@ -55,8 +54,8 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     settings = load_settings()
     with dagster_ui(environment(settings.data_dir.resolve())) as address:
-        graph(address, "graph.png", groups=LATER, width=3000, height=1400)
-        graph(address, "graph_all.png", groups=ALL, width=3000, height=3000)
+        graph(address)
+        upstream(address)
         scores(address)
         opened(address, "challenger", "calibration", "calibration.png")
         opened(address, "drift", "distances", "drift.png")
@@ -64,19 +63,25 @@ def main() -> None:
         failed_check(address)
 
 
-def graph(address: str, name: str, *, groups: tuple[str, ...], width: int, height: int) -> None:
-    """The lineage of all assets, these groups opened."""
-    with page(width=width, height=height, scale=0.55) as shown:
-        opened_groups = ",".join(f"global@global:{group}" for group in groups)
+def graph(address: str) -> None:
+    """The lineage of all assets; those before the features are closed groups."""
+    with page(width=3000, height=1400, scale=0.55) as shown:
+        opened_groups = ",".join(f"global@global:{group}" for group in LATER)
         shown.goto(f"{address}/asset-groups?expanded={opened_groups}")
         shown.get_by_text("score_outcomes").wait_for()
         shown.get_by_text("Hide navigation").click()
         _close_the_list(shown)
         shown.reload()
         shown.get_by_text("score_outcomes").wait_for()
-        area = _graph_area(shown)
-        shown.evaluate(WITHOUT_CONTROLS)
-        _save(shown, name, clip=area)
+        _save_graph(shown, "graph.png")
+
+
+def upstream(address: str) -> None:
+    """What a score is made of, back to the source."""
+    with page(width=2600, height=2000, scale=0.55) as shown:
+        shown.goto(f"{address}/assets/scores?view=lineage&lineageScope=upstream&lineageDepth=9")
+        shown.get_by_text("demo_source").wait_for()
+        _save_graph(shown, "upstream.png")
 
 
 def scores(address: str) -> None:
@@ -167,6 +172,12 @@ def _graph_area(shown: Page) -> FloatRect:
     left, top = min(b["x"] for b in boxes) - MARGIN, min(b["y"] for b in boxes) - MARGIN
     right, bottom = max(b["x"] + b["width"] for b in boxes), max(b["y"] + b["height"] for b in boxes)
     return {"x": left, "y": top, "width": right - left + MARGIN, "height": bottom - top + MARGIN}
+
+
+def _save_graph(shown: Page, name: str) -> None:
+    area = _graph_area(shown)
+    shown.evaluate(WITHOUT_CONTROLS)
+    _save(shown, name, clip=area)
 
 
 def _save(shown: Page, name: str, clip: FloatRect | None = None) -> None:

@@ -223,21 +223,21 @@ def performance_over_time(days: Sequence[datetime], areas: Sequence[Interval], *
     return _png(draw)
 
 
-def drift_bars(features: Sequence[str], distances: ArrayLike, thresholds: ArrayLike) -> bytes:
-    """The distance of each feature as a share of its threshold, farthest first; beyond 1 it drifted."""
-    distance, threshold = np.asarray(distances, dtype=np.float64), np.asarray(thresholds, dtype=np.float64)
-    far = np.divide(distance, threshold, out=np.zeros_like(distance), where=threshold > 0)
-    order = np.argsort(-far, kind="stable")[:MOST_BARS][::-1]
-    shown = [_short(features[place]) for place in order]
+def drift_bars(features: Sequence[str], multiples: ArrayLike) -> bytes:
+    """The distance of each feature as a multiple of its threshold, farthest first as given; beyond 1 it drifted."""
+    far = np.asarray(multiples, dtype=np.float64)
+    bars = far[:MOST_BARS][::-1]
+    shown = [_short(feature) for feature in features[:MOST_BARS][::-1]]
     drifted = int((far > 1).sum())
     rest = "" if len(far) <= MOST_BARS else f" (the farthest {MOST_BARS})"
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.barh(range(len(shown)), far[order], color=[RED if share > 1 else BLUE for share in far[order]], height=0.7)
+        axes.barh(range(len(shown)), bars, color=[RED if bar > 1 else BLUE for bar in bars], height=0.7)
         axes.axvline(1, color=INK, linewidth=1.2, linestyle=(0, (4, 4)))
-        for place, share in enumerate(far[order]):
-            axes.annotate(f"{share:.2f}", (share, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
+        for place, bar in enumerate(bars):
+            beside = max(bar, 1)  # never across the line
+            axes.annotate(f"{bar:.2f}", (beside, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
         axes.set_yticks(range(len(shown)), shown)
         axes.set(
             xlim=(0, max(1.15, float(far.max(initial=0)) * 1.12)),

@@ -35,9 +35,9 @@ DRAWN = {
     "performance": lambda: pictures.performance_over_time(DAYS, [AREA] * 10, bound=0.65),
     "first day of performance": lambda: pictures.performance_over_time(DAYS[:1], [AREA], bound=0.65),
     "performance of nothing": lambda: pictures.performance_over_time([], [], bound=0.65),
-    "drift": lambda: pictures.drift_bars([f"feature_{i}" for i in range(30)], RNG.random(30), np.full(30, 0.5)),
-    "drift of one constant": lambda: pictures.drift_bars(["a_name_that_is_far_too_long_for_the_axis"], [0.0], [0.0]),
-    "drift of nothing": lambda: pictures.drift_bars([], [], []),
+    "drift": lambda: pictures.drift_bars([f"feature_{i}" for i in range(30)], np.linspace(2, 0, 30)),
+    "drift of one constant": lambda: pictures.drift_bars(["a_name_that_is_far_too_long_for_the_axis"], [0.0]),
+    "drift of nothing": lambda: pictures.drift_bars([], []),
 }
 
 

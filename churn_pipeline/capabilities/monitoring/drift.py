@@ -59,10 +59,14 @@ class Drift:
     shifts: tuple[Shift, ...]
 
     @property
+    def farthest(self) -> tuple[Shift, ...]:
+        """All columns, those that moved farthest beyond chance first: by distance as a multiple of the threshold."""
+        return tuple(sorted(self.shifts, key=lambda s: (-s.multiple, s.feature)))
+
+    @property
     def drifted(self) -> tuple[str, ...]:
         """The columns that drifted, farthest first."""
-        ranked = sorted(self.shifts, key=lambda s: (-s.distance, s.feature))
-        return tuple(s.feature for s in ranked if s.drifted)
+        return tuple(s.feature for s in self.farthest if s.drifted)
 
     @property
     def share(self) -> float:

@@ -55,7 +55,7 @@ def _run(drift: Drift, drift_share: float) -> Snapshot:
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import DriftedColumnsCount, ValueDrift
 
-    names = [shift.feature for shift in _farthest(drift)]
+    names = [shift.feature for shift in drift.farthest]
     thresholds = {shift.feature: shift.threshold for shift in drift.shifts}
     definition = DataDefinition(categorical_columns=names)
     reference, current = (
@@ -66,10 +66,6 @@ def _run(drift: Drift, drift_share: float) -> Snapshot:
     )
     each = [ValueDrift(column=name, method=STATISTIC, threshold=thresholds[name]) for name in names[:MOST_PICTURES]]
     return Report([counted, *each]).run(current, reference)
-
-
-def _farthest(drift: Drift) -> list[Shift]:
-    return sorted(drift.shifts, key=lambda shift: -shift.multiple)
 
 
 def _frame(drift: Drift, side: str) -> pd.DataFrame:
@@ -93,7 +89,7 @@ def _distances(snapshot: Snapshot) -> dict[str, float]:
 def _check(drift: Drift, seen: dict[str, float]) -> None:
     wrong = [
         f"  {s.feature}: Evidently {seen.get(s.feature)}, table {s.distance}"
-        for s in _farthest(drift)[:MOST_PICTURES]
+        for s in drift.farthest[:MOST_PICTURES]
         if not np.isclose(seen.get(s.feature, np.nan), s.distance, rtol=1e-9, atol=1e-12)
     ]
     if wrong:

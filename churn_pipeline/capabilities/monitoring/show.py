@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.capabilities.monitoring.drift import Drift
+from churn_pipeline.capabilities.monitoring.drift import Shift
 from churn_pipeline.capabilities.monitoring.performance import Performance
 from churn_pipeline.capabilities.monitoring.watch import Watched
 from churn_pipeline.core.metrics import Interval
@@ -17,9 +18,8 @@ PAST = """
 select as_of, auc, auc_low, auc_high from model_performance
 where scored_by = 'champion' and auc is not null order by as_of desc limit 120
 """
-
-
 FARTHEST = 10
+"""Columns that the table of distances lists."""
 
 
 def describe_performance(judged: tuple[Performance, ...], warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
@@ -48,18 +48,17 @@ def describe_drift(watched: Watched, settings: Settings) -> dict[str, Any]:
     if watched.left_out:
         shown["days left out (no snapshots with all of its features)"] = watched.left_out
     if watched.report is not None:
-        shifts = watched.drift.shifts
-        bars = drift_bars([s.feature for s in shifts], [s.distance for s in shifts], [s.threshold for s in shifts])
+        farthest = watched.drift.farthest
+        bars = drift_bars([s.feature for s in farthest], [s.multiple for s in farthest])
         shown["report"] = link(f"{settings.reports_address}/{watched.report.name}")
         shown["share of features that drifted"] = round(watched.drift.share, 3)
         shown["distances"] = picture(bars, "How far each column moved, and how far it may by chance")
-        shown["farthest"] = _farthest(watched.drift)
+        shown["farthest"] = _table(farthest[:FARTHEST])
     return shown
 
 
-def _farthest(drift: Drift) -> Any:
-    ranked = sorted(drift.shifts, key=lambda s: -s.multiple)[:FARTHEST]
+def _table(shifts: Sequence[Shift]) -> Any:
     return rows(
         ("column", "distance (PSI)", "threshold", "drifted"),
-        [(s.feature, f"{s.distance:.4f}", f"{s.threshold:.4f}", "yes" if s.drifted else "no") for s in ranked],
+        [(s.feature, f"{s.distance:.4f}", f"{s.threshold:.4f}", "yes" if s.drifted else "no") for s in shifts],
     )

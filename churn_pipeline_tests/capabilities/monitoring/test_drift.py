@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from churn_pipeline.capabilities.monitoring.bins import binned
 from churn_pipeline.capabilities.monitoring.comparison import Comparison, comparable
-from churn_pipeline.capabilities.monitoring.drift import SCORE, Drift, chance, measure, psi, rows
+from churn_pipeline.capabilities.monitoring.drift import SCORE, Drift, Shift, chance, measure, psi, rows
 from churn_pipeline.contracts.analytics import DRIFT
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 
@@ -159,6 +160,18 @@ def test_rows_hold_the_declared_table() -> None:
     first = written.to_pylist()[0]
     assert first["drifted"] == (first["distance"] > first["threshold"])
     assert first["reference_rows"] > first["current_rows"] > 0
+
+
+def test_the_farthest_is_what_moved_farthest_beyond_chance_not_the_longest_distance() -> None:
+    column = binned(pd.Series([1.0, 2.0]), pd.Series([1.0, 2.0]))
+    noisy, steady, still = (
+        Shift("noisy", 0.4, 0.3, column),
+        Shift("steady", 0.2, 0.02, column),
+        Shift("still", 0.0, 0.0, column),
+    )
+    drift = Drift((still, noisy, steady))
+    assert drift.farthest == (steady, noisy, still)
+    assert drift.drifted == ("steady", "noisy")
 
 
 def test_a_summary_names_what_drifted() -> None:

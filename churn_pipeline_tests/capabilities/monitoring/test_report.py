@@ -62,6 +62,15 @@ def test_a_report_that_measures_something_else_is_refused(drift: Drift, tmp_path
     assert not (tmp_path / "drift.html").exists()
 
 
+def test_the_columns_nobody_would_look_at_are_counted_but_not_drawn(
+    drift: Drift, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("churn_pipeline.capabilities.monitoring.report.MOST_PICTURES", 2)
+    page = save_report(drift, tmp_path / "drift.html", drift_share=0.3).read_text(encoding="utf-8")
+    titles = re.findall(r"Drift in column '(\w+)'", page)
+    assert titles == list(drift.drifted)
+
+
 def test_a_day_without_a_comparison_has_no_report(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no drift report: not compared"):
         save_report(Drift(()), tmp_path / "drift.html", drift_share=0.3)
