@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from churn_pipeline.contracts.analytics import ANALYTICS_TABLES
 from churn_pipeline.core.clock import midnight
 from churn_pipeline.definitions import build
 from churn_pipeline.orchestration.clock import Clock
-from churn_pipeline.settings import Settings
+from churn_pipeline.settings import PROJECT, Settings
 
 UNTIL = date(2026, 11, 1)
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -52,15 +55,41 @@ def small(data_dir: Path, database: str, **other: Any) -> Settings:
     return Settings(data_dir=data_dir, postgres_url=database, **{**SMALL, **other})
 
 
-def run(settings: Settings, job: str = "everything", day: date = UNTIL) -> dg.ExecuteInProcessResult:
-    """Run a job as of a day; the result says whether it was green."""
+def run(
+    settings: Settings,
+    job: str = "everything",
+    day: date = UNTIL,
+    *,
+    only: Sequence[str] | None = None,
+    instance: dg.DagsterInstance | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Run a job as of a day, or `only` some of its assets; the result says whether it was green.
+
+    Without an `instance` Dagster forgets the run.
+    """
     warehouse = Warehouse.of(settings)
     warehouse.create()
     definitions = build(settings, warehouse=warehouse, clock=FixedClock())
-    with dg.DagsterInstance.ephemeral() as instance:
+    with nullcontext(instance) if instance else dg.DagsterInstance.ephemeral() as recording:
         return definitions.resolve_job_def(job).execute_in_process(
-            partition_key=day.isoformat(), instance=instance, raise_on_error=False
+            partition_key=day.isoformat(),
+            asset_selection=None if only is None else [dg.AssetKey(name) for name in only],
+            instance=recording,
+            raise_on_error=False,
         )
+
+
+@contextmanager
+def dagster_instance(environment: Mapping[str, str]) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance, as a process with that environment has it."""
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
+            yield instance
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def tables(settings: Settings, *, without: frozenset[str] = frozenset(PER_RUN)) -> dict[str, list[dict[str, Any]]]:

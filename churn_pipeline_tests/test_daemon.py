@@ -29,6 +29,7 @@ from churn_pipeline.capabilities.simulation.write import provide
 from churn_pipeline.cli.environment import QUIET
 from churn_pipeline.orchestration.writers import TAG
 from churn_pipeline.settings import PROJECT, Settings, load_settings
+from churn_pipeline_tests.chains import dagster_instance, run
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -52,29 +53,16 @@ class Business:
         self.given["CHURN_RETRAIN_COOLDOWN_DAYS"] = "0"
         self.environment = {**QUIET, **self.given, "CHURN_DATA_DIR": str(data_dir), "DAGSTER_HOME": str(PROJECT)}
 
-    def churn(self, *arguments: str) -> None:
-        """Run a command to its end, which has to be green."""
-        run = start(self.data_dir, self.given, *arguments)
-        assert run.ended() == 0, run.said()
-
     @property
     def warehouse(self) -> Warehouse:
         """Its tables."""
-        return Warehouse.of(Settings(data_dir=self.data_dir, business="shop"))
+        return Warehouse.of(self.settings)
 
-    @contextmanager
-    def instance(self) -> Iterator[dg.DagsterInstance]:
-        """Dagster's instance, as the daemon has it."""
-        import dagster as dg
-
-        before = dict(os.environ)
-        os.environ.update(self.environment)
-        try:
-            with dg.DagsterInstance.from_config(str(PROJECT)) as instance:
-                yield instance
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+    @property
+    def settings(self) -> Settings:
+        """The same, as the daemon reads it."""
+        given = {name.removeprefix("CHURN_").lower(): word for name, word in self.given.items()}
+        return load_settings(data_dir=self.data_dir, **given)
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +75,8 @@ def degraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Business]:
     turn_around(source)
     with data_directory() as data_dir:
         business = Business(data_dir, source)
-        business.churn("run", "--as-of", TURN.isoformat())
-        business.churn("score", "--as-of", KNOWN.isoformat())
+        assert run(business.settings, "everything", TURN).success
+        assert run(business.settings, "daily_scoring", KNOWN).success
         yield business
 
 
@@ -117,7 +105,7 @@ def test_the_scores_of_the_changed_customers_are_judged_degraded(degraded: Busin
 
 
 def test_the_daemon_retrains_by_itself_and_writers_take_turns(degraded: Business) -> None:
-    with degraded.instance() as instance, daemon(degraded) as log:
+    with dagster_instance(degraded.environment) as instance, daemon(degraded) as log:
         wait(lambda: retrains(instance), 120, "the daemon launched no retrain", log)
         dagster(
             degraded,

@@ -20,13 +20,18 @@ QUICK: dict[str, Any] = {"demo_trials": 2_000, "tuning_trials": 1, "threads": 2}
 COMPARED = ("scores", "actions", "model_verdicts", "model_promotions", "drift", "data_expectations")
 
 
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A source that knows a month more than any of the days."""
+    folder = tmp_path_factory.mktemp("source")
+    return write_source(world(small(folder, "", **QUICK), UNTIL + timedelta(days=30)), folder / "full")
+
+
 @pytest.mark.parametrize("day", [UNTIL, UNTIL - timedelta(days=45), UNTIL - timedelta(days=120)])
 def test_what_was_known_later_changes_no_score_no_reason_and_no_verdict(
-    day: date, tmp_path: Path, database: str, postgres: str
+    day: date, full: Path, tmp_path: Path, database: str, postgres: str
 ) -> None:
-    business = small(tmp_path, database, **QUICK)
-    full = write_source(world(business, UNTIL + timedelta(days=30)), tmp_path / "full")
-    cut = write_source(world(business, day), tmp_path / "cut")
+    cut = write_source(world(small(tmp_path, database, **QUICK), day), tmp_path / "cut")
     assert pq.read_metadata(full / "events.parquet").num_rows > pq.read_metadata(cut / "events.parquet").num_rows
     with fresh_database(postgres) as other:
         whole = everything(small(tmp_path / "whole", database, source=full, business="whole", **QUICK), day)

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from datetime import date
+from typing import Any
 
 import pytest
 
 from churn_pipeline.adapters.embedded_postgres import stop_server
 from churn_pipeline.definitions import CAPABILITIES
-from churn_pipeline.settings import PROJECT
+from churn_pipeline.settings import Settings
 from churn_pipeline_tests.browser import chromium, dagster_ui, environment, page
+from churn_pipeline_tests.chains import dagster_instance, run
 from churn_pipeline_tests.conftest import short_folder
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(chromium() is None, reason="NO CHROMIUM: what the UI looks like is not tested on this machine"),
 ]
-SMALL = {
-    "CHURN_DEMO_TRIALS": "600",
-    "CHURN_DEMO_FROM": "2026-07-01",
-    "CHURN_DEMO_DAYS": "120",
-    "CHURN_TUNING_TRIALS": "1",
+SMALL: dict[str, Any] = {
+    "demo_trials": 600,
+    "demo_from": date(2026, 7, 1),
+    "demo_days": 120,
+    "tuning_trials": 1,
+    "drift_false_alarm": 0.1,
+    "threads": 1,
 }
 
 
@@ -38,11 +40,11 @@ def ran() -> Iterator[str]:
 @contextmanager
 def _small_run() -> Iterator[dict[str, str]]:
     with short_folder() as folder:
-        env = environment(folder, **SMALL)
-        command = [str(Path(sys.executable).parent / "churn"), "run"]
-        ended = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+        env = environment(folder)
+        business = Settings(data_dir=folder, **SMALL)
         try:
-            assert ended.returncode == 0, ended.stderr[-3000:]
+            with dagster_instance(env) as instance:
+                assert run(business, instance=instance).success
             yield env
         finally:
             stop_server(folder)

@@ -28,10 +28,9 @@ def demo(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> S
     """The demo business as `make run` makes it, and a few matured days of its newest cohorts scored again."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("demo"), postgres_url=database_of_module)
     assert run(settings).success
-    # what chance does is drawn the oftener, the rarer a false alarm may be
-    again = settings.model_copy(update={"drift_false_alarm": 0.5})
     for week in range(DAYS_SCORED_AGAIN):
-        assert run(again, "rescore", UNTIL - timedelta(days=28 + 7 * week)).success
+        day = UNTIL - timedelta(days=28 + 7 * week)
+        assert run(settings, "rescore", day, only=("snapshots", "labels", "scores")).success
     return settings
 
 

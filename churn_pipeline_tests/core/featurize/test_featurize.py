@@ -16,7 +16,8 @@ from churn_pipeline_tests.worlds import BEGIN, crowd, remembered
 pytestmark = pytest.mark.slow
 LANDMARKS = (1, 3, 7, 14)
 END = BEGIN + timedelta(days=40)
-DAYS = [BEGIN + timedelta(days=day) for day in (4, 8, 11, 15, 18, 21, 24)]
+DAYS = [BEGIN + timedelta(days=day) for day in (11, 8, 15, 4, 18, 21, 24)]
+"""Days that are looked back at, those with the most looks first."""
 
 LEAKS = {
     "an event that arrives at the very moment of the look counts": ("< last_look", "<= last_look"),
@@ -81,7 +82,7 @@ def found(then: datetime, right: str = "", wrong: str = "", *, seed: int = 1) ->
         return foresight(lake, connection, then=then, now=END, landmarks=LANDMARKS, compose=compose)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_no_feature_of_any_look_knows_the_future(seed: int) -> None:
     """Fifty small businesses each: looks of one midnight among those of all landmarks, and alone from what was known then."""
     looked = [found(day, seed=seed) for day in DAYS[seed % 2 :: 2]]
@@ -102,7 +103,7 @@ def test_a_planted_leak_is_found(leak: str) -> None:
 def test_a_leak_by_way_of_peers_is_found(leak: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for piece, right, wrong in AMONG_PEERS[leak]:
         monkeypatch.setattr(peers, piece, leaking(getattr(peers, piece), right, wrong))
-    differing = {column for day in DAYS for column in found(day).differing}
+    differing = {column for day in DAYS[:4] for column in found(day).differing}
     assert differing
     assert all("_by_" in column for column in differing)
 
