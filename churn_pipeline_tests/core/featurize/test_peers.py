@@ -43,14 +43,13 @@ def week(at: datetime) -> datetime:
     return (at - timedelta(days=at.weekday())).replace(hour=0, minute=0, second=0)
 
 
-def by_hand(look: dict[str, Any], seen: Seen, over: Peers) -> tuple[float | None, float | None]:
-    """Standard deviations from the mean, and share of peers below, by going through all looks."""
+def by_hand(look: dict[str, Any], same_day: list[dict[str, Any]], over: Peers) -> tuple[float | None, float | None]:
+    """Standard deviations from the mean, and share of peers below, by going through all looks of the same trial day."""
     apart = timedelta(weeks=peers.WEEKS)
     values = [
         other[over.of]
-        for other in seen.values()
-        if other["trial_day"] == look["trial_day"]
-        and week(look["started_at"]) - apart <= week(other["started_at"]) < week(look["started_at"])
+        for other in same_day
+        if week(look["started_at"]) - apart <= week(other["started_at"]) < week(look["started_at"])
         and other[over.segment] == look[over.segment]
         and look[over.segment] is not None
     ]
@@ -66,10 +65,11 @@ def by_hand(look: dict[str, Any], seen: Seen, over: Peers) -> tuple[float | None
 @pytest.mark.parametrize("seed", range(3))
 def test_a_look_is_compared_with_earlier_trials_of_its_segment_at_the_same_trial_day(seed: int) -> None:
     seen = landmarks(seed)
+    same_day = {day: [look for look in seen.values() if look["trial_day"] == day] for day in EVERY_DAY}
     compared = 0
     for look in seen.values():
         for over in peers.compared(FEATURES):
-            spread, rank = by_hand(look, seen, over)
+            spread, rank = by_hand(look, same_day[look["trial_day"]], over)
             told = {f.name: look[f.name] for f in COMPARISONS if f.over == over}
             expected = [(spread if "_z_" in name else rank) for name in told]
             assert list(told.values()) == pytest.approx(expected, abs=1e-9), look["trial_id"]
