@@ -19,11 +19,15 @@ import pytest
 from churn_pipeline.adapters.embedded_postgres import running_server, stop_server
 from churn_pipeline.adapters.postgres import connect, database_url
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.cli.environment import QUIET
 from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from churn_pipeline_tests.shops import Shop
 
+
+# as every command has it; threads that wait for each other would spin on cores that other tests need
+os.environ.update(QUIET)
 
 # how long an example takes is a matter of the machine, and of what it has imported before
 hypothesis.settings.register_profile("house", deadline=None)

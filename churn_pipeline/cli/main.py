@@ -59,6 +59,9 @@ HoldsFrom = Annotated[
     str | None,
     typer.Option("--as-of", help="Day (YYYY-MM-DD) from which on it holds; without it the newest scored day."),
 ]
+OfRun = Annotated[
+    str | None, typer.Option("--as-of", help="Day (YYYY-MM-DD) of the run; without it the newest that was read.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines: one JSON object instead of words.")]
 
 
@@ -191,9 +194,7 @@ def quarantine_replay(
     rule: Annotated[str | None, typer.Option("--rule", help="All that is open of this rule.")] = None,
     source: Source = None,
     mapping: Mapping = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="Day (YYYY-MM-DD) of the run; without it the newest that was read.")
-    ] = None,
+    as_of: OfRun = None,
 ) -> None:
     """Put repaired rows back through the same door: mapped, typed, judged, landed, counted.
 
@@ -216,9 +217,7 @@ def quarantine_dismiss(
     rule: Annotated[str | None, typer.Option("--rule", help="All that is open of this rule; not with issues.")] = None,
     source: Source = None,
     mapping: Mapping = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="Day (YYYY-MM-DD) of the run; without it the newest that was read.")
-    ] = None,
+    as_of: OfRun = None,
 ) -> None:
     """Close issues without a record: their bad row is gone at the source, or nobody needs it.
 

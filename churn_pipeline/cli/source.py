@@ -23,6 +23,7 @@ from churn_pipeline.capabilities.ingestion.profile import profiles, tables_of_da
 from churn_pipeline.capabilities.ingestion.staging import stage_table
 from churn_pipeline.capabilities.validation.batch import check_batch
 from churn_pipeline.contracts.features.catalogue import falling_away
+from churn_pipeline.contracts.features.feature import Feature, Named
 from churn_pipeline.contracts.raw import RAW_TABLES, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import midnight
@@ -143,7 +144,7 @@ def lines(described: SourceDescription) -> list[str]:
     lost = falling_away(present(described))
     by_need: dict[str, list[str]] = {}
     for feature in lost:
-        by_need.setdefault(", ".join(feature.needs), []).append(feature.name)
+        by_need.setdefault(", ".join(feature.needs), []).append(_called(feature))
     away = [f"  without {needs}: {', '.join(names)}" for needs, names in by_need.items()]
     return [
         *found,
@@ -151,6 +152,11 @@ def lines(described: SourceDescription) -> list[str]:
         *(["features that fall away:", *away] if away else ["every feature can be computed"]),
         *(["problems:", *map(_indented, described.problems)] if described.problems else ["no problems"]),
     ]
+
+
+def _called(feature: Feature | Named) -> str:
+    """A feature by its name, a family with a member for each name in the data by how those begin."""
+    return feature.name if isinstance(feature, Feature) else f"{feature.prefix}..."
 
 
 def _stopping(problems: list[str]) -> list[str]:

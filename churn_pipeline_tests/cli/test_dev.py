@@ -36,6 +36,14 @@ DEAF = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def termination() -> Iterator[None]:
+    """Children end on SIGTERM: after a run Dagster leaves it as SIGINT is, which is ignored in what a shell started in the background."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @contextmanager
 def children(**commands: list[str]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     started = {name: dev._start(command, {}, held=2) for name, command in commands.items()}

@@ -34,6 +34,7 @@ def test_a_source_is_told_by_table_with_what_it_lacks_and_nothing_is_written(
     assert "not used: notes.csv" in lines
     away = "\n".join(lines[lines.index("features that fall away:") :])
     assert "without events.session_id: sessions_total, sessions_7d" in away
+    assert "without trials.sector, indicators.value: indicator_..." in away
     assert "without touches.touch_id: touches_total, hours_since_last_touch" in away
     assert "value_total" not in away
     assert lines[-1] == "no problems"

@@ -57,9 +57,9 @@ def feature(name: str) -> Feature:
     raise KeyError(f"no feature {name!r} is registered")
 
 
-def falling_away(present: set[str]) -> tuple[Feature, ...]:
-    """The features whose needs (`table.column`) are not all among what a source has."""
-    return tuple(feature for feature in FEATURES if not set(feature.needs) <= present)
+def falling_away(present: set[str]) -> tuple[Feature | Named, ...]:
+    """The features, and the families of them, whose needs (`table.column`) are not all among what a source has."""
+    return tuple(feature for feature in (*FEATURES, *NAMED) if not set(feature.needs) <= present)
 
 
 __all__ = ["FEATURES", "LEARNT", "NAMED", "NAMED_COUNTS", "NAMED_VALUES", "REGISTERED", "falling_away", "feature"]

@@ -69,12 +69,15 @@ def test_without_an_optional_column_its_features_fall_away_and_no_others() -> No
         "bounced_share",
         "moves_evenness",
         "minutes_between_steps",
+        "transitions",
     }
     assert {f.name for f in falling_away(every - {"touches.touch_id"})} == {
         "touches_total",
         "hours_since_last_touch",
         "touches_3d",
+        "touches_by_kind",
     }
+    assert {f.name for f in falling_away(every - {"indicators.value"})} == {"indicators"}
 
 
 def test_a_feature_is_found_by_name() -> None:
