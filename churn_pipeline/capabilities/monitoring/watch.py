@@ -116,9 +116,11 @@ def watch_drift(
         return Watched(None, None, None, "no model scored this day, so there is nothing to compare with")
     bundle = models.load(version)
     trained = datetime.fromisoformat(bundle.facts["trained_as_of"])
-    training = _frame(lake, TRAINING_SET.name, trained, bundle)
-    if training is None:
-        return Watched(version, None, None, f"the training set of model {version} ({trained:%Y-%m-%d}) is gone")
+    unusable = _unusable(lake, TRAINING_SET.name, trained, bundle)
+    if unusable:
+        because = f"the training set of model {version} ({trained:%Y-%m-%d}) {unusable}"
+        return Watched(version, None, None, because)
+    training = snapshot_frame(lake, TRAINING_SET.name, trained, bundle.scorer.schema.features)
     since = as_of - timedelta(days=settings.drift_window_days)
     current, left_out = _recent_rows(lake, warehouse, bundle, since=since, as_of=as_of)
     if current is None:
@@ -151,12 +153,12 @@ def _scored_by(warehouse: Warehouse, as_of: datetime) -> str | None:
     return found[0]["model_version"] if found else None
 
 
-def _frame(lake: Lake, dataset: str, day: datetime, bundle: Bundle) -> pd.DataFrame | None:
-    """A day of a dataset with the model's features; None where it is gone or older than the declaration of one."""
-    features = bundle.scorer.schema.features
-    if not lake.has(dataset, day) or lacking(lake, dataset, day, features):
-        return None
-    return snapshot_frame(lake, dataset, day, features)
+def _unusable(lake: Lake, dataset: str, day: datetime, bundle: Bundle) -> str:
+    """Why a day of a dataset cannot be read with the model's features: it is gone, or does not have one; empty where it can."""
+    if not lake.has(dataset, day):
+        return "is gone"
+    absent = lacking(lake, dataset, day, bundle.scorer.schema.features)
+    return f"does not have {', '.join(absent)}" if absent else ""
 
 
 def _fitted(training: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
@@ -170,7 +172,9 @@ def _recent_rows(
     import pandas as pd
 
     days = warehouse.read(SCORED_DAYS, [since, as_of])["as_of"].to_pylist()
-    frames = [frame for day in days if (frame := _frame(lake, SNAPSHOTS.name, day, bundle)) is not None]
+    features = bundle.scorer.schema.features
+    usable = [day for day in days if not _unusable(lake, SNAPSHOTS.name, day, bundle)]
+    frames = [snapshot_frame(lake, SNAPSHOTS.name, day, features) for day in usable]
     return (pd.concat(frames, ignore_index=True) if frames else None), len(days) - len(frames)
 
 

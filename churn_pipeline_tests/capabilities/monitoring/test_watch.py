@@ -185,4 +185,13 @@ def test_without_the_training_set_there_is_no_drift_and_it_says_why(
     lake = Lake(tmp_path, shop.lake.engine)
     watched = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
     assert (watched.drift, watched.because) == (None, "the training set of model 1 (2026-09-01) is gone")
+    with lake.engine.connection() as connection:
+        lake.write(
+            connection,
+            "training_set",
+            FIRST,
+            f"select * exclude (active_days) from ({shop.lake.rows('training_set', FIRST)})",
+        )
+    older = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
+    assert older.because == "the training set of model 1 (2026-09-01) does not have active_days"
     watch.write_drift(watched, warehouse, as_of=SECOND, run_id="r")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
 
-from churn_pipeline.contracts.raw import EVENTS
+from churn_pipeline.contracts.raw import EVENTS, RAW_TABLES
 from churn_pipeline.core.featurize.depends import DEPENDS_ON, Dependence
 from churn_pipeline.core.featurize.looks import landmark_looks
 from churn_pipeline.core.featurize.query import snapshots_query
@@ -33,9 +34,5 @@ def test_looks_read_what_is_declared_and_nothing_of_the_day_that_begins_with_the
 def test_every_relation_of_records_that_the_query_names_is_declared() -> None:
     query = snapshots_query(landmark_looks((1,), "now()"))
     declared = {dependence.table.name for dependence in DEPENDS_ON}
-    named = {
-        table
-        for table in ("trials", "events", "touches", "assignments", "subscriptions", "indicators")
-        if f"{table} " in query
-    }
+    named = {table.name for table in RAW_TABLES if re.search(rf"\b(from|join) {table.name}(_history)?\b", query)}
     assert named == declared
