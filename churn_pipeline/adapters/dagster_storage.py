@@ -6,8 +6,9 @@ first (the UI, the daemon, a run), and write below the data directory. They take
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
@@ -15,8 +16,16 @@ from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
-from churn_pipeline.adapters.postgres import database_url
+from churn_pipeline.adapters.postgres import SCHEMAS, connect, database_url, located
 from churn_pipeline.settings import load_settings
+
+if TYPE_CHECKING:
+    import psycopg2.extensions
+
+SCHEMA, BESIDE = "dagster", "dagster_in_the_making"
+MAKING = 7_305_224_511_871_042
+"""Key of the advisory lock under which the tables are made (any constant)."""
+DRIVER = "postgresql+psycopg2"
 
 
 class ChurnStorage(DagsterPostgresStorage):
@@ -30,7 +39,8 @@ class ChurnStorage(DagsterPostgresStorage):
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> ChurnStorage:
         """Called by Dagster; the database is there when this returns."""
-        url = database_url(load_settings(), schema="dagster", driver="postgresql+psycopg2")
+        url = database_url(load_settings(), schema=SCHEMA, driver=DRIVER)
+        make_tables(url)
         return cls(postgres_url=url, inst_data=inst_data)
 
 
@@ -60,6 +70,41 @@ class ChurnArtifacts(LocalArtifactStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> ChurnArtifacts:
         """Called by Dagster."""
         return cls(base_dir=str(dagster_folder()), inst_data=inst_data)
+
+
+def make_tables(url: str) -> None:
+    """Make Dagster's tables where there are none, all of them or none.
+
+    Dagster makes one after the other, each in a transaction of its own, and takes the first for all of them: killed in
+    between it would never make the rest. So they are made in a schema beside, which takes the name once it is whole.
+
+    Raises:
+        DatabaseError: the server cannot be reached.
+    """
+    with closing(connect(url)) as connection, connection:
+        if _has_tables(connection):
+            return
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(%s)", [MAKING])
+            if _has_tables(connection):  # another process was quicker
+                return
+            _make_beside(url)
+            cursor.execute(f"drop schema {SCHEMA}")
+            cursor.execute(f"alter schema {BESIDE} rename to {SCHEMA}")
+            cursor.execute(f"comment on schema {SCHEMA} is %s", [SCHEMAS[SCHEMA]])
+
+
+def _has_tables(connection: psycopg2.extensions.connection) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("select from pg_tables where schemaname = %s limit 1", [SCHEMA])
+        return cursor.fetchone() is not None
+
+
+def _make_beside(url: str) -> None:
+    with closing(connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(f"drop schema if exists {BESIDE} cascade")
+        cursor.execute(f"create schema {BESIDE}")
+    DagsterPostgresStorage(postgres_url=located(url, schema=BESIDE, driver=DRIVER))  # holds no connection
 
 
 def dagster_folder() -> Path:

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import yaml
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter, job, op
+from dagster._core.storage.runs.migration import RUN_PARTITIONS
+from dagster_postgres import DagsterPostgresStorage
 
-from churn_pipeline.adapters.dagster_storage import dagster_folder
-from churn_pipeline.adapters.postgres import connect
-from churn_pipeline.settings import PROJECT
+from churn_pipeline.adapters.dagster_storage import BESIDE, dagster_folder, make_tables
+from churn_pipeline.adapters.postgres import connect, database_url
+from churn_pipeline.settings import PROJECT, Settings
 
 pytestmark = pytest.mark.flow
 
@@ -57,6 +63,44 @@ def test_runs_are_kept_in_schema_dagster_and_files_in_the_data_directory(
     assert dagster_folder() == tmp_path / "data" / "dagster"
     assert instance.storage_directory().startswith(str(dagster_folder()))
     assert set(PROJECT.iterdir()) == before
+
+
+KILLED = """
+import sys
+from churn_pipeline.adapters.dagster_storage import make_tables
+make_tables(sys.argv[1])
+"""
+
+
+def test_tables_whose_maker_was_killed_are_made_whole_by_the_next(settings: Settings) -> None:
+    url = database_url(settings, schema="dagster", driver="postgresql+psycopg2")
+    maker = subprocess.Popen([sys.executable, "-c", KILLED, url], start_new_session=True)
+    until = time.monotonic() + 60
+    while not 3 < len(made := tables_in(url, BESIDE)) < 20:
+        assert maker.poll() is None, "it was done before it could be killed"
+        assert time.monotonic() < until, made
+    os.killpg(maker.pid, signal.SIGKILL)
+    maker.wait()
+    assert tables_in(url, "dagster") == set()
+    make_tables(url)
+    assert {"event_logs", "asset_check_executions", "runs", "secondary_indexes", "jobs"} <= tables_in(url, "dagster")
+    assert tables_in(url, BESIDE) == set()
+    storage = DagsterPostgresStorage(url)
+    assert storage.event_log_storage.supports_asset_checks
+    assert storage.run_storage.has_built_index(RUN_PARTITIONS)
+
+
+def test_of_many_at_once_one_makes_the_tables(settings: Settings) -> None:
+    url = database_url(settings, schema="dagster", driver="postgresql+psycopg2")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make_tables, [url] * 4))
+    assert len(tables_in(url, "dagster")) > 20
+
+
+def tables_in(url: str, schema: str) -> set[str]:
+    with closing(connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("select tablename from pg_tables where schemaname = %s", [schema])
+        return {name for (name,) in cursor.fetchall()}
 
 
 def test_a_second_process_gets_the_same_instance_by_reference(instance: DagsterInstance) -> None:
