@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from churn_pipeline import __version__
 from churn_pipeline.cli import environment
 
 INTERRUPTED = 128 + 2
@@ -48,6 +49,22 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(model_app, name="model")
 features_app = typer.Typer(help="Look after the features.", no_args_is_help=True)
 app.add_typer(features_app, name="features")
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"churn_pipeline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is, and end."),
+    ] = False,
+) -> None: ...
+
 
 Source = Annotated[
     str | None,

@@ -20,6 +20,7 @@ from churn_pipeline.cli.repaired import (
     compact,
     one_issue,
     raw,
+    require_table,
     rows_of_files,
     rows_of_issue,
     rows_of_open,
@@ -44,6 +45,7 @@ def list_issues(settings: Settings, *, table: str | None, rule: str | None, as_j
     Neither shows a raw row, which may hold personal data.
     """
     warehouse = Warehouse.of(settings)
+    require_table(table)
     listed = bool(table or rule)
     found = (
         warehouse.read(OPEN, [table or "", rule or ""]).drop_columns(["raw_row"]) if listed else warehouse.read(GROUPS)
@@ -101,7 +103,7 @@ def replay(
     if files:
         rows = rows_of_files(Lake.of(settings), warehouse, files, table)
     elif issue is not None:
-        rows = rows_of_issue(warehouse, issue, values)
+        rows = rows_of_issue(warehouse, issue, values, mapping=settings.mapping)
     else:
         rows = rows_of_open(warehouse, table, rule)
     day = parsed_day(as_of) if as_of else _newest_day(warehouse)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.sources.mapping import load_mapping
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.derive.rules import UNREADABLE_LINE
 from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.core.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,6 +38,17 @@ class QuarantineError(Exception):
     """What was asked of the quarantine cannot be done; says why and what can."""
 
 
+def require_table(table: str | None) -> None:
+    """Return if no table is named, or a raw one.
+
+    Raises:
+        QuarantineError: there is no such raw table.
+    """
+    names = [declared.name for declared in RAW_TABLES]
+    if table is not None and table not in names:
+        raise QuarantineError(f"{table!r} is no raw table{did_you_mean(table, names)}\n  allowed: {', '.join(names)}")
+
+
 def rows_of_files(lake: Lake, warehouse: Warehouse, files: Sequence[Path], table: str | None) -> pa.Table:
     """Every row of files of repaired rows, in any format that a source may have, as a batch is written of.
 
@@ -44,8 +57,7 @@ def rows_of_files(lake: Lake, warehouse: Warehouse, files: Sequence[Path], table
     """
     import pyarrow as pa
 
-    if table is not None and table not in {t.name for t in RAW_TABLES}:
-        raise QuarantineError(f"{table!r} is no raw table.\n  allowed: {', '.join(t.name for t in RAW_TABLES)}")
+    require_table(table)
     rows = pa.concat_tables([_of_file(lake, file, table or table_of(file)) for file in files])
     named = {issue for issue in rows["issue_id"].to_pylist() if issue is not None}
     known = warehouse.read(
@@ -102,8 +114,10 @@ def table_of(file: Path) -> str:
     )
 
 
-def rows_of_issue(warehouse: Warehouse, issue: str, values: Sequence[str]) -> pa.Table:
+def rows_of_issue(warehouse: Warehouse, issue: str, values: Sequence[str], *, mapping: Path | None = None) -> pa.Table:
     """The row of an issue, with `values` (column=value) in the place of its own.
+
+    Columns are those of the source. One that the mapping makes of something else would change nothing, and is refused.
 
     Raises:
         QuarantineError: there is no such issue or column.
@@ -111,15 +125,30 @@ def rows_of_issue(warehouse: Warehouse, issue: str, values: Sequence[str]) -> pa
     found = one_issue(warehouse, issue)
     row = raw(found)
     declared = next(t for t in RAW_TABLES if t.name == found["table_name"]).names
-    allowed = dict.fromkeys((*row, *declared))
+    made = _made_of(mapping, found["table_name"])
+    allowed = dict.fromkeys((*row, *(column for column in declared if column not in made)))
     given = dict(value.partition("=")[::2] for value in values if "=" in value)
-    wrong = [*(f"{c}=..." for c in given if c not in allowed), *(v for v in values if "=" not in v)]
+    wrong = [
+        *(f"{c}=..." + (f" (made of {made[c]})" if c in made else "") for c in given if c not in allowed),
+        *(v for v in values if "=" not in v),
+    ]
     if wrong:
         raise QuarantineError(
             f"--set {', '.join(wrong)}: no value for a column of {found['table_name']}.\n"
             f"  allowed: --set column=value, with a column of {', '.join(allowed)}"
         )
     return _rows([(found["table_name"], compact(row | given) if given else found["raw_row"], found["issue_id"])])
+
+
+def _made_of(mapping: Path | None, table: str) -> dict[str, str]:
+    """What the columns of a table are made of that do not come from a column of their own name, in words."""
+    mapped = load_mapping(mapping).tables.get(table) if mapping else None
+    columns = mapped.columns if mapped else {}
+    return {
+        name: f"your column {taken.column}" if taken.column else "SQL" if taken.sql else "a constant"
+        for name, taken in columns.items()
+        if taken.column != name
+    }
 
 
 def rows_of_open(warehouse: Warehouse, table: str | None, rule: str | None) -> pa.Table:

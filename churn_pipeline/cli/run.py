@@ -51,7 +51,12 @@ def chosen_day(settings: Settings, as_of: str | None) -> date:
 
     Raises:
         RunFailed: the text is no day, the source holds no record, or a mapping has no source to map.
+        SourceError: there is no such folder. Nothing is made under its name.
     """
+    from churn_pipeline.adapters.sources.source import require_folder
+
+    if settings.source is not None:
+        require_folder(settings.source)
     if settings.mapping is not None and settings.simulated:
         raise RunFailed(f"{settings.mapping.name} maps a source, and none is named.\n  do: add --source FOLDER")
     if as_of is not None:

@@ -13,13 +13,18 @@ from typing import Any
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.lake import CHALLENGER
-from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.settings import PROJECT, Settings
 
 READ = """
 select table_name, rows_read, rows_kept, rows_quarantined, rows_duplicate, rows_new from ingestion_counts
-where run_id = (select run_id from ingestion_counts where as_of = $1 order by read_at desc limit 1) and rows_read > 0
+where run_id = (select run_id from ingestion_counts where as_of = $1 order by read_at desc limit 1)
+  and table_name in (select table_name from ingestion_counts where as_of <= $1 and rows_read > 0)
 order by table_name
+"""
+"""Of the tables that were ever there: one that came without rows is said to have none."""
+OPEN_ISSUES = """
+select count(*) as open, count(*) filter (where table_name = 'subscriptions') as outcomes
+from data_quality_issues where issue_id not in (select issue_id from data_quality_resolutions)
 """
 CHAMPION = """
 select model_version, from_as_of, verdict from model_promotions
@@ -60,7 +65,7 @@ def run_facts(warehouse: Warehouse, lake: Lake, as_of: datetime, *, business: st
         "scored": rows(BUCKETS),
         "performance": [row["verdict"] for row in rows(PERFORMANCE)],
         "odd": [
-            *_quarantine_words(rows(READ), business),
+            *_quarantine_words(warehouse.read(OPEN_ISSUES).to_pylist()[0], business),
             *_unexpected_words([row["words"] for row in rows(UNEXPECTED)]),
             *(f"the model could not score: {row['error'].splitlines()[0]}" for row in rows(ERRORS)),
             *(f"performance: {row['verdict']}" for row in rows(DEGRADED)),
@@ -166,13 +171,13 @@ def _nothing_matured(settings: Settings) -> str:
     )
 
 
-def _quarantine_words(read: list[dict[str, Any]], business: str) -> list[str]:
-    rejected = sum(row["rows_quarantined"] for row in read)
+def _quarantine_words(issues: dict[str, int], business: str) -> list[str]:
     look = f"{command()} quarantine list{business}"
-    words = [f"{rejected:,} rows in quarantine (`{look}` says why, and which are open)"] if rejected else []
-    unknown = any(row["table_name"] == SUBSCRIPTIONS.name and row["rows_quarantined"] for row in read)
+    words = [f"{issues['open']:,} rows in quarantine are open (`{look}` says why)"] if issues["open"] else []
     return words + (
-        ["trials whose subscription is in quarantine have no label until it is mended or dismissed"] if unknown else []
+        ["trials whose subscription is in quarantine have no label until it is mended or dismissed"]
+        if issues["outcomes"]
+        else []
     )
 
 

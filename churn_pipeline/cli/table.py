@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime, time
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.warehouse import Warehouse, WarehouseError
@@ -37,7 +38,7 @@ def show(settings: Settings, query: str, *, limit: int, as_json: bool) -> None:
     select = query if " " in query.strip() else f"select * from {query}"
     asked = f"({select.strip().rstrip(';')}) as asked"
     try:
-        found = warehouse.read(f"select * from {asked} limit {limit}")
+        found = _told_apart(warehouse.read(f"select * from {asked} limit {limit}"))
     except adbc_driver_manager.Error as error:
         raise _unanswered(query, error, settings) from None
     if as_json:
@@ -46,10 +47,19 @@ def show(settings: Settings, query: str, *, limit: int, as_json: bool) -> None:
         return
     full = found.num_rows == limit
     total = warehouse.read(f"select count(*) as n from {asked}").to_pylist()[0]["n"] if full else found.num_rows
-    print_table(found, total=total)
+    print_table(found, total=total, nothing="no rows" if " " in query.strip() else "no rows yet")
     if not found.num_rows:
         other = "" if settings.source else "; --source and --mapping name another"
         sys.stdout.write(f"business: {settings.business}{other}\n")
+
+
+def _told_apart(found: pa.Table) -> pa.Table:
+    """The same columns; of those that go by one name (`count`, `count`) all but the first are numbered."""
+    names: list[str] = []
+    for name in found.column_names:
+        again = (f"{name}_{number}" for number in count(2))
+        names.append(next(one for one in chain([name], again) if one not in names))
+    return found.rename_columns(names)
 
 
 def _unanswered(query: str, error: adbc_driver_manager.Error, settings: Settings) -> WarehouseError:
@@ -69,17 +79,17 @@ def _unanswered(query: str, error: adbc_driver_manager.Error, settings: Settings
     )
 
 
-def print_table(found: pa.Table, *, total: int | None = None) -> None:
+def print_table(found: pa.Table, *, total: int | None = None, nothing: str = "no rows yet") -> None:
     """Print rows: a line each where there are few columns, else a line a column, for as many rows as the screen is wide.
 
-    `total` is how many rows there are, where `found` holds only the first of them.
+    `total` is how many rows there are, where `found` holds only the first of them; `nothing` is said where there is none.
     """
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
     if not found.num_rows:
-        console.print(f"no rows yet; columns: {', '.join(found.column_names)}")
+        console.print(f"{nothing}; columns: {', '.join(found.column_names)}")
         return
     shown, fitting, total = Table(), found.num_rows, found.num_rows if total is None else total
     if found.num_columns <= MOST_COLUMNS:

@@ -61,6 +61,8 @@ class RulesScorer:
     """Scores by `RULES`, from the conversion rate of the business; the same interface as a fitted `Scorer`."""
 
     base_rate: float
+    silent: frozenset[str] = frozenset()
+    """Features that are not known of this business: no rule speaks of them."""
 
     def __post_init__(self) -> None:
         """Refuse a base rate that is no rate."""
@@ -74,7 +76,7 @@ class RulesScorer:
     @cached_property
     def schema(self) -> FeatureSchema:
         """The features that the rules may use, with their words."""
-        named = (feature(rule.feature) for rule in RULES)
+        named = (feature(rule.feature) for rule in RULES if rule.feature not in self.silent)
         return FeatureSchema(tuple(ModelFeature(known.name, known.kind, says=known.says) for known in named))
 
     def log_odds(self, frame: pd.DataFrame) -> NDArray[np.float64]:
@@ -86,8 +88,8 @@ class RulesScorer:
         return logit.probability(self.log_odds(frame))
 
     def explain(self, frame: pd.DataFrame) -> Explanation:
-        """The pushes of the rules whose features the frame has; the others stay out of it."""
-        used = [rule for rule in RULES if rule.feature in frame]
+        """The pushes of the rules whose features the frame has and the business knows; the others stay out of it."""
+        used = [rule for rule in RULES if rule.feature in frame and rule.feature not in self.silent]
         base = float(logit.log_odds(self.base_rate))
         pushes = np.zeros((len(frame), len(used)))
         for place, rule in enumerate(used):

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter, job, op
 from dagster._core.storage.runs.migration import RUN_PARTITIONS
-from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres import DagsterPostgresStorage, PostgresRunStorage
 
 from churn_pipeline.adapters.dagster_storage import BESIDE, dagster_folder, make_tables
 from churn_pipeline.adapters.postgres import connect, database_url
@@ -87,7 +87,7 @@ def test_tables_whose_maker_was_killed_are_made_whole_by_the_next(settings: Sett
     assert tables_in(url, BESIDE) == set()
     storage = DagsterPostgresStorage(url)
     assert storage.event_log_storage.supports_asset_checks
-    assert storage.run_storage.has_built_index(RUN_PARTITIONS)
+    assert PostgresRunStorage(url).has_built_index(RUN_PARTITIONS)
 
 
 def test_of_many_at_once_one_makes_the_tables(settings: Settings) -> None:

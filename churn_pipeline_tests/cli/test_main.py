@@ -11,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from churn_pipeline import __version__
 from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.cli.docs import _commands
 from churn_pipeline.cli.main import app, main
@@ -52,6 +53,19 @@ def test_the_commands_are_those_that_were_promised() -> None:
         "quarantine list", "quarantine show", "quarantine replay",
         "quarantine dismiss", "table", "dev", "stop", "clean", "docs",
     }  # fmt: skip
+
+
+def test_the_version_is_told() -> None:
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"churn_pipeline {__version__}\n"
+
+
+def test_a_run_on_a_folder_that_is_not_there_makes_nothing_under_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, "run", "--source", str(tmp_path / "nowhere")) == 1
+    assert ended(monkeypatch, "retrain", "--source", str(tmp_path / "nowhere"), "--as-of", "2024-05-01") == 1
+    assert capsys.readouterr().err.count("there is no such folder") == 2
+    assert not (tmp_path / "data").exists()
 
 
 def test_no_command_is_an_invitation_to_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.locks import Busy
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.quarantine import dismiss, list_issues, replay, show_issues
-from churn_pipeline.cli.repaired import QuarantineError
+from churn_pipeline.cli.repaired import QuarantineError, rows_of_issue
 from churn_pipeline.cli.run import RunFailed
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
 from churn_pipeline.orchestration.writers import LOCK
@@ -116,6 +116,24 @@ def test_an_issue_comes_back_with_other_values_and_one_that_is_still_wrong_says_
     assert groups(business, capsys)["events", "wrong_type_occurred_at"] == (3, 1)
     replay(business, issue=issue, values=["occurred_at=2024-05-05", "received_at="])
     assert groups(business, capsys)["events", "wrong_type_occurred_at"] == (2, 2)
+
+
+def test_a_value_for_what_the_mapping_makes_of_another_column_is_refused(
+    business: Settings, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    mapping = tmp_path / "shop.yaml"
+    mapping.write_text(
+        "tables:\n  events:\n    from: clicks.csv\n    columns: {session_id: visit, event_name: event_name}\n"
+    )
+    issue = issues(warehouse)["b2"]
+    with pytest.raises(QuarantineError, match=r"--set session_id=\.\.\. \(made of your column visit\): no value"):
+        rows_of_issue(warehouse, issue, ["event_name=login", "session_id=s"], mapping=mapping)
+    assert rows_of_issue(warehouse, issue, ["event_name=login"], mapping=mapping).num_rows == 1
+
+
+def test_only_raw_tables_can_be_asked_for(business: Settings) -> None:
+    with pytest.raises(QuarantineError, match=r"'event' is no raw table; did you mean events\?"):
+        list_issues(business, table="event", rule=None, as_json=False)
 
 
 def test_after_the_reason_is_gone_all_of_a_rule_come_back_at_once(

@@ -12,6 +12,8 @@ from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.summary import run_facts, say_run, say_scored
 from churn_pipeline.contracts.analytics import (
     DATA_EXPECTATIONS,
+    DATA_QUALITY_ISSUES,
+    DATA_QUALITY_RESOLUTIONS,
     DRIFT,
     INGESTION_COUNTS,
     MODEL_PERFORMANCE,
@@ -38,6 +40,11 @@ def ran(warehouse: Warehouse) -> Warehouse:
     ]
     warehouse.append(INGESTION_COUNTS, rows(INGESTION_COUNTS, *counts, run_id="r2", read_at=LATER))
     warehouse.append(INGESTION_COUNTS, rows(INGESTION_COUNTS, {"table_name": "trials", "rows_read": 9}, run_id="r1"))
+    issues = [
+        {"issue_id": name, "table_name": table} for name, table in (("i", "events"), ("j", "events"), ("k", "trials"))
+    ]
+    warehouse.append(DATA_QUALITY_ISSUES, rows(DATA_QUALITY_ISSUES, *issues))
+    warehouse.append(DATA_QUALITY_RESOLUTIONS, rows(DATA_QUALITY_RESOLUTIONS, {"issue_id": "j"}))
     scores = [("a", "at_risk"), ("b", "at_risk"), ("c", "middle"), ("d", "hot")]
     given = [{"trial_id": trial, "score_bucket": bucket} for trial, bucket in scores]
     warehouse.append(SCORES, rows(SCORES, *given, scored_by="champion", note="few conversions yet"))
@@ -71,8 +78,25 @@ def test_a_run_tells_what_was_read_who_is_champion_who_was_scored_and_where_to_l
     assert lines[3] == (
         "matured  no score in the last 28 days: what became of a score is known 7 days after its trial's planned end"
     )
-    assert lines[4] == "odd      66 rows in quarantine (`churn quarantine list` says why, and which are open)"
+    assert lines[4] == "odd      2 rows in quarantine are open (`churn quarantine list` says why)"
     assert "churn table scores_latest" in lines[5]
+
+
+def test_what_is_mended_is_not_odd_and_a_subscription_in_quarantine_is_explained(
+    ran: Warehouse, settings: Settings
+) -> None:
+    ran.append(DATA_QUALITY_RESOLUTIONS, rows(DATA_QUALITY_RESOLUTIONS, {"issue_id": "i"}, {"issue_id": "k"}))
+    assert run_facts(ran, Lake.of(settings), DAY)["odd"] == []
+    ran.append(DATA_QUALITY_ISSUES, rows(DATA_QUALITY_ISSUES, {"issue_id": "l", "table_name": "subscriptions"}))
+    assert len(run_facts(ran, Lake.of(settings), DAY)["odd"]) == 2
+
+
+def test_a_table_that_came_without_rows_is_told_if_it_ever_had_some(
+    ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran.append(INGESTION_COUNTS, rows(INGESTION_COUNTS, {"table_name": "touches", "rows_read": 5}, run_id="r0"))
+    say_run(settings, DAY, as_json=False)
+    assert "read     1,234 events (66 in quarantine), 0 touches, 10 trials" in capsys.readouterr().out
 
 
 def test_how_good_the_matured_scores_were_is_told(
@@ -127,7 +151,7 @@ def test_whatever_is_odd_is_named(ran: Warehouse, settings: Settings) -> None:
     ran.append(DATA_EXPECTATIONS, rows(DATA_EXPECTATIONS, *odd, expected))
     ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, {"error": "bundle x is not the saved one\n  do: y"}))
     assert run_facts(ran, Lake.of(settings), DAY)["odd"] == [
-        "66 rows in quarantine (`churn quarantine list` says why, and which are open)",
+        "2 rows in quarantine are open (`churn quarantine list` says why)",
         "words 0",
         "words 1",
         "words 2",

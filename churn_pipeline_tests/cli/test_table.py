@@ -75,10 +75,23 @@ def test_a_table_or_a_select_is_shown_up_to_a_limit(
 
 
 @pytest.mark.flow
+def test_columns_of_one_name_keep_their_values(
+    warehouse: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert warehouse.read("select * from actions").num_rows == 0
+    show(settings, "select 1 as x, 2 as x, 3 as x_2, 4 as x", limit=5, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"x": 1, "x_2": 2, "x_2_2": 3, "x_3": 4}
+    show(settings, "select count(*), count(distinct trial_id) + 7 as count from actions", limit=5, as_json=False)
+    assert re.search(r"│ 0 +│ 7 +│", capsys.readouterr().out)
+
+
+@pytest.mark.flow
 def test_an_empty_answer_says_of_which_business(
     warehouse: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert warehouse.read("select * from actions").num_rows == 0
+    show(settings, "select trial_id from actions where false", limit=5, as_json=False)
+    assert capsys.readouterr().out.startswith("no rows; columns: trial_id\n")
     show(settings, "actions", limit=5, as_json=False)
     assert capsys.readouterr().out.endswith("business: demo; --source and --mapping name another\n")
 

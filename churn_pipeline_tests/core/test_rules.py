@@ -59,3 +59,10 @@ def test_no_rule_moves_the_odds_by_more_than_the_docstring_says_and_every_one_ha
 def test_a_base_rate_that_is_no_rate_is_refused(rate: float) -> None:
     with pytest.raises(RulesError, match="more than 0 and less than 1"):
         RulesScorer(rate)
+
+
+def test_a_rule_is_silent_on_a_feature_that_the_business_does_not_know() -> None:
+    frame = pd.DataFrame({"features_used": [0.0], "users_total": [5.0]})
+    scorer = RulesScorer(0.3, frozenset({"features_used"}))
+    assert scorer.explain(frame).names == ("users_total",)
+    assert "features_used" not in scorer.schema.names

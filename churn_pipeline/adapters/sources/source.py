@@ -148,6 +148,16 @@ def copy_of(folder: Path, label: str, table: str) -> Path:
     return folder / label / f"{table}.parquet"
 
 
+def require_folder(folder: Path) -> None:
+    """Return if the folder is there.
+
+    Raises:
+        SourceError: it is not.
+    """
+    if not folder.is_dir():
+        raise SourceError(f"{folder}: there is no such folder.\n  do: name the folder that holds the raw files")
+
+
 def open_source(folder: Path, mapping: Path | None = None) -> Source:
     """The source in a folder.
 
@@ -155,8 +165,7 @@ def open_source(folder: Path, mapping: Path | None = None) -> Source:
         SourceError: there is no such folder.
         MappingError: the mapping breaks its rules.
     """
-    if not folder.is_dir():
-        raise SourceError(f"{folder}: there is no such folder.\n  do: name the folder that holds the raw files")
+    require_folder(folder)
     return Source(folder, load_mapping(mapping) if mapping else None, mapping)
 
 

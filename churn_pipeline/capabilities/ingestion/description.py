@@ -30,6 +30,7 @@ class Broken:
     """A rule that rows of a table break first, how many do, and where the first of them stands."""
 
     rule: str
+    column: str
     rows: int
     place: str
     value: str
@@ -68,6 +69,7 @@ class TableDescription:
             f"{self.table}: {broken.rows:,} of {self.rows:,} rows break {broken.rule}, first: {broken.place}"
             f"{f' ({broken.value})' if broken.value else ''}\n  allowed: {broken.allowed}\n  do: {broken.do}"
             for broken in self.broken
+            if broken.column not in self.missing  # the checks tell that no file has it
         )
 
 
@@ -158,7 +160,7 @@ def _broken(
     for name, count, file, line, value in found:
         place = file if line is None else f"{file} line {line}"
         allowed, do = _words(rules[name], mapped)
-        yield Broken(name, count, place, value or "", allowed, do)
+        yield Broken(name, rules[name].column, count, place, value or "", allowed, do)
 
 
 def _words(rule: Rule, mapped: Mapped | None) -> tuple[str, str]:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.frames import snapshot_frame
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.scoring.fallback import rules
 from churn_pipeline.capabilities.scoring.production import LEDGER, NOT_SCORED, RULES, in_production
 from churn_pipeline.capabilities.scoring.score import InProduction, Stamp, score, to_arrow
 from churn_pipeline.contracts.analytics import PREDICTION_ERRORS, SCORES
-from churn_pipeline.contracts.lake import LABELS, SNAPSHOTS
+from churn_pipeline.contracts.lake import SNAPSHOTS
 from churn_pipeline.core import ledger
 from churn_pipeline.core.reasons import ReasonsError
-from churn_pipeline.core.rules import RulesScorer
 from churn_pipeline.core.schema import SchemaError
 from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-UNKNOWN_BASE_RATE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def score_day(
     try:
         scores = score(_frame(lake, as_of, by), by, earlier=earlier, settings=settings, stamp=stamp)
     except (SchemaError, ReasonsError) as error:
-        by = InProduction(RulesScorer(base_rate(lake, as_of)), RULES, RULES, note=NOT_SCORED, error=str(error))
+        by = InProduction(rules(lake, as_of), RULES, RULES, note=NOT_SCORED, error=str(error))
         scores = score(_frame(lake, as_of, by), by, earlier=earlier, settings=settings, stamp=stamp)
     return Day(scores, _errors(by, as_of, stamp), by)
 
@@ -59,15 +58,9 @@ def write_day(day: Day, warehouse: Warehouse, *, as_of: datetime) -> None:
     warehouse.replace(PREDICTION_ERRORS, day.errors, where={"as_of": as_of})
 
 
-def base_rate(lake: Lake, as_of: datetime) -> float:
-    """Conversion rate of the trials matured by the day, smoothed; a half where none has matured."""
-    counted = lake.read(LABELS.name, as_of, select="count(*) as n, count(*) filter (converted) as k").to_pylist()[0]
-    return float((counted["k"] + 1) / (counted["n"] + 2)) if counted["n"] else UNKNOWN_BASE_RATE
-
-
 def _whoever(lake: Lake, warehouse: Warehouse, models: ModelStore, as_of: datetime) -> InProduction:
     chosen = ledger.scores_day(ledger.read(warehouse.read(LEDGER).to_pylist()), as_of)
-    return in_production(chosen, models, base_rate=base_rate(lake, as_of))
+    return in_production(chosen, models, rules=partial(rules, lake, as_of))
 
 
 def _frame(lake: Lake, as_of: datetime, by: InProduction) -> pd.DataFrame:

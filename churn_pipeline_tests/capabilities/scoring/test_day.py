@@ -2,21 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.adapters.lake import LakeError
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion.effects import promote
-from churn_pipeline.capabilities.scoring.day import UNKNOWN_BASE_RATE, Day, base_rate, score_day, write_day
+from churn_pipeline.capabilities.scoring.day import Day, score_day, write_day
 from churn_pipeline.capabilities.scoring.score import Stamp
 from churn_pipeline.contracts.analytics import SCORES
 from churn_pipeline.core.log_odds import log_odds
 from churn_pipeline.core.schema import ModelFeature
-from churn_pipeline_tests.batches import empty_lake
 from churn_pipeline_tests.rows import rows
 from churn_pipeline_tests.shops import FIRST, NOW, SECOND, Shop
 
@@ -114,21 +112,8 @@ def test_scoring_a_day_again_replaces_it(shop: Shop, warehouse: Warehouse) -> No
     assert len(written(warehouse, "scores")) == shop.lake.read("snapshots", SECOND).num_rows
 
 
-def test_the_base_rate_is_that_of_the_matured_trials_and_a_half_where_none_matured(shop: Shop, tmp_path: Path) -> None:
-    labels = shop.lake.read("labels", SECOND)["converted"].to_pylist()
-    assert base_rate(shop.lake, SECOND) == pytest.approx((sum(labels) + 1) / (len(labels) + 2))
-    assert base_rate(nobody(tmp_path), SECOND) == UNKNOWN_BASE_RATE
-
-
 def test_a_day_without_snapshots_is_an_error(shop: Shop, warehouse: Warehouse) -> None:
     with pytest.raises(LakeError, match="2026-10-02"):
         score_day(
             shop.lake, warehouse, shop.models, as_of=SECOND + timedelta(days=1), settings=shop.settings, stamp=STAMP
         )
-
-
-def nobody(folder: Path) -> Lake:
-    lake = empty_lake(folder)
-    with lake.engine.connection() as connection:
-        lake.write(connection, "labels", SECOND, "select true as converted where false")
-    return lake

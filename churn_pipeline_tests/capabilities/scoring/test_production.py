@@ -12,21 +12,21 @@ pytestmark = pytest.mark.flow
 
 
 def test_the_champion_scores_and_its_own_note_comes_before_the_days(shop: Shop) -> None:
-    by = in_production(Scoring("1", "scored afterwards"), shop.models, base_rate=0.3)
+    by = in_production(Scoring("1", "scored afterwards"), shop.models, rules=lambda: RulesScorer(0.3))
     assert (by.scored_by, by.model_version, by.error) == ("champion", "1", None)
     assert by.note == "few conversions yet; scored afterwards"
     assert by.scorer == shop.models.load("1").scorer
 
 
 def test_before_the_first_promotion_the_rules_score_which_is_no_error(shop: Shop) -> None:
-    by = in_production(Scoring(None), shop.models, base_rate=0.3)
+    by = in_production(Scoring(None), shop.models, rules=lambda: RulesScorer(0.3))
     assert (by.scored_by, by.model_version, by.error) == ("rules", "rules", None)
     assert by.note == production.NEVER_HAD_A_CHAMPION
     assert by.scorer == RulesScorer(0.3)
 
 
 def test_a_champion_that_the_registry_does_not_have_is_replaced_by_the_rules_with_the_reason(shop: Shop) -> None:
-    by = in_production(Scoring("99"), shop.models, base_rate=0.3)
+    by = in_production(Scoring("99"), shop.models, rules=lambda: RulesScorer(0.3))
     assert (by.scored_by, by.note) == ("rules", production.NOT_LOADED)
     assert by.error is not None
     assert "has no version 99" in by.error
@@ -37,7 +37,7 @@ def test_a_broken_bundle_is_replaced_by_the_rules_and_the_changed_file_is_named(
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"1", b"2", 1))
     try:
-        by = in_production(Scoring("1"), shop.models, base_rate=0.3)
+        by = in_production(Scoring("1"), shop.models, rules=lambda: RulesScorer(0.3))
     finally:
         path.write_bytes(whole)
     assert by.scored_by == "rules"
@@ -50,7 +50,7 @@ def test_storage_that_does_not_answer_lets_the_rules_score(shop: Shop, monkeypat
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("churn_pipeline.adapters.bundle.load", hiccup)
-    by = in_production(Scoring("1"), shop.models, base_rate=0.3)
+    by = in_production(Scoring("1"), shop.models, rules=lambda: RulesScorer(0.3))
     assert (by.scored_by, by.note) == ("rules", production.NOT_LOADED)
     assert by.error is not None
     assert "cannot be read now" in by.error

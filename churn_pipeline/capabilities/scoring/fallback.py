@@ -1,0 +1,48 @@
+"""The rules as they score a business where no model can: from what its own records tell by the day."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from churn_pipeline.adapters.engine import name
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.contracts.features.catalogue import feature
+from churn_pipeline.contracts.lake import LABELS
+from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.core.rules import RULES, RulesScorer
+
+if TYPE_CHECKING:
+    import duckdb
+
+UNKNOWN_BASE_RATE = 0.5
+
+
+def rules(lake: Lake, as_of: datetime) -> RulesScorer:
+    """The rules, from the conversion rate known by the day; silent on features whose raw columns no record ever filled."""
+    return RulesScorer(base_rate(lake, as_of), never_told(lake, as_of))
+
+
+def base_rate(lake: Lake, as_of: datetime) -> float:
+    """Conversion rate of the trials matured by the day, smoothed; a half where none has matured."""
+    counted = lake.read(LABELS.name, as_of, select="count(*) as n, count(*) filter (converted) as k").to_pylist()[0]
+    return float((counted["k"] + 1) / (counted["n"] + 2)) if counted["n"] else UNKNOWN_BASE_RATE
+
+
+def never_told(lake: Lake, as_of: datetime) -> frozenset[str]:
+    """Features of the rules that need a raw column which none of the records known by then fills.
+
+    Counted they would be 0 for every trial: a push for nobody's doing.
+    """
+    needs = {rule.feature: feature(rule.feature).needs for rule in RULES}
+    columns = {need for needed in needs.values() for need in needed}
+    tables = [table for table in RAW_TABLES if any(need.startswith(f"{table.name}.") for need in columns)]
+    with lake.engine.connection() as connection:
+        lake.known(connection, tables, before=as_of)
+        filled = {need for need in columns if _filled(connection, *need.split("."))}
+    return frozenset(told for told, needed in needs.items() if not filled.issuperset(needed))
+
+
+def _filled(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
+    found = connection.execute(f"select 1 from {name(table)} where {name(column)} is not null limit 1").fetchall()
+    return bool(found)
