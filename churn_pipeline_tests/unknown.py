@@ -22,6 +22,11 @@ TRUTH: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
         "events": ("activity.csv", {"event_id": "ActivityId", "trial_id": "SignupId", "occurred_at": "Timestamp", "event_name": "ActivityType"}),
         "subscriptions": ("deals.csv", {"subscription_id": "DealId", "trial_id": "SignupId", "started_at": "StartDate"}),
     },
+    "a shop that counts, with a line twice": {
+        "trials": ("signups.csv", {"trial_id": "signup_no", "account_id": "organisation", "started_at": "begun", "trial_days": "length"}),
+        "events": ("actions.csv", {"event_id": "action_no", "trial_id": "signup_no", "occurred_at": "at", "event_name": "what"}),
+        "subscriptions": ("payments.csv", {"subscription_id": "payment_no", "trial_id": "signup_no", "started_at": "paid"}),
+    },
     "a warehouse": {
         "trials": ("dim_workspaces.csv", {"trial_id": "workspace_id", "account_id": "customer_id", "started_at": "created_at", "trial_days": "trial_length"}),
         "events": ("fct_tracking.csv", {"event_id": "hit_id", "trial_id": "wsp", "occurred_at": "event_ts", "event_name": "event"}),
@@ -40,7 +45,11 @@ def write_unknown(source: str, folder: Path, trials: int = 60) -> Path:
     folder.mkdir(parents=True)
     records: dict[str, Rows] = {
         "trials": [trial(n) for n in range(trials)],
-        "events": [event(m * trials + n) | {"trial_id": f"t{n}"} for m in range(3) for n in range(trials)],
+        "events": [
+            event(m * trials + n) | {"trial_id": f"t{n}", "event_name": f"step {m}"}
+            for m in range(3)
+            for n in range(trials)
+        ],
         "subscriptions": [subscription(n) for n in range(0, trials, 4)],
     }
     moment = SHIFTED.get(source, str)
@@ -50,7 +59,7 @@ def write_unknown(source: str, folder: Path, trials: int = 60) -> Path:
             | {"note": "x", "row_hash": f"{file}{place:05d}"}
             for place, row in enumerate(records[table])
         ]
-        _write(folder / file, rows)
+        _write(folder / file, [*rows, *rows[:1]] if "twice" in source else rows)
     _write(folder / "regions.csv", [{"code": code, "label": code.lower()} for code in ("DE", "FR", "US")])
     return folder
 

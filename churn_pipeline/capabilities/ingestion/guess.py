@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from math import floor
 
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.contracts.spec import Column, Flag, Instant, Integer, Json, Money, Real, Table, Text
@@ -21,6 +22,10 @@ SURE = 0.8
 LEAST = 0.5
 """Below it nothing is chosen."""
 LEAST_OF_TABLE = 0.4
+ALMOST = 0.99
+"""Share of different values, and of filled rows, from which on a column can be a key: a few rows are always dirty."""
+FEW = 20
+"""So few different values may all be different, and still be names."""
 MOST_WORDS = 500
 """Different names of events that a product may have."""
 DAYS = 14
@@ -36,10 +41,10 @@ SYNONYMS = {
     "account_id": "account_id account company_id org_id organization_id organisation_id customer_id client_id company workspace_id",
     "started_at": "started_at start begin begun trial_start signup_at signed_up signup_date created_at created start_date registered_at activated_at",
     "trial_days": "trial_days trial_length length_days duration_days days period_days",
-    "plan": "plan tier package product edition",
-    "channel": "channel source utm_source acquisition campaign medium",
+    "plan": "plan tier package product edition tariff",
+    "channel": "channel source utm_source acquisition campaign medium came_from origin referrer",
     "sector": "sector industry vertical branch",
-    "country": "country country_code iso_country nation",
+    "country": "country country_code iso_country nation land",
     "company_size": "company_size employees size headcount seats employee_count staff",
     "consent_profiling": "consent_profiling consent gdpr_consent opt_in",
     "updated_at": "updated_at modified_at last_modified changed_at updated last_update",
@@ -54,7 +59,7 @@ SYNONYMS = {
     "properties": "properties props payload attributes metadata context data",
     "subscription_id": "subscription_id sub_id id order_id contract_id deal_id purchase_id",
     "mrr": "mrr monthly_revenue price amount revenue monthly_amount",
-    "currency": "currency currency_code iso_currency",
+    "currency": "currency currency_code iso_currency cur ccy",
     "cancelled_at": "cancelled_at canceled_at ended_at churned_at end_date cancel_date",
 }
 OF_SUBSCRIPTIONS = {
@@ -83,7 +88,7 @@ class Profile:
     filled: float
     """Share of rows that have a value."""
     unique: bool
-    """Whether no value comes twice."""
+    """Whether a value names its row: hardly any (`ALMOST`) comes twice, exact copies of rows aside."""
     distinct: int
     reads_as: Mapping[str, float]
     """Share of its values that are an `integer`, `number`, `instant`, `flag`, `json`, `code` of a country or of a currency."""
@@ -135,12 +140,13 @@ def guess(profiles: Iterable[Profile]) -> tuple[Guess, ...]:
         if wanted not in chosen and of not in chosen.values() and score >= LEAST_OF_TABLE:
             chosen[wanted] = of
     trials = chosen.get(TRIALS.name, "")
+    shared = _shared(tables, trials)
     ids: dict[str, Choice] = {}
     guesses = []
     for table in GUESSED:
         name = chosen.get(table.name, "")
         columns = tables.get(name, [])
-        choices = _columns(table, columns, trials, ids) if name else ()
+        choices = _columns(table, columns, trials, ids, shared) if name else ()
         if table == TRIALS:
             ids = {choice.column: choice for choice in choices}
         because = "the names of the table and its columns" if name else "no table of the source looks like it"
@@ -159,11 +165,26 @@ def _table_score(table: Table, name: str, columns: list[Profile]) -> float:
     return 0.35 * named + 0.5 * sum(found) / len(found) + 0.15 * min(1.0, sum(s for s in extra if s > SURE) / 3)
 
 
-def _columns(table: Table, columns: list[Profile], trials: str, ids: Mapping[str, Choice]) -> tuple[Choice, ...]:
+def _shared(tables: Mapping[str, list[Profile]], trials: str) -> dict[str, float]:
+    """For each column of the table of trials: in what share of the other tables a column of its name holds its values."""
+    others = [columns for name, columns in tables.items() if name != trials]
+    return {
+        own.column: sum(
+            any(p.column == own.column and p.overlap.get(f"{trials}.{own.column}", 0.0) > SURE for p in columns)
+            for columns in others
+        )
+        / max(len(others), 1)
+        for own in tables.get(trials, ())
+    }
+
+
+def _columns(
+    table: Table, columns: list[Profile], trials: str, ids: Mapping[str, Choice], shared: Mapping[str, float]
+) -> tuple[Choice, ...]:
     """Each column of the contract takes what fits it best; one column of the source serves one, ids may serve two."""
     pairs = sorted(
         (
-            (_score(table, column, profile, trials, ids), column.name, profile)
+            (_score(table, column, profile, trials, ids, shared), column.name, profile)
             for column in table.columns
             for profile in columns
         ),
@@ -178,15 +199,18 @@ def _columns(table: Table, columns: list[Profile], trials: str, ids: Mapping[str
         used.add(profile.column)
     for declared in table.columns:
         if declared.name not in taken and not declared.null:
-            by_values = _by_values(declared, [profile for profile in columns if profile.column not in used])
+            by_values = _by_values(table, declared, [profile for profile in columns if profile.column not in used])
             if by_values is not None and by_values.taken is not None:
                 taken[declared.name] = by_values
                 used.add(by_values.taken.column)
     return tuple(taken.get(c.name) or _without(table, c, taken) for c in table.columns)
 
 
-def _by_values(column: Column, left: list[Profile]) -> Choice | None:
-    """A needed column whose name nothing bears, by its values alone: the moments that are left, or the words that recur."""
+def _by_values(table: Table, column: Column, left: list[Profile]) -> Choice | None:
+    """A needed column whose name nothing bears, by its values alone: what names its row, the moments that are left, or the words that recur."""
+    if column.name in table.key and column.name != table.trial:
+        keys = [p for p in left if p.unique and p.filled >= ALMOST and p.reads_as.get("instant", 0.0) < LEAST]
+        return Choice(column.name, keys[0], LEAST, "no value comes twice, its name says nothing") if keys else None
     if isinstance(column.type, Instant):
         moments = [profile for profile in left if profile.reads_as.get("instant", 0.0) > 0.9]
         return (
@@ -214,8 +238,17 @@ def _without(table: Table, column: Column, taken: Mapping[str, Choice]) -> Choic
     return Choice(column.name, None, 1.0 if column.null else 0.0, "nothing looks like it")
 
 
-def _score(table: Table, column: Column, profile: Profile, trials: str, ids: Mapping[str, Choice]) -> float:
+def _score(
+    table: Table,
+    column: Column,
+    profile: Profile,
+    trials: str,
+    ids: Mapping[str, Choice],
+    shared: Mapping[str, float],
+) -> float:
     fit = _fit(table, column, profile)
+    if table == TRIALS and column.name == "trial_id" and profile.unique:
+        return max(fit, 0.3 * fit + 0.6 * shared.get(profile.column, 0.0))
     trial = ids.get("trial_id")
     if column.name == table.trial and trial is not None and trial.taken is not None:
         return 0.3 * fit + 0.75 * profile.overlap.get(f"{trials}.{trial.taken.column}", 0.0)
@@ -241,12 +274,14 @@ def _named(table: Table, column: str, given: str) -> float:
 
 def _alike(one: str, other: str) -> float:
     ratio = SequenceMatcher(None, one, other).ratio()
-    return 0.8 * ratio if ratio > 0.7 else 0.3 * ratio
+    return 0.8 * ratio if ratio > (0.7 if len(other) > 5 else 0.8) else 0.3 * ratio
 
 
 def _readable(table: Table, column: Column, profile: Profile) -> float:
     """The share of the values that can be what is declared; a key that is not unique or full can be no key."""
-    if column.name in table.key and len(table.key) == 1 and not (profile.unique and profile.filled == 1):
+    if column.name in table.key and len(table.key) == 1 and not (profile.unique and profile.filled >= ALMOST):
+        return 0.1
+    if column.name == "event_name" and profile.unique and profile.distinct > FEW:
         return 0.1
     if not column.null and profile.filled < 0.5:
         return 0.2
@@ -261,7 +296,7 @@ def _because(column: Column, profile: Profile, ids: Mapping[str, Choice]) -> str
     trial = ids.get("trial_id")
     if column.name == "trial_id" and trial is not None and profile.overlap:
         shared = max(profile.overlap.values())
-        reasons = [f"{shared:.0%} of its values are trials"]
+        reasons = [f"{floor(100 * shared)}% of its values are trials"]
     if profile.unique and column.name.endswith("_id"):
         reasons.append("no value comes twice")
     if isinstance(column.type, Instant):
