@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import coverage
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from churn_pipeline.adapters.embedded_postgres import running_server, stop_server
 from churn_pipeline.adapters.postgres import connect, database_url
@@ -25,6 +26,14 @@ from churn_pipeline.settings import Settings
 if TYPE_CHECKING:
     from churn_pipeline_tests.shops import Shop
 
+
+TESTS = Path(__file__).parent
+ON_THE_SHOP = {
+    path.relative_to(TESTS.parent).as_posix()
+    for path in TESTS.rglob("test_*.py")
+    if "shop: Shop" in path.read_text("utf-8")
+}
+"""Modules that ask for `shop`, which takes longer to make than to test on."""
 
 # as every command has it; threads that wait for each other would spin on cores that other tests need
 os.environ.update(QUIET)
@@ -44,7 +53,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if {"postgres", "short_data_dir", "shop_url", "mariadb"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("flow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path.parent != Path(__file__).parent, item.path not in slow))
+    items.sort(key=lambda item: (item.path.parent != TESTS, item.path not in slow, _scope(item.nodeid) != "shop"))
+
+
+def _scope(nodeid: str) -> str:
+    module = nodeid.split("::", 1)[0]
+    return "shop" if module in ON_THE_SHOP else module
+
+
+class ByStand(LoadScopeScheduling):  # type: ignore[misc] # untyped
+    """Modules go to workers whole; those that stand on the shop to one, so that it is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Xdist's hook: how tests are handed out, where whole modules are."""
+    return ByStand(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 @pytest.fixture(scope="module", autouse=True)

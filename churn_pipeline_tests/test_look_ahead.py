@@ -16,7 +16,7 @@ from churn_pipeline_tests.conftest import fresh_database
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
 
 
-QUICK: dict[str, Any] = {"demo_trials": 2_000, "tuning_trials": 1}
+QUICK: dict[str, Any] = {"demo_trials": 1_400, "tuning_trials": 1}
 COMPARED = ("scores", "actions", "model_verdicts", "model_promotions", "drift", "data_expectations")
 
 

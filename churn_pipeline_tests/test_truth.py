@@ -25,9 +25,13 @@ DAYS_SCORED_AGAIN = 6
 
 @pytest.fixture(scope="module")
 def demo(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The demo business as `make run` makes it, and a few matured days of its newest cohorts scored again."""
-    # tests run side by side
-    settings = Settings(data_dir=tmp_path_factory.mktemp("demo"), postgres_url=database_of_module, threads=1)
+    """The demo business as `make run` makes it (less tuned), and a few matured days of its newest cohorts scored again."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("demo"),
+        postgres_url=database_of_module,
+        tuning_trials=3,
+        threads=1,  # tests run side by side
+    )
     assert run(settings).success
     for week in range(DAYS_SCORED_AGAIN):
         day = UNTIL - timedelta(days=28 + 7 * week)

@@ -122,8 +122,8 @@ def test_nothing_matured_gives_no_rows() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("trials", [40, 400])
 def test_scores_exactly_at_the_bound_are_rarely_called_degraded(trials: int) -> None:
-    """The AUC of the generator is its own bound: 2.5 % of 1,000 windows are expected, 5 % allowed for the small ones."""
+    """The AUC of the generator is its own bound: 2.5 % of 500 windows are expected, 5 % (the 99.9 % point) allowed."""
     truth = judged(matured(100_000, seed=99, scored=1)).auc
     assert truth is not None
-    alarms = sum(judged(matured(trials, seed=seed), min_auc=truth.mid).degraded for seed in range(1_000))
-    assert alarms <= 50
+    alarms = sum(judged(matured(trials, seed=seed), min_auc=truth.mid).degraded for seed in range(500))
+    assert alarms <= 25

@@ -54,7 +54,7 @@ def row(table: pa.Table, trial: str, day: datetime) -> dict[str, Any]:
 
 
 @pytest.mark.flow
-@tried(30)
+@tried(20)
 @given(world=worlds(), day=days())
 def test_what_becomes_known_later_changes_no_feature(world: SmallWorld, day: datetime) -> None:
     assert snapshots(world, day).equals(snapshots(world.known_before(day), day))
@@ -86,7 +86,7 @@ def test_order_partitions_and_batches_of_the_input_change_nothing(
 
 
 @pytest.mark.flow
-@tried(15)
+@tried(10)
 @given(world=worlds(), day=days())
 def test_running_trials_have_started_have_days_left_and_have_not_converted(world: SmallWorld, day: datetime) -> None:
     seen = {r["trial_id"] for r in snapshots(world, day, looks=running_looks(sql_instant(day))).to_pylist()}
