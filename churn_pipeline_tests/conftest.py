@@ -36,7 +36,7 @@ ON_THE_SHOP = {
 """Modules that ask for `shop`, which takes longer to make than to test on."""
 
 # as every command has it; threads that wait for each other would spin on cores that other tests need
-os.environ.update(QUIET)
+os.environ.update({name: os.environ.get(name, word) for name, word in QUIET.items()})
 
 # how long an example takes is a matter of the machine, and of what it has imported before
 hypothesis.settings.register_profile("house", deadline=None)

@@ -16,13 +16,15 @@ from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
-from churn_pipeline.adapters.postgres import SCHEMAS, connect, database_url, located
+from churn_pipeline.adapters.postgres import SCHEMAS, DatabaseError, connect, database_url, located
 from churn_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
     import psycopg2.extensions
 
 SCHEMA, BESIDE = "dagster", "dagster_in_the_making"
+OF_EACH = {"runs", "event_logs", "asset_check_executions", "jobs"}
+"""Tables of each of Dagster's three storages: runs, events, schedules."""
 MAKING = 7_305_224_511_871_042
 """Key of the advisory lock under which the tables are made (any constant)."""
 DRIVER = "postgresql+psycopg2"
@@ -79,12 +81,25 @@ def make_tables(url: str) -> None:
     between it would never make the rest. So they are made in a schema beside, which takes the name once it is whole.
 
     Raises:
-        DatabaseError: the server cannot be reached.
+        DatabaseError: the server cannot be reached, we may not make schemas in it, or the tables there are only a part of Dagster's.
     """
+    import psycopg2
+
+    try:
+        _make_whole(url)
+    except psycopg2.errors.InsufficientPrivilege as error:
+        raise DatabaseError(
+            f"Dagster's tables cannot be made: {str(error).strip()}\n"
+            f"  do: let our user create schemas in the database (grant create on database), and own schema {SCHEMA}"
+        ) from None
+
+
+def _make_whole(url: str) -> None:
     with closing(connect(url)) as connection, connection:
         if _has_tables(connection):
             return
         with connection.cursor() as cursor:
+            cursor.execute("set local idle_in_transaction_session_timeout = 0")
             cursor.execute("select pg_advisory_xact_lock(%s)", [MAKING])
             if _has_tables(connection):  # another process was quicker
                 return
@@ -96,8 +111,14 @@ def make_tables(url: str) -> None:
 
 def _has_tables(connection: psycopg2.extensions.connection) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("select from pg_tables where schemaname = %s limit 1", [SCHEMA])
-        return cursor.fetchone() is not None
+        cursor.execute("select tablename from pg_tables where schemaname = %s", [SCHEMA])
+        there = {name for (name,) in cursor.fetchall()}
+    if there and not there >= OF_EACH:
+        raise DatabaseError(
+            f"schema {SCHEMA} holds only a part of Dagster's tables: an older version was killed while it made them.\n"
+            f"  do: drop schema {SCHEMA} cascade; that forgets which runs there were, and nothing of the business. Then run again"
+        )
+    return bool(there)
 
 
 def _make_beside(url: str) -> None:

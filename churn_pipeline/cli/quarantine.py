@@ -95,6 +95,7 @@ def replay(
         RunFailed: the batch of repaired rows was refused, or a step failed.
     """
     warehouse = Warehouse.of(settings)
+    require_table(table)
     if sum((bool(files), issue is not None, not (files or issue) and bool(table or rule))) != 1:
         raise QuarantineError(
             "it is not said what to put back.\n  allowed: files of repaired rows; --issue with --set; --table, --rule or both "
@@ -128,6 +129,7 @@ def dismiss(
         QuarantineError: it is not said which or why, or none of them is open.
         Busy: another process writes; says which.
     """
+    require_table(table)
     if bool(issues) == bool(table or rule) or not why.strip():
         raise QuarantineError(
             "it is not said what to close, or not why.\n  allowed: issues, or --table, --rule or both (all that are open); and --why "
@@ -183,7 +185,7 @@ def _newest_day(warehouse: Warehouse) -> date:
 
 def _say(settings: Settings, counted: Iterable[Mapping[str, Any]], *, given: int) -> int:
     """Say what became of the rows, and give how many were rejected again."""
-    counted = list(counted)
+    counted = [row for row in counted if row["rows_read"]]
     for row in counted:
         again = f", {row['rows_quarantined']:,} rejected again" if row["rows_quarantined"] else ""
         sys.stdout.write(f"{row['table_name']}: {row['rows_kept']:,} landed ({row['rows_new']:,} new){again}\n")

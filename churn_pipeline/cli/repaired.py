@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,8 +126,8 @@ def rows_of_issue(warehouse: Warehouse, issue: str, values: Sequence[str], *, ma
     found = one_issue(warehouse, issue)
     row = raw(found)
     declared = next(t for t in RAW_TABLES if t.name == found["table_name"]).names
-    made = _made_of(mapping, found["table_name"])
-    allowed = dict.fromkeys((*row, *(column for column in declared if column not in made)))
+    read, made = _mapped(mapping, found["table_name"])
+    allowed = [column for column in dict.fromkeys((*row, *read, *declared)) if column not in made]
     given = dict(value.partition("=")[::2] for value in values if "=" in value)
     wrong = [
         *(f"{c}=..." + (f" (made of {made[c]})" if c in made else "") for c in given if c not in allowed),
@@ -140,15 +141,20 @@ def rows_of_issue(warehouse: Warehouse, issue: str, values: Sequence[str], *, ma
     return _rows([(found["table_name"], compact(row | given) if given else found["raw_row"], found["issue_id"])])
 
 
-def _made_of(mapping: Path | None, table: str) -> dict[str, str]:
-    """What the columns of a table are made of that do not come from a column of their own name, in words."""
+def _mapped(mapping: Path | None, table: str) -> tuple[list[str], dict[str, str]]:
+    """The columns of the source that a table is made of, and what its columns are made of (in words) that come from no column of their name."""
     mapped = load_mapping(mapping).tables.get(table) if mapping else None
     columns = mapped.columns if mapped else {}
-    return {
+    read = [taken.column for taken in columns.values() if taken.column]
+    words = set(
+        re.findall(r"\w+", " ".join(taken.sql or "" for taken in columns.values()) + f" {mapped and mapped.where}")
+    )
+    made = {
         name: f"your column {taken.column}" if taken.column else "SQL" if taken.sql else "a constant"
         for name, taken in columns.items()
-        if taken.column != name
+        if name not in read and name not in words
     }
+    return read, made
 
 
 def rows_of_open(warehouse: Warehouse, table: str | None, rule: str | None) -> pa.Table:

@@ -13,6 +13,7 @@ from typing import Any
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.lake import CHALLENGER
+from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.settings import PROJECT, Settings
 
 READ = """
@@ -22,10 +23,11 @@ where run_id = (select run_id from ingestion_counts where as_of = $1 order by re
 order by table_name
 """
 """Of the tables that were ever there: one that came without rows is said to have none."""
-OPEN_ISSUES = """
-select count(*) as open, count(*) filter (where table_name = 'subscriptions') as outcomes
-from data_quality_issues where issue_id not in (select issue_id from data_quality_resolutions)
+OPEN_ISSUES = f"""
+select count(*) as open, count(*) filter (where table_name = '{SUBSCRIPTIONS.name}') as outcomes from data_quality_issues as issue
+where not exists (select 1 from data_quality_resolutions as mended where mended.issue_id = issue.issue_id)
 """
+"""Now, whatever the day of the run was."""
 CHAMPION = """
 select model_version, from_as_of, verdict from model_promotions
 where role = 'champion' and from_as_of <= $1 order by from_as_of desc, decided_at desc limit 1
@@ -173,7 +175,8 @@ def _nothing_matured(settings: Settings) -> str:
 
 def _quarantine_words(issues: dict[str, int], business: str) -> list[str]:
     look = f"{command()} quarantine list{business}"
-    words = [f"{issues['open']:,} rows in quarantine are open (`{look}` says why)"] if issues["open"] else []
+    many = "issue of the quarantine is" if issues["open"] == 1 else "issues of the quarantine are"
+    words = [f"{issues['open']:,} {many} open (`{look}` says why)"] if issues["open"] else []
     return words + (
         ["trials whose subscription is in quarantine have no label until it is mended or dismissed"]
         if issues["outcomes"]

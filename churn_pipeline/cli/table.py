@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime, time
-from itertools import chain, count
+from itertools import count
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.warehouse import Warehouse, WarehouseError
@@ -58,7 +58,8 @@ def _told_apart(found: pa.Table) -> pa.Table:
     names: list[str] = []
     for name in found.column_names:
         again = (f"{name}_{number}" for number in count(2))
-        names.append(next(one for one in chain([name], again) if one not in names))
+        taken = {*names, *found.column_names}
+        names.append(name if name not in names else next(one for one in again if one not in taken))
     return found.rename_columns(names)
 
 

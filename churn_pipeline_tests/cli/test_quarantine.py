@@ -123,12 +123,15 @@ def test_a_value_for_what_the_mapping_makes_of_another_column_is_refused(
 ) -> None:
     mapping = tmp_path / "shop.yaml"
     mapping.write_text(
-        "tables:\n  events:\n    from: clicks.csv\n    columns: {session_id: visit, event_name: event_name}\n"
+        "tables:\n  events:\n    from: clicks.csv\n    columns: {session_id: visit, event_name: event_name, occurred_at: at}\n"
     )
     issue = issues(warehouse)["b2"]
     with pytest.raises(QuarantineError, match=r"--set session_id=\.\.\. \(made of your column visit\): no value"):
         rows_of_issue(warehouse, issue, ["event_name=login", "session_id=s"], mapping=mapping)
-    assert rows_of_issue(warehouse, issue, ["event_name=login"], mapping=mapping).num_rows == 1
+    with pytest.raises(QuarantineError, match=r"occurred_at=\.\.\. \(made of your column at\)"):
+        rows_of_issue(warehouse, issue, ["occurred_at=2024-05-05"], mapping=mapping)
+    (row,) = rows_of_issue(warehouse, issue, ["at=2024-05-05", "event_name=login"], mapping=mapping).to_pylist()
+    assert json.loads(row["row"]) | {"at": "2024-05-05", "event_name": "login"} == json.loads(row["row"])
 
 
 def test_only_raw_tables_can_be_asked_for(business: Settings) -> None:

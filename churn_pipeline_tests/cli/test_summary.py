@@ -78,7 +78,7 @@ def test_a_run_tells_what_was_read_who_is_champion_who_was_scored_and_where_to_l
     assert lines[3] == (
         "matured  no score in the last 28 days: what became of a score is known 7 days after its trial's planned end"
     )
-    assert lines[4] == "odd      2 rows in quarantine are open (`churn quarantine list` says why)"
+    assert lines[4] == "odd      2 issues of the quarantine are open (`churn quarantine list` says why)"
     assert "churn table scores_latest" in lines[5]
 
 
@@ -88,7 +88,10 @@ def test_what_is_mended_is_not_odd_and_a_subscription_in_quarantine_is_explained
     ran.append(DATA_QUALITY_RESOLUTIONS, rows(DATA_QUALITY_RESOLUTIONS, {"issue_id": "i"}, {"issue_id": "k"}))
     assert run_facts(ran, Lake.of(settings), DAY)["odd"] == []
     ran.append(DATA_QUALITY_ISSUES, rows(DATA_QUALITY_ISSUES, {"issue_id": "l", "table_name": "subscriptions"}))
-    assert len(run_facts(ran, Lake.of(settings), DAY)["odd"]) == 2
+    assert run_facts(ran, Lake.of(settings), DAY)["odd"] == [
+        "1 issue of the quarantine is open (`churn quarantine list` says why)",
+        "trials whose subscription is in quarantine have no label until it is mended or dismissed",
+    ]
 
 
 def test_a_table_that_came_without_rows_is_told_if_it_ever_had_some(
@@ -151,7 +154,7 @@ def test_whatever_is_odd_is_named(ran: Warehouse, settings: Settings) -> None:
     ran.append(DATA_EXPECTATIONS, rows(DATA_EXPECTATIONS, *odd, expected))
     ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, {"error": "bundle x is not the saved one\n  do: y"}))
     assert run_facts(ran, Lake.of(settings), DAY)["odd"] == [
-        "2 rows in quarantine are open (`churn quarantine list` says why)",
+        "2 issues of the quarantine are open (`churn quarantine list` says why)",
         "words 0",
         "words 1",
         "words 2",

@@ -80,7 +80,7 @@ def test_columns_of_one_name_keep_their_values(
 ) -> None:
     assert warehouse.read("select * from actions").num_rows == 0
     show(settings, "select 1 as x, 2 as x, 3 as x_2, 4 as x", limit=5, as_json=True)
-    assert json.loads(capsys.readouterr().out) == {"x": 1, "x_2": 2, "x_2_2": 3, "x_3": 4}
+    assert json.loads(capsys.readouterr().out) == {"x": 1, "x_3": 2, "x_2": 3, "x_4": 4}
     show(settings, "select count(*), count(distinct trial_id) + 7 as count from actions", limit=5, as_json=False)
     assert re.search(r"│ 0 +│ 7 +│", capsys.readouterr().out)
 

@@ -1,14 +1,14 @@
 """A guess at the mapping of an unknown source: by names, by what the values are, and by which tables share ids.
 
 Each column of the contract takes the column of the source that fits best: the name says most (synonyms of the field), what
-the values can be read as must not contradict it, keys must be unique, and the column that refers to the trial must hold ids
+the values can be read as must not contradict it, keys must (nearly) name their rows, and the column that refers to the trial must hold ids
 of trials. What rests on little is marked as unsure; nothing is left out silently.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from math import floor
@@ -26,6 +26,8 @@ ALMOST = 0.99
 """Share of different values, and of filled rows, from which on a column can be a key: a few rows are always dirty."""
 FEW = 20
 """So few different values may all be different, and still be names."""
+OF_KEYS = {"id", "no", "nr", "num", "number", "key", "ref", "code", "uuid", "guid"}
+"""Last words of the names of columns that number or name things."""
 MOST_WORDS = 500
 """Different names of events that a product may have."""
 DAYS = 14
@@ -87,8 +89,8 @@ class Profile:
     column: str
     filled: float
     """Share of rows that have a value."""
-    unique: bool
-    """Whether a value names its row: hardly any (`ALMOST`) comes twice, exact copies of rows aside."""
+    differing: float
+    """Different values as a share of all, exact copies of rows aside: 1 where none comes twice."""
     distinct: int
     reads_as: Mapping[str, float]
     """Share of its values that are an `integer`, `number`, `instant`, `flag`, `json`, `code` of a country or of a currency."""
@@ -96,6 +98,11 @@ class Profile:
     """For each `table.column` that may be the trial: the share of this column's values that are found there."""
     format: str = ""
     """strptime format by which the values are moments, where they are not ISO 8601."""
+
+    @property
+    def names_rows(self) -> bool:
+        """Whether it can be a key: nearly every row has a value, and hardly any comes twice."""
+        return self.differing >= ALMOST and self.filled >= ALMOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +147,7 @@ def guess(profiles: Iterable[Profile]) -> tuple[Guess, ...]:
         if wanted not in chosen and of not in chosen.values() and score >= LEAST_OF_TABLE:
             chosen[wanted] = of
     trials = chosen.get(TRIALS.name, "")
-    shared = _shared(tables, trials)
+    shared = _shared([tables[chosen[t.name]] for t in GUESSED[1:] if t.name in chosen], tables.get(trials, []), trials)
     ids: dict[str, Choice] = {}
     guesses = []
     for table in GUESSED:
@@ -165,16 +172,15 @@ def _table_score(table: Table, name: str, columns: list[Profile]) -> float:
     return 0.35 * named + 0.5 * sum(found) / len(found) + 0.15 * min(1.0, sum(s for s in extra if s > SURE) / 3)
 
 
-def _shared(tables: Mapping[str, list[Profile]], trials: str) -> dict[str, float]:
-    """For each column of the table of trials: in what share of the other tables a column of its name holds its values."""
-    others = [columns for name, columns in tables.items() if name != trials]
+def _shared(others: Sequence[list[Profile]], columns: list[Profile], trials: str) -> dict[str, float]:
+    """For each column of the table of trials: in what share of the `others` a column of its name holds its values."""
     return {
         own.column: sum(
-            any(p.column == own.column and p.overlap.get(f"{trials}.{own.column}", 0.0) > SURE for p in columns)
-            for columns in others
+            any(p.column == own.column and p.overlap.get(f"{trials}.{own.column}", 0.0) > SURE for p in other)
+            for other in others
         )
         / max(len(others), 1)
-        for own in tables.get(trials, ())
+        for own in columns
     }
 
 
@@ -209,8 +215,8 @@ def _columns(
 def _by_values(table: Table, column: Column, left: list[Profile]) -> Choice | None:
     """A needed column whose name nothing bears, by its values alone: what names its row, the moments that are left, or the words that recur."""
     if column.name in table.key and column.name != table.trial:
-        keys = [p for p in left if p.unique and p.filled >= ALMOST and p.reads_as.get("instant", 0.0) < LEAST]
-        return Choice(column.name, keys[0], LEAST, "no value comes twice, its name says nothing") if keys else None
+        keys = [p for p in left if p.differing == p.filled == 1 and _words(p.column)[-1] in OF_KEYS]
+        return Choice(column.name, keys[0], LEAST, "no value comes twice") if keys else None
     if isinstance(column.type, Instant):
         moments = [profile for profile in left if profile.reads_as.get("instant", 0.0) > 0.9]
         return (
@@ -218,7 +224,9 @@ def _by_values(table: Table, column: Column, left: list[Profile]) -> Choice | No
         )
     if column.name == "event_name":
         words = [
-            p for p in left if 1 < p.distinct <= MOST_WORDS and not p.unique and p.reads_as.get("number", 0.0) < LEAST
+            p
+            for p in left
+            if 1 < p.distinct <= MOST_WORDS and not p.names_rows and p.reads_as.get("number", 0.0) < LEAST
         ]
         return Choice(column.name, words[0], LEAST, "its values recur, its name says nothing") if words else None
     return None
@@ -247,7 +255,7 @@ def _score(
     shared: Mapping[str, float],
 ) -> float:
     fit = _fit(table, column, profile)
-    if table == TRIALS and column.name == "trial_id" and profile.unique:
+    if table == TRIALS and column.name == "trial_id" and profile.names_rows:
         return max(fit, 0.3 * fit + 0.6 * shared.get(profile.column, 0.0))
     trial = ids.get("trial_id")
     if column.name == table.trial and trial is not None and trial.taken is not None:
@@ -263,13 +271,22 @@ def _fit(table: Table, column: Column, profile: Profile) -> float:
 
 def _named(table: Table, column: str, given: str) -> float:
     words = (OF_SUBSCRIPTIONS if table == SUBSCRIPTIONS else {}).get(column) or SYNONYMS.get(column, column)
-    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", given).lower().strip()
-    plain = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+    plain = "_".join(_words(given))
     best = 0.0
     for place, word in enumerate(words.split()):
         same = 1.0 if plain == word else 0.9 if set(word.split("_")) <= set(plain.split("_")) else _alike(plain, word)
         best = max(best, same * (1 - 0.02 * place))
     return best
+
+
+def _words(given: str) -> list[str]:
+    """The words of a name, in small letters; at least one.
+
+    >>> _words("SignupNo")
+    ['signup', 'no']
+    """
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", given).lower()
+    return re.findall(r"[a-z0-9]+", apart) or [""]
 
 
 def _alike(one: str, other: str) -> float:
@@ -278,10 +295,10 @@ def _alike(one: str, other: str) -> float:
 
 
 def _readable(table: Table, column: Column, profile: Profile) -> float:
-    """The share of the values that can be what is declared; a key that is not unique or full can be no key."""
-    if column.name in table.key and len(table.key) == 1 and not (profile.unique and profile.filled >= ALMOST):
+    """The share of the values that can be what is declared; a column that does not name its rows can be no key."""
+    if column.name in table.key and len(table.key) == 1 and not profile.names_rows:
         return 0.1
-    if column.name == "event_name" and profile.unique and profile.distinct > FEW:
+    if column.name == "event_name" and profile.names_rows and profile.distinct > FEW:
         return 0.1
     if not column.null and profile.filled < 0.5:
         return 0.2
@@ -297,7 +314,7 @@ def _because(column: Column, profile: Profile, ids: Mapping[str, Choice]) -> str
     if column.name == "trial_id" and trial is not None and profile.overlap:
         shared = max(profile.overlap.values())
         reasons = [f"{floor(100 * shared)}% of its values are trials"]
-    if profile.unique and column.name.endswith("_id"):
+    if profile.differing == 1 and column.name.endswith("_id"):
         reasons.append("no value comes twice")
     if isinstance(column.type, Instant):
         reasons.append(f"its values are moments{f' ({profile.format})' if profile.format else ''}")

@@ -15,7 +15,7 @@ from churn_pipeline.adapters.sources.database import Copied, catalogue, copy_tab
 from churn_pipeline.adapters.sources.files import JSON_LINES, PARQUET, SUFFIXES, read_file
 from churn_pipeline.adapters.sources.lines import bare_name, first_line
 from churn_pipeline.adapters.sources.mapping import Files
-from churn_pipeline.capabilities.ingestion.guess import ALMOST, Profile
+from churn_pipeline.capabilities.ingestion.guess import Profile
 from churn_pipeline.contracts.derive.reading import read_as
 from churn_pipeline.contracts.spec import Flag, Instant, Integer, Json, Real
 
@@ -80,7 +80,7 @@ def profiles(connection: duckdb.DuckDBPyConnection, tables: list[Found]) -> list
     """What each column of each table looks like, and in which keys of other tables its values are found."""
     plain = [profile for table in tables for profile in _profiles(connection, table)]
     views = {table.called: table.view for table in tables}
-    keys = [p for p in plain if p.unique and p.filled >= ALMOST and p.reads_as["instant"] < 0.5 and p.distinct > 1]
+    keys = [p for p in plain if p.names_rows and p.reads_as["instant"] < 0.5 and p.distinct > 1]
     return [_with_overlap(connection, views, profile, keys) for profile in plain]
 
 
@@ -128,7 +128,7 @@ def _profiles(connection: duckdb.DuckDBPyConnection, table: Found) -> Iterator[P
             table=table.called,
             column=column,
             filled=filled / rows if rows else 0.0,
-            unique=distinct >= ALMOST * filled,
+            differing=distinct / filled if filled else 0.0,
             distinct=distinct,
             reads_as=types | ({"instant": share} if by_format else {}),
             overlap={},

@@ -30,9 +30,9 @@ def base_rate(lake: Lake, as_of: datetime) -> float:
 
 
 def never_told(lake: Lake, as_of: datetime) -> frozenset[str]:
-    """Features of the rules that need a raw column which none of the records known by then fills.
+    """Features of the rules that need an optional raw column which none of the records known by then fills.
 
-    Counted they would be 0 for every trial: a push for nobody's doing.
+    Counted they would be 0 for every trial, whatever it does: the source does not tell.
     """
     needs = {rule.feature: feature(rule.feature).needs for rule in RULES}
     columns = {need for needed in needs.values() for need in needed}

@@ -33,11 +33,11 @@ def test_nothing_known_gives_nothing_and_says_so() -> None:
 def test_what_no_column_says_is_made_up_and_marked_as_unsure() -> None:
     moments = {"instant": 1.0}
     columns = [
-        Profile("signups", "signup_id", 1.0, True, 9, {}, {}),
-        Profile("signups", "started_at", 1.0, False, 9, moments, {}),
-        Profile("usage", "signup_id", 1.0, False, 9, {}, {"signups.signup_id": 1.0}),
-        Profile("usage", "event_name", 1.0, False, 9, {}, {}),
-        Profile("usage", "timestamp", 1.0, False, 9, moments, {}),
+        Profile("signups", "signup_id", 1.0, 1.0, 9, {}, {}),
+        Profile("signups", "started_at", 1.0, 0.5, 9, moments, {}),
+        Profile("usage", "signup_id", 1.0, 0.5, 9, {}, {"signups.signup_id": 1.0}),
+        Profile("usage", "event_name", 1.0, 0.5, 9, {}, {}),
+        Profile("usage", "timestamp", 1.0, 0.5, 9, moments, {}),
     ]
     trials, events, _ = guess(columns)
     chosen = {choice.column: choice for one in (trials, events) for choice in one.choices}
