@@ -55,6 +55,11 @@ def small(data_dir: Path, database: str, **other: Any) -> Settings:
     return Settings(data_dir=data_dir, postgres_url=database, **{**SMALL, **other})
 
 
+def as_settings(variables: Mapping[str, str]) -> dict[str, Any]:
+    """Settings by their names, of the variables of an environment that set them."""
+    return {name.removeprefix("CHURN_").lower(): word for name, word in variables.items()}
+
+
 def run(
     settings: Settings,
     job: str = "everything",

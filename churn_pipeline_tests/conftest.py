@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import coverage
 import hypothesis
 import pytest
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling
 
 from churn_pipeline.adapters.embedded_postgres import running_server, stop_server
 from churn_pipeline.adapters.postgres import connect, database_url
@@ -61,7 +61,7 @@ def _scope(nodeid: str) -> str:
     return "shop" if module in ON_THE_SHOP else module
 
 
-class ByStand(LoadScopeScheduling):  # type: ignore[misc] # untyped
+class ByStand(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types, so its class is Any
     """Modules go to workers whole; those that stand on the shop to one, so that it is made once."""
 
     def _split_scope(self, nodeid: str) -> str:

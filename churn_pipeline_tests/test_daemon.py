@@ -29,7 +29,7 @@ from churn_pipeline.capabilities.simulation.write import provide
 from churn_pipeline.cli.environment import QUIET
 from churn_pipeline.orchestration.writers import TAG
 from churn_pipeline.settings import PROJECT, Settings, load_settings
-from churn_pipeline_tests.chains import dagster_instance, run
+from churn_pipeline_tests.chains import as_settings, dagster_instance, run
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -61,8 +61,7 @@ class Business:
     @property
     def settings(self) -> Settings:
         """The same, as the daemon reads it."""
-        given = {name.removeprefix("CHURN_").lower(): word for name, word in self.given.items()}
-        return load_settings(data_dir=self.data_dir, **given)
+        return load_settings(data_dir=self.data_dir, **as_settings(self.given))
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +69,7 @@ def degraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Business]:
     """A business whose champion was trained before the turn, and whose scores of that day have matured."""
     source = tmp_path_factory.mktemp("source") / "business"
     truth = tmp_path_factory.mktemp("truth") / "truth.parquet"
-    parameters = {name.removeprefix("CHURN_").lower(): value for name, value in SMALL.items()}
-    provide(Parameters.of(load_settings(**parameters)), folder=source, truth=truth)
+    provide(Parameters.of(load_settings(**as_settings(SMALL))), folder=source, truth=truth)
     turn_around(source)
     with data_directory() as data_dir:
         business = Business(data_dir, source)

@@ -29,7 +29,7 @@ import pytest
 from benchmarks.crash import SMALL
 from churn_pipeline.adapters.embedded_postgres import stop_server
 from churn_pipeline.settings import PROJECT, Settings
-from churn_pipeline_tests.chains import world, write_source
+from churn_pipeline_tests.chains import as_settings, world, write_source
 from churn_pipeline_tests.conftest import short_folder
 
 pytestmark = pytest.mark.slow
@@ -101,8 +101,7 @@ def clone() -> Iterator[Clone]:
         (folder / ".venv").mkdir()
         (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
         (folder / ".venv" / ".ready").touch()
-        settings = {name.removeprefix("CHURN_").lower(): value for name, value in QUICK.items()}
-        business = Settings(data_dir=folder / "data", **settings)  # type: ignore[arg-type] # words, as in the environment
+        business = Settings(data_dir=folder / "data", **as_settings(QUICK))
         (folder / "path" / "to").mkdir(parents=True)
         write_source(world(business, business.demo_until), folder / "path" / "to" / "folder")
         try:
