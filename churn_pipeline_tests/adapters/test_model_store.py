@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow.exceptions import MlflowException
 
 from churn_pipeline.adapters.bundle import BundleError
 from churn_pipeline.adapters.model_store import Logged, ModelStore, ModelStoreError, ModelVersion
@@ -197,6 +196,8 @@ def test_files_that_cannot_be_read_now_prove_nothing_and_no_second_model_is_made
 
 
 def test_other_storage_that_does_not_answer_proves_nothing(models: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.exceptions import MlflowException
+
     models.log(model())
     version = models.version
 

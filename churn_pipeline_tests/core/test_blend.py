@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
 from churn_pipeline.core.blend import fit_blend
 from churn_pipeline.core.log_odds import losses, probability
@@ -19,6 +18,8 @@ def _margins(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_weights_are_the_best_that_are_not_negative(seed: int) -> None:
+    from scipy.optimize import minimize
+
     margins, labels = _margins(seed)
     found = fit_blend(margins, labels)
 

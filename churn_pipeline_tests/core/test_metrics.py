@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import brier_score_loss, roc_auc_score
-from sklearn.metrics import log_loss as sklearn_log_loss
 
 from churn_pipeline.core import metrics
 from churn_pipeline.core.log_odds import probability
@@ -17,6 +15,9 @@ PAIRS = st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_si
 
 @given(PAIRS)
 def test_loss_brier_and_auc_are_those_of_scikit_learn(rows: list[tuple[int, bool]]) -> None:
+    from sklearn.metrics import brier_score_loss, roc_auc_score
+    from sklearn.metrics import log_loss as sklearn_log_loss
+
     p, y = np.array([(score + 1) / 11 for score, _ in rows]), np.array([label for _, label in rows])
     assert metrics.auc(p, y) == pytest.approx(roc_auc_score(y, p), abs=1e-12)
     assert metrics.log_loss(p, y) == pytest.approx(sklearn_log_loss(y, p), abs=1e-12)

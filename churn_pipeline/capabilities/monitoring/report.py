@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evidently.core.report import Snapshot
 
 
-MOST_PICTURES = 30
+MOST_PICTURES = 20
 """Columns that are drawn, the farthest from where chance leaves them first: nobody looks at more, and each takes its time."""
 
 

@@ -19,7 +19,12 @@ from churn_pipeline_tests.scorers import fitted, trials
 
 DAY = datetime(2024, 5, 8, tzinfo=UTC)
 STAMP = Stamp("run-1", datetime(2024, 5, 8, 1, tzinfo=UTC), "f1")
-CHAMPION = InProduction(fitted(), "champion", "3", note="few conversions yet")
+RULES = InProduction(RulesScorer(0.3), "rules", "rules")
+
+
+def champion() -> InProduction:
+    """A model in production."""
+    return InProduction(fitted(), "champion", "3", note="few conversions yet")
 
 
 def snapshots(count: int = 60) -> pd.DataFrame:
@@ -45,15 +50,18 @@ def earlier(**ago: float) -> pd.DataFrame:
     )
 
 
-def scored(by: InProduction = CHAMPION, frame: pd.DataFrame | None = None, **ago: float) -> list[dict[str, Any]]:
-    table = score(snapshots() if frame is None else frame, by, earlier=earlier(**ago), settings=Settings(), stamp=STAMP)
+def scored(by: InProduction | None = None, frame: pd.DataFrame | None = None, **ago: float) -> list[dict[str, Any]]:
+    given = snapshots() if frame is None else frame
+    table = score(given, by or champion(), earlier=earlier(**ago), settings=Settings(), stamp=STAMP)
     assert table.schema.equals(arrow_schema(SCORES))
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
 
-@pytest.mark.parametrize("by", [CHAMPION, InProduction(RulesScorer(0.3), "rules", "rules")], ids=["model", "rules"])
-def test_the_shown_reasons_and_the_rest_add_up_to_the_log_odds_of_the_shown_probability(by: InProduction) -> None:
+@pytest.mark.parametrize("by", [None, RULES], ids=["model", "rules"])
+def test_the_shown_reasons_and_the_rest_add_up_to_the_log_odds_of_the_shown_probability(
+    by: InProduction | None,
+) -> None:
     frame = snapshots().assign(active_share=0.4, events_7d=np.arange(60.0), users_total=2.0)
     for row in scored(by, frame):
         pushes = sum(row[f"reason_{place}_push"] or 0.0 for place in range(1, 6))

@@ -115,6 +115,7 @@ def past(seed: int, day: int, mine: tuple[OwnFeature, ...] = MINE) -> Foresight:
         return foresight(lake, connection, then=then, now=now, landmarks=(1, 3, 7, 14), compose=compose)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_they_do_not_know_the_future(seed: int) -> None:
     looked = [past(seed, day) for day in (8, 15, 21)]
@@ -127,7 +128,8 @@ def test_one_that_knew_the_future_would_be_found(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         own_features, "told", lambda own, *, same: [t.replace("r.known_at < s.as_of", "true") for t in right(own, same=same)]
     )  # fmt: skip
-    assert any(past(1, day).differing == {"own": n} for day in (8, 15, 21) for n in range(1, 100))
+    found = [past(1, day).differing for day in (8, 15, 21)]
+    assert {column for differing in found for column in differing} == {"own"}
 
 
 def test_the_check_of_a_run_compares_them_alone(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightgbm
 import numpy as np
 import pytest
 
@@ -48,6 +47,8 @@ def test_base_and_pushes_give_the_margin_of_the_library() -> None:
 
 
 def test_early_stopping_keeps_the_best_round_only() -> None:
+    import lightgbm
+
     x, labels = rows(400, 1)
     held, held_labels = rows(400, 2)
     known = lightgbm.Dataset(x, labels)
@@ -63,6 +64,8 @@ def test_early_stopping_keeps_the_best_round_only() -> None:
 
 
 def test_a_booster_of_something_else_is_refused() -> None:
+    import lightgbm
+
     x, labels = rows(50, 1)
     booster = lightgbm.train({"objective": "regression", "verbose": -1}, lightgbm.Dataset(x, labels), 2)
     with pytest.raises(MemberError, match="objective=regression; allowed: objective=binary"):

@@ -5,7 +5,6 @@ from math import comb
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from churn_pipeline.core.log_odds import probability
 from churn_pipeline.core.members.logistic import LogisticMember, Preparation
@@ -23,6 +22,8 @@ def _rows(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_fit_is_that_of_scikit_learn() -> None:
+    from sklearn.linear_model import LogisticRegression
+
     x, labels = _rows(1000, 1)
     member = LogisticMember.fit(x, labels, strength=0.5)
     design = Preparation.learn(x).apply(x)
@@ -94,6 +95,8 @@ def test_an_outlier_in_a_logged_column_stays_near_the_others() -> None:
 
 
 def test_weights_count_as_repeated_rows() -> None:
+    from sklearn.linear_model import LogisticRegression
+
     x, labels = _rows(300, 1)
     weights = np.where(np.arange(300) < 100, 2.0, 1.0)
     preparation = Preparation.learn(x)

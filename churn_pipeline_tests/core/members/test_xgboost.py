@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import xgboost
 
 from churn_pipeline.core.log_odds import probability
 from churn_pipeline.core.members import MemberError
 from churn_pipeline.core.members.xgboost import XGBoostMember
 from churn_pipeline_tests.core.members.trees import Node, rows, shapley
 from churn_pipeline_tests.scorers import xgboost_member
+
+if TYPE_CHECKING:
+    import xgboost
 
 
 def _tree(given: dict[str, Any]) -> Node:
@@ -47,6 +49,8 @@ def test_pushes_are_the_shapley_values_of_brute_force() -> None:
 
 
 def test_base_and_pushes_give_the_margin_of_the_library() -> None:
+    import xgboost
+
     member = xgboost_member(*rows(800, 1), rounds=60)
     x, _ = rows(2000, 2)
     base, pushes = member.contributions(x)
@@ -56,6 +60,8 @@ def test_base_and_pushes_give_the_margin_of_the_library() -> None:
 
 
 def test_early_stopping_keeps_the_best_round_only() -> None:
+    import xgboost
+
     x, labels = rows(400, 1)
     held, held_labels = rows(400, 2)
     watched = [(xgboost.DMatrix(held, held_labels), "held")]
@@ -68,6 +74,8 @@ def test_early_stopping_keeps_the_best_round_only() -> None:
 
 
 def test_a_booster_of_something_else_is_refused() -> None:
+    import xgboost
+
     x, labels = rows(50, 1)
     with pytest.raises(MemberError, match="reg:squarederror; allowed: binary:logistic"):
         XGBoostMember.of(xgboost.train({"objective": "reg:squarederror"}, xgboost.DMatrix(x, labels), 2))
