@@ -44,7 +44,7 @@ SMALL = {
     "CHURN_DEMO_TRIALS": "900",
     "CHURN_DEMO_FROM": "2026-06-01",
     "CHURN_DEMO_DAYS": "150",
-    "CHURN_TUNING_TRIALS": "2",
+    "CHURN_TUNING_TRIALS": "1",
     # what chance does is drawn the oftener, the rarer a false alarm may be
     "CHURN_DRIFT_FALSE_ALARM": "0.1",
     # so few trials would not convince the gate; a promotion has to be among the things that are killed

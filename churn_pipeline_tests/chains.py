@@ -26,11 +26,11 @@ UNTIL = date(2026, 11, 1)
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 SMALL: dict[str, Any] = {
     "demo_trials": 1_200,
-    "demo_from": date(2026, 2, 1),
-    "demo_days": 273,
+    "demo_from": date(2026, 5, 5),
+    "demo_days": 180,
     # tests that spoil a source count what they spoilt
     "demo_again_share": 0,
-    "tuning_trials": 2,
+    "tuning_trials": 1,
     "tuning_rows": 3_000,
     "gate_resamples": 500,
     # what chance does is drawn the oftener, the rarer a false alarm may be

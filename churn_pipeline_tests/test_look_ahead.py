@@ -16,7 +16,9 @@ from churn_pipeline_tests.conftest import fresh_database
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
 
 
-QUICK: dict[str, Any] = {"demo_trials": 1_400, "tuning_trials": 1}
+LONG: dict[str, Any] = {"demo_trials": 1_400, "demo_from": date(2026, 2, 1), "demo_days": 273}
+REGRESSIONS: dict[str, Any] = {"few_conversions": 100_000}
+"""They are fitted in no time; the whole ensemble is looked at on the first of the days."""
 COMPARED = ("scores", "actions", "model_verdicts", "model_promotions", "drift", "data_expectations")
 
 
@@ -24,18 +26,22 @@ COMPARED = ("scores", "actions", "model_verdicts", "model_promotions", "drift", 
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A source that knows a month more than any of the days."""
     folder = tmp_path_factory.mktemp("source")
-    return write_source(world(small(folder, "", **QUICK), UNTIL + timedelta(days=30)), folder / "full")
+    return write_source(world(small(folder, "", **LONG), UNTIL + timedelta(days=30)), folder / "full")
 
 
-@pytest.mark.parametrize("day", [UNTIL, UNTIL - timedelta(days=45), UNTIL - timedelta(days=120)])
+@pytest.mark.parametrize(
+    ("day", "models"),
+    [(UNTIL, {}), (UNTIL - timedelta(days=45), REGRESSIONS), (UNTIL - timedelta(days=120), REGRESSIONS)],
+)
 def test_what_was_known_later_changes_no_score_no_reason_and_no_verdict(
-    day: date, full: Path, tmp_path: Path, database: str, postgres: str
+    day: date, models: dict[str, Any], full: Path, tmp_path: Path, database: str, postgres: str
 ) -> None:
-    cut = write_source(world(small(tmp_path, database, **QUICK), day), tmp_path / "cut")
+    quick = LONG | models
+    cut = write_source(world(small(tmp_path, database, **LONG), day), tmp_path / "cut")
     assert pq.read_metadata(full / "events.parquet").num_rows > pq.read_metadata(cut / "events.parquet").num_rows
     with fresh_database(postgres) as other:
-        whole = everything(small(tmp_path / "whole", database, source=full, business="whole", **QUICK), day)
-        part = everything(small(tmp_path / "part", other, source=cut, business="part", **QUICK), day)
+        whole = everything(small(tmp_path / "whole", database, source=full, business="whole", **quick), day)
+        part = everything(small(tmp_path / "part", other, source=cut, business="part", **quick), day)
     assert whole["scores"]
     assert {row["verdict"] for row in whole["data_expectations"]} >= {"as_expected"}
     assert whole == part

@@ -25,12 +25,11 @@ DAYS_SCORED_AGAIN = 6
 
 @pytest.fixture(scope="module")
 def demo(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The demo business as `make run` makes it (two thirds of its trials, less tuned), and a few matured days of its newest cohorts scored again."""
+    """The demo business as `make run` makes it (less tuned), and a few matured days of its newest cohorts scored again."""
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("demo"),
         postgres_url=database_of_module,
-        demo_trials=16_000,
-        tuning_trials=3,
+        tuning_trials=1,
         threads=1,  # tests run side by side
     )
     assert run(settings).success

@@ -151,8 +151,8 @@ class Lake:
                 f"where (day, bucket) in (select (day, bucket) from _new)) order by day, bucket, {order}) "
                 f"to {quoted(beside)} (format parquet, compression zstd, partition_by (day, bucket), overwrite_or_ignore)"
             )
-            for written in sorted(beside.glob("day=*/bucket=*")):
-                self._swap_in(written, self._raw(table) / written.relative_to(beside))
+            for written in sorted(beside.glob("day=*")):
+                self._swap_in(written, self._made(self._raw(table)) / written.name)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
@@ -163,9 +163,12 @@ class Lake:
 
     @staticmethod
     def _swap_in(written: Path, place: Path) -> None:
-        place.mkdir(parents=True, exist_ok=True)
-        (part,) = written.iterdir()
-        part.replace(place / "part.parquet")
+        """Put a day's partitions where they belong; a new day is there at once."""
+        parts = [part.rename(part.with_name("part.parquet")) for part in written.glob("bucket=*/*.parquet")]
+        for part in parts if place.exists() else []:
+            part.replace(Lake._made(place / part.parent.name) / part.name)
+        if not place.exists():
+            written.rename(place)
 
     def _require_buckets(self) -> None:
         """The number of buckets is part of the layout: with another one, rows would be looked for where they are not.

@@ -1,4 +1,4 @@
-"""Whether the features know the future, on the records of the business itself."""
+"""Whether the features know the future, on the records of the business itself, and what a user's own come to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from functools import partial
 from churn_pipeline.adapters.lake import Lake, LakeError
 from churn_pipeline.adapters.own_features import own_features
 from churn_pipeline.capabilities.features.foresight import Foresight, foresight
+from churn_pipeline.capabilities.features.spread import spread
+from churn_pipeline.contracts.features.own import Own
 from churn_pipeline.contracts.raw import EVENTS
 from churn_pipeline.core.clock import midnight, midnight_after
 from churn_pipeline.core.featurize.query import snapshots_query
@@ -19,17 +21,24 @@ BACK = (14, 30, 60, 90)
 
 
 def check(settings: Settings, *, as_of: str | None = None) -> None:
-    """Compare past looks with what was known then; print a line a day, exit with status 1 where any feature differs."""
+    """Compare past looks with what was known then, and count the values of a user's own features.
+
+    Prints a line a day and a line a feature of their own; exits with status 1 where any feature differs.
+    """
     lake = Lake.of(settings)
     now = midnight(date.fromisoformat(as_of)) if as_of else _newest(lake)
-    found = {then: _compared(lake, settings, then=then, now=now) for then in (now - timedelta(days=n) for n in BACK)}
+    own = own_features(settings.own_features, lake.engine)
+    found = {
+        then: _compared(lake, settings, own, then=then, now=now) for then in (now - timedelta(days=n) for n in BACK)
+    }
     sys.stdout.write("".join(f"{then:%Y-%m-%d}: {result}\n" for then, result in found.items()))
+    sys.stdout.write("".join(f"{one}\n" for one in spread(lake, own, as_of=now)))
     if any(result.differing for result in found.values()):
         raise SystemExit(1)
 
 
-def _compared(lake: Lake, settings: Settings, *, then: datetime, now: datetime) -> Foresight:
-    compose = partial(snapshots_query, own=own_features(settings.own_features, lake.engine))
+def _compared(lake: Lake, settings: Settings, own: Own, *, then: datetime, now: datetime) -> Foresight:
+    compose = partial(snapshots_query, own=own)
     with lake.engine.connection() as connection:
         return foresight(lake, connection, then=then, now=now, landmarks=settings.landmarks, compose=compose)
 
