@@ -11,11 +11,20 @@ from typing import Any
 
 from churn_pipeline.contracts.features.expressions import hours, last
 from churn_pipeline.contracts.features.feature import Feature, Grain
-from churn_pipeline.contracts.features.grains import DAYS, FEATURES_USED, NAMES, SESSIONS, USERS
+from churn_pipeline.contracts.features.grains import FEATURES_USED, SESSIONS, USERS
 
 LANDMARKS = (1, 3, 7, 10, 14)
 TOP = tuple(f"event_{number:02d}" for number in range(10))
 BIGRAMS = Grain("bigrams", key="bigram", of="moves")
+DAYS_BY_NAME = Grain(
+    "days_by_name",
+    key="day",
+    measures=(
+        ("last_at", "max(moment)"),
+        *((f"of_{name}", f"count(*) filter (event_name = '{name}')") for name in TOP),
+    ),
+    dense=True,
+)
 ENTROPY = (
     "round(ln(cast(sum(n) as double)) - cast(sum(cast(round(n * ln(n) * 1e6) as bigint)) as double) / 1e6 / sum(n), 9)"
 )
@@ -30,16 +39,16 @@ def _word(name: str, sql: str) -> Feature:
 
 
 REFERENCE = (
-    _number("n_total", DAYS, "sum(n)"),
-    *(_number(f"n_{days}d", DAYS, last(days)) for days in (1, 3, 7)),
-    _number("velocity", DAYS, f"{last(1)} - {last(1, after=1)}"),
-    _number("momentum", DAYS, f"{last(3)} - {last(3, after=3)}"),
-    *(_number(f"n_{name}", NAMES, f"sum(n) filter (event_name = '{name}')") for name in TOP),
+    _number("n_total", DAYS_BY_NAME, "sum(n)"),
+    *(_number(f"n_{days}d", DAYS_BY_NAME, last(days)) for days in (1, 3, 7)),
+    _number("velocity", DAYS_BY_NAME, f"{last(1)} - {last(1, after=1)}"),
+    _number("momentum", DAYS_BY_NAME, f"{last(3)} - {last(3, after=3)}"),
+    *(_number(f"n_{name}", DAYS_BY_NAME, f"sum(of_{name})") for name in TOP),
     _number("n_features", FEATURES_USED, "count(*)"),
     _number("n_users", USERS, "count(*)"),
     _number("n_sessions", SESSIONS, "count(*)"),
-    _number("active_days", DAYS, "count(*)"),
-    _number("recency_hours", DAYS, hours("any_value(now) - max(last_at)"), "none"),
+    _number("active_days", DAYS_BY_NAME, "count(*)"),
+    _number("recency_hours", DAYS_BY_NAME, hours("any_value(now) - max(last_at)"), "none"),
     _number("entropy", FEATURES_USED, ENTROPY, "none"),
     _number("hours_since_new", FEATURES_USED, hours("any_value(now) - max(first_at)"), "none"),
     _number(

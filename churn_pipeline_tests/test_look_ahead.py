@@ -16,7 +16,7 @@ from churn_pipeline_tests.conftest import fresh_database
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
 
 
-LONG: dict[str, Any] = {"demo_trials": 1_400, "demo_from": date(2026, 2, 1), "demo_days": 273}
+LONG: dict[str, Any] = {"demo_trials": 1_200, "demo_from": date(2026, 4, 1), "demo_days": 214}
 REGRESSIONS: dict[str, Any] = {"few_conversions": 100_000}
 """They are fitted in no time; the whole ensemble is looked at on the first of the days."""
 COMPARED = ("scores", "actions", "model_verdicts", "model_promotions", "drift", "data_expectations")

@@ -30,6 +30,8 @@ def demo(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> S
         data_dir=tmp_path_factory.mktemp("demo"),
         postgres_url=database_of_module,
         tuning_trials=1,
+        gate_resamples=500,
+        drift_false_alarm=0.1,
         threads=1,  # tests run side by side
     )
     assert run(settings).success

@@ -181,7 +181,7 @@ def run_suite(table: Table, frame: pd.DataFrame, *, max_bad_share: float) -> Out
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset(table.name)
     batch = asset.add_batch_definition_whole_dataframe("sample").get_batch({"dataframe": frame})
-    result = batch.validate(library.ExpectationSuite(name=table.name, expectations=applicable), result_format="SUMMARY")
+    result = batch.validate(library.ExpectationSuite(name=table.name, expectations=applicable), result_format="BASIC")
     return replace(outcome(result.results, rows=len(frame)), page=_page(table, result))
 
 

@@ -11,6 +11,7 @@ DAYS = Grain(
         ("carried", "count(value)"),
         ("millionths", "sum(millionths)"),
     ),
+    dense=True,
 )
 """Days of the trial on which something was done. The numbers that events carry are summed as whole millionths, so that
 the sum is the same in whatever order the threads come."""
@@ -51,6 +52,7 @@ SESSIONS = Grain(
     key="session_id",
     measures=(("first_at", "min(moment)"), ("last_at", "max(moment)"), ("last_day", "max(day)")),
     needs=("events.session_id",),
+    dense=True,
 )
 """Visits."""
 
@@ -65,6 +67,7 @@ USERS = Grain(
     key="user_id",
     measures=(("first_at", "min(moment)"), ("last_day", "max(day)")),
     needs=("events.user_id",),
+    dense=True,
 )
 """People."""
 

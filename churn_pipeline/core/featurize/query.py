@@ -271,10 +271,16 @@ class _Part:
         """SQL: step 3, a row for each key of a trial."""
         # what is known by the last look needs no filter: `acts` and `sent` hold nothing else
         filters = {a: f" filter (known_on < {a})" if a != after[-1] else "" for a in after}
-        columns = [f"{sql}{filters[a]} as {name}_{a}" for name, sql in self.measures for a in after]
+        key, measures = self.grain.key, self.measures
+        records: str = self.grain.of
+        if self.grain.dense and len(after) > 1:
+            of_a_day = ", ".join(f"{sql} as {name}" for name, sql in measures)
+            records = f"(select trial, {key}, known_on, {of_a_day} from {records} group by trial, {key}, known_on)"
+            measures = tuple((name, _together(name, sql)) for name, sql in measures)
+        columns = [f"{sql}{filters[a]} as {name}_{a}" for name, sql in measures for a in after]
         return f"""{self.name}_measured as materialized (
-  select trial, {self.grain.key}, {", ".join(columns)}
-  from {self.grain.of} where {self.grain.key} is not null group by trial, {self.grain.key}
+  select trial, {key}, {", ".join(columns)}
+  from {records} where {key} is not null group by trial, {key}
 )"""
 
     def told(self, after: Sequence[int]) -> str:
@@ -322,6 +328,12 @@ def _parts(features: Sequence[Feature], named: Sequence[Named]) -> tuple[_Part, 
         _Part(grain, tuple(f for f in features if f.over == grain), tuple(c for c in named if c.over == grain))
         for grain in grains.values()
     )
+
+
+def _together(name: str, sql: str) -> str:
+    """SQL: a measure of several parts, of the same of each part (column `name`)."""
+    call = sql.partition("(")[0]
+    return f"{'sum' if call == 'count' else call}({name})"
 
 
 def _words(texts: Iterable[str]) -> set[str]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from churn_pipeline.contracts.features import grains
 from churn_pipeline.contracts.features.catalogue import NAMED_COUNTS, REGISTERED
 from churn_pipeline.contracts.features.feature import Grain
@@ -18,3 +20,8 @@ def test_no_grain_has_the_name_of_a_feature_or_a_measure_called_like_what_looks_
     assert not {grain.name for grain in DECLARED} & {"seen", "known", "looked", "acts", "sent", "arms", "versions"}
     measures = {name for grain in DECLARED for name, _ in grain.measures}
     assert not measures & {"n", "trial", "today", "now", "place"}
+
+
+def test_every_measure_can_be_put_together_of_the_same_of_parts() -> None:
+    calls = {sql for grain in DECLARED for _, sql in grain.measures}
+    assert [sql for sql in calls if not re.fullmatch(r"(count|sum|min|max)\(\w+\)", sql)] == []

@@ -82,7 +82,7 @@ def found(then: datetime, right: str = "", wrong: str = "", *, seed: int = 1) ->
         return foresight(lake, connection, then=then, now=END, landmarks=LANDMARKS, compose=compose)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_no_feature_of_any_look_knows_the_future(seed: int) -> None:
     """Fifty small businesses each: looks of one midnight among those of all landmarks, and alone from what was known then."""
     looked = [found(day, seed=seed) for day in DAYS[seed % 2 :: 2]]
