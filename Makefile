@@ -31,10 +31,10 @@ dev: $(READY)    ## Dagster's UI, its daemon and MLflow's UI
 
 test: $(READY)   ## every test, the slow ones included, with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder --cov --cov-report=term --durations=40
+	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term --durations=40
 
 test-fast: $(READY)  ## the pure tests
-	@$(BIN)/pytest -n 3 --dist worksteal -q -m "not slow and not flow"
+	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow and not flow"
 
 test-worlds: $(READY)  ## the property tests of the features, on 500 made-up businesses each
 	@CHURN_TEST_WORLDS=500 $(BIN)/pytest -n 2 -q --timeout 0 churn_pipeline_tests/core/featurize/test_query.py \
