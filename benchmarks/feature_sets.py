@@ -1,4 +1,5 @@
-"""The reference set of 29 features: out of the project's own grains, and as the obvious SQL, pandas and Polars write it.
+"""The reference set of 29 features: out of grains (the project's own, but the ten names are counted within the days), and as the
+obvious SQL, pandas and Polars write it.
 
 Days are midnights UTC; an event is visible if the day it became known lies before the day of the look. The obvious SQL
 joins every event to every look at it and is the oracle: every other plan has to give its values bit for bit.

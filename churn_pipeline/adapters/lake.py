@@ -1,12 +1,11 @@
 """The lake: Parquet files, written beside and renamed, read through DuckDB.
 
     <root>/raw/<table>/day=<known>/bucket=<n>/part.parquet   every version of every good record, by the day it became known
-    <root>/<dataset>/<day>.parquet                           what was computed for a day
-    <root>/<dataset>/<day>-<batch>.parquet                   the same of a batch of repaired rows that was replayed
+    <root>/<dataset>/<day>[-<batch>].parquet                 what was computed for a day [of a batch of repaired rows that was replayed]
     <root>/<dataset>/<day>.parts, parts/<part>.parquet       of a dataset that is kept in parts: `adapters.parts`
 
-A file is replaced as a whole by a rename, so a reader sees the old or the new one and a killed writer leaves only what the
-next one removes: a `.new` file, a folder `landing-*` or `buckets-*`.
+A file, and a new day of records, is put in its place whole, by a rename: a reader sees the old one or the new one, and a killed
+writer leaves only what the next one removes: a `.new` file, a folder `landing-*` or `buckets-*`.
 """
 
 from __future__ import annotations
@@ -95,8 +94,7 @@ class Lake:
             f"{self._bucket(table)} as bucket from {good} as new "
             f"where not exists (select 1 from _old as old where {matching})"
         )
-        total = _count(connection, f"select count(*) from {good}")
-        new = _count(connection, "select count(*) from _new")
+        new, total = (_count(connection, f"select count(*) from {rows}") for rows in ("_new", good))
         if new:
             self._replace_partitions(connection, table)
         connection.execute("drop view _old; drop table _new")
@@ -111,8 +109,7 @@ class Lake:
         self._require_buckets()
         self._sweep()
         beside = Path(tempfile.mkdtemp(prefix=LANDING, dir=self.root))
-        written = beside / "new"
-        written.mkdir()
+        written = self._made(beside / "new")
         order = ", ".join(name(c) for c in (*table.known_at, *table.key))
         rows = _count(
             connection,
@@ -120,8 +117,9 @@ class Lake:
             f"order by day, bucket, {order}) to {quoted(written)} (format parquet, compression zstd, "
             "partition_by (day, bucket), filename_pattern 'part', overwrite_or_ignore)",
         )
-        for part in written.glob("day=*/bucket=*/*.parquet"):
-            part.rename(part.with_name("part.parquet"))
+        for bucket in written.glob("day=*/bucket=*"):
+            (part,) = bucket.iterdir()
+            part.rename(bucket / "part.parquet")
         written.rename(self._relanded(table))  # from here on the new is what is read
         self._settle(table)
         shutil.rmtree(beside, ignore_errors=True)
@@ -164,9 +162,11 @@ class Lake:
     @staticmethod
     def _swap_in(written: Path, place: Path) -> None:
         """Put a day's partitions where they belong; a new day is there at once."""
-        parts = [part.rename(part.with_name("part.parquet")) for part in written.glob("bucket=*/*.parquet")]
-        for part in parts if place.exists() else []:
-            part.replace(Lake._made(place / part.parent.name) / part.name)
+        for bucket in [*written.iterdir()]:
+            (part,) = bucket.iterdir()
+            named = part.rename(bucket / "part.parquet")
+            if place.exists():
+                named.replace(Lake._made(place / bucket.name) / named.name)
         if not place.exists():
             written.rename(place)
 

@@ -32,7 +32,9 @@ def check(settings: Settings, *, as_of: str | None = None) -> None:
         then: _compared(lake, settings, own, then=then, now=now) for then in (now - timedelta(days=n) for n in BACK)
     }
     sys.stdout.write("".join(f"{then:%Y-%m-%d}: {result}\n" for then, result in found.items()))
-    sys.stdout.write("".join(f"{one}\n" for one in spread(lake, own, as_of=now)))
+    if own:
+        told = "".join(f"  {one}\n" for one in spread(lake, own, as_of=now))
+        sys.stdout.write(f"features of your own as of {now:%Y-%m-%d}:\n{told}")
     if any(result.differing for result in found.values()):
         raise SystemExit(1)
 

@@ -248,7 +248,10 @@ def quarantine_dismiss(
 
 @features_app.command("check")
 def features_check(source: Source = None, mapping: Mapping = None, as_of: AsOf = None) -> None:
-    """Compute past snapshots from what is known now and from what was known then; a feature that differs knows the future."""
+    """Compute past snapshots from what is known now and from what was known then; a feature that differs knows the future.
+
+    Features of your own are told with their least, mean and greatest value at the running trials.
+    """
     settings = environment.prepare(source=source, mapping=mapping)
     from churn_pipeline.cli.features import check
 

@@ -33,6 +33,15 @@ def test_the_looks_of_four_past_days_are_what_they_were(tmp_path: Path, capsys: 
     assert any("no feature knows the future" in line for line in said)
 
 
+def test_features_of_ones_own_are_told_with_their_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "ever.sql").write_text("-- meaning: Events.\n-- says: {value:.0f} events\ncount(*)")
+    features.check(business(tmp_path).model_copy(update={"own_features": tmp_path / "mine"}), as_of="2024-03-14")
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2] == "features of your own as of 2024-03-14:"
+    assert said[-1].startswith("  ever: least "), said
+
+
 def test_a_feature_that_knows_the_future_ends_the_command_with_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,8 +29,8 @@ class Spread:
         """A line for people."""
         if not self.known:
             return f"{self.name}: no value at any of {self.looks:,} running trials"
-        values = f"from {self.least:,.6g} over {self.mean:,.6g} (mean) to {self.most:,.6g}"
-        return f"{self.name}: {values}, at {self.known:,} of {self.looks:,} running trials"
+        values = f"least {self.least:,.6g}, mean {self.mean:,.6g}, greatest {self.most:,.6g}"
+        return f"{self.name}: {values}; has a value at {self.known:,} of {self.looks:,} running trials"
 
 
 def spread(lake: Lake, own: Own, *, as_of: datetime) -> tuple[Spread, ...]:
@@ -43,8 +43,9 @@ def spread(lake: Lake, own: Own, *, as_of: datetime) -> tuple[Spread, ...]:
     )
     with knowing(lake, as_of) as connection:
         found = connection.execute(
-            f"select one.name, count(*), count(value), coalesce(min(value), 0), coalesce(avg(value), 0), coalesce(max(value), 0) "
-            f"from (select one, {OWN.name}[one.key] as value from ({query}) cross join (select unnest([{keys}]) as one)) "
-            "group by one.name, one.place order by one.place"
+            f"with looks as ({query}), told as (select unnest([{keys}], recursive := true)) "
+            f"select name, count(as_of), count({OWN.name}[key]), coalesce(min({OWN.name}[key]), 0), "
+            f"coalesce(avg({OWN.name}[key]), 0), coalesce(max({OWN.name}[key]), 0) "
+            "from told left join looks on true group by name, place order by place"
         ).fetchall()
     return tuple(Spread(*row) for row in found)

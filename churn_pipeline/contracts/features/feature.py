@@ -15,8 +15,8 @@ class Grain:
 
     A look sees the keys of which it knows a record, each with the `measures` of what was known by then. They are pairs of
     a name and one call of count, sum, min or max over the columns of `of` (`core.featurize` lists them). Every grain has the
-    measure `n`, how many records. Of a `dense` grain a key has many records in a day: they are put together by the day on which
-    they became known before anything is asked of them, which changes no value and saves most of the work.
+    measure `n`, how many records. For a grain whose keys have many records a day, `dense` saves work and changes no value: where there
+    are several looks, its records are first put together by the day on which they became known.
     """
 
     name: str

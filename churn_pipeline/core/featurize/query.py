@@ -15,7 +15,8 @@ It goes in four steps (decision 0011):
        the day on which it became known (`known_on`). Days are counted from the first look at the trial: day -1 is the 24
        hours before it. So a look `a` days later knows what has `known_on < a`, strictly: what arrived at or after the look
        does not exist for it. Microseconds (`moment`) are counted from the first look as well.
-    3. One relation for each `Grain`: a row for each key of a trial, each measure once for every look.
+    3. One relation for each `Grain`: a row for each key of a trial, each measure once for every look; of a dense grain, where there
+       are several looks, out of one row for each key and day of arrival.
     4. For each look the aggregates over the keys that it knows, and at last what is computed from those.
 
 The attributes of a trial are those of the newest version known before the look, whenever it is computed.
@@ -102,6 +103,8 @@ DERIVED = {
 }
 """What is made of `acts`, in this order."""
 COUNTED = ("n", "count(*)")
+TOGETHER = {"count": "sum({})", "sum": "sum({})", "min": "min({})", "max": "max({})"}
+"""How a measure of parts is made of the measures of the parts."""
 
 
 def _since(moment: str) -> str:
@@ -333,7 +336,9 @@ def _parts(features: Sequence[Feature], named: Sequence[Named]) -> tuple[_Part, 
 def _together(name: str, sql: str) -> str:
     """SQL: a measure of several parts, of the same of each part (column `name`)."""
     call = sql.partition("(")[0]
-    return f"{'sum' if call == 'count' else call}({name})"
+    if call not in TOGETHER:
+        raise ValueError(f"measure {name}: {sql} cannot be put together of parts; allowed: {', '.join(TOGETHER)}")
+    return TOGETHER[call].format(name)
 
 
 def _words(texts: Iterable[str]) -> set[str]:

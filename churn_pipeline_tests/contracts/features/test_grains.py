@@ -22,6 +22,6 @@ def test_no_grain_has_the_name_of_a_feature_or_a_measure_called_like_what_looks_
     assert not measures & {"n", "trial", "today", "now", "place"}
 
 
-def test_every_measure_can_be_put_together_of_the_same_of_parts() -> None:
+def test_every_measure_is_a_count_sum_min_or_max_so_that_parts_combine() -> None:
     calls = {sql for grain in DECLARED for _, sql in grain.measures}
     assert [sql for sql in calls if not re.fullmatch(r"(count|sum|min|max)\(\w+\)", sql)] == []

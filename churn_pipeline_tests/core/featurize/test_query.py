@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.capabilities.features.peers import gather
-from churn_pipeline.contracts.features.catalogue import FEATURES
+from churn_pipeline.contracts.features.catalogue import FEATURES, REGISTERED
 from churn_pipeline.contracts.lake import SNAPSHOTS
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks, running_looks
 from churn_pipeline.core.featurize.query import snapshots_query
-from churn_pipeline_tests.worlds import BEGIN, SmallWorld, days, landed, remembered, tried, worlds
+from churn_pipeline_tests.worlds import BEGIN, SmallWorld, crowd, days, landed, remembered, tried, worlds
 
 pytestmark = pytest.mark.flow
 
@@ -218,3 +218,21 @@ def test_what_happened_before_the_day_of_the_start_is_not_of_the_trial(small: Sm
     on_the_day = {**early, "event_id": "on the day", "occurred_at": BEGIN}
     world = replace(small, events=({**early, "occurred_at": BEGIN - timedelta(seconds=1)}, on_the_day))
     assert row(snapshots(world, day), "t", day)["events_total"] == 1
+
+
+def test_what_is_put_together_by_day_of_arrival_first_is_what_is_counted_at_once() -> None:
+    at_once = [replace(f, over=replace(f.grain, dense=False)) if f.grain else f for f in REGISTERED]
+    assert at_once != list(REGISTERED)
+    day = BEGIN + timedelta(days=30)
+    looks = landmark_looks(LANDMARKS, sql_instant(day))
+    with remembered(crowd(5, trials=60, events=12)) as (lake, connection):
+        lake.known(connection, RAW_TABLES, before=day)
+        gather(lake, connection, looks, before=day)
+        first, second = (
+            connection.sql(
+                f"from ({snapshots_query(looks, features=told, named=())}) order by trial_id, as_of"
+            ).fetchall()
+            for told in (REGISTERED, at_once)
+        )
+    assert len(first) > 100
+    assert first == second
