@@ -38,6 +38,7 @@ test-fast: $(READY)  ## the pure tests
 
 test-worlds: $(READY)  ## the property tests of the features, on 500 made-up businesses each
 	@CHURN_TEST_WORLDS=500 $(BIN)/pytest -n 2 -q --timeout 0 churn_pipeline_tests/core/featurize/test_query.py \
+		churn_pipeline_tests/core/featurize/test_featurize.py churn_pipeline_tests/core/featurize/test_peers.py \
 		churn_pipeline_tests/capabilities/features/test_landmarks.py
 
 test-postgres: $(READY)  ## the tests that touch a database, on the server of CHURN_TEST_POSTGRES_URL

@@ -32,6 +32,11 @@ def tried(worlds: int) -> hypothesis.settings:
     return hypothesis.settings(max_examples=int(os.environ.get("CHURN_TEST_WORLDS", worlds)), deadline=None)
 
 
+def seeds(crowds: int) -> range:
+    """Seeds of the crowds a property is tried on: as many as said here, or a crowd in the place of ten of CHURN_TEST_WORLDS."""
+    return range(max(crowds, int(os.environ.get("CHURN_TEST_WORLDS", 0)) // 10))
+
+
 @dataclass(frozen=True)
 class SmallWorld:
     """The rows of each raw table, as a source would hold them."""

@@ -207,6 +207,35 @@ def test_a_writer_killed_between_two_partitions_is_finished_by_the_next_landing(
         assert files(undisturbed) == after
 
 
+def test_a_writer_killed_between_two_buckets_of_a_day_is_finished_by_the_next_landing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a day that is there already each bucket is replaced by itself: rows of the one are new, of the other as before."""
+    rows = [trial(0, trial_id=f"t{number}") for number in range(24)]
+    with landed(SmallWorld(trials=tuple(rows[:12])), tmp_path, buckets=2) as (lake, connection):
+        replaced: list[Path] = []
+        replace_file = Path.replace
+
+        def killed_at_the_second(self: Path, target: Path) -> Path:
+            if replaced:
+                raise Killed
+            replaced.append(self)
+            return replace_file(self, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", killed_at_the_second)
+            connection.register("_rows", arrow(TRIALS, rows))
+            with pytest.raises(Killed):
+                lake.land(connection, TRIALS, "_rows")
+        found = [row["trial_id"] for row in rows_known(lake, connection, TRIALS, DAY)]
+        assert len(found) == len({*found})
+        assert 12 < len(found) < 24
+        assert lake.land(connection, TRIALS, "_rows") == lakes.Landed(new=24 - len(found), known=len(found))
+        after = files(lake)
+    with landed(SmallWorld(trials=tuple(rows)), tmp_path / "undisturbed", buckets=2) as (undisturbed, _):
+        assert files(undisturbed) == after
+
+
 # ---- datasets of a day
 
 

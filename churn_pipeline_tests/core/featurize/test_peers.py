@@ -17,7 +17,7 @@ from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize import peers
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks, running_looks
 from churn_pipeline.core.featurize.query import snapshots_query
-from churn_pipeline_tests.worlds import BEGIN, SmallWorld, crowd, remembered
+from churn_pipeline_tests.worlds import BEGIN, SmallWorld, crowd, remembered, seeds
 
 END = BEGIN + timedelta(days=40)
 EVERY_DAY = tuple(range(1, 15))
@@ -62,7 +62,7 @@ def by_hand(look: dict[str, Any], same_day: list[dict[str, Any]], over: Peers) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_a_look_is_compared_with_earlier_trials_of_its_segment_at_the_same_trial_day(seed: int) -> None:
     seen = landmarks(seed)
     same_day = {day: [look for look in seen.values() if look["trial_day"] == day] for day in EVERY_DAY}
@@ -78,7 +78,7 @@ def test_a_look_is_compared_with_earlier_trials_of_its_segment_at_the_same_trial
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(3))
 @pytest.mark.parametrize("days", [9, 13, 17, 21])
 def test_what_comes_later_changes_nothing_and_later_trials_of_the_segment_do_not_either(seed: int, days: int) -> None:
     day = BEGIN + timedelta(days=days)

@@ -54,14 +54,14 @@ def row(table: pa.Table, trial: str, day: datetime) -> dict[str, Any]:
 
 
 @pytest.mark.flow
-@tried(12)
+@tried(20)
 @given(world=worlds(), day=days())
 def test_what_becomes_known_later_changes_no_feature(world: SmallWorld, day: datetime) -> None:
     assert snapshots(world, day).equals(snapshots(world.known_before(day), day))
 
 
 @pytest.mark.flow
-@tried(12)
+@tried(20)
 @given(world=worlds(), day=days(), later=st.integers(0, 20))
 def test_a_landmark_snapshot_is_the_snapshot_the_daily_job_would_have_made_then(
     world: SmallWorld, day: datetime, later: int
@@ -72,7 +72,7 @@ def test_a_landmark_snapshot_is_the_snapshot_the_daily_job_would_have_made_then(
 
 
 @pytest.mark.flow
-@tried(6)
+@tried(8)
 @given(world=worlds(), day=days(), seed=st.integers(0, 99), buckets=st.integers(1, 3), batches=st.integers(1, 3))
 def test_order_partitions_and_batches_of_the_input_change_nothing(
     world: SmallWorld, day: datetime, seed: int, buckets: int, batches: int
@@ -86,7 +86,7 @@ def test_order_partitions_and_batches_of_the_input_change_nothing(
 
 
 @pytest.mark.flow
-@tried(8)
+@tried(10)
 @given(world=worlds(), day=days())
 def test_running_trials_have_started_have_days_left_and_have_not_converted(world: SmallWorld, day: datetime) -> None:
     seen = {r["trial_id"] for r in snapshots(world, day, looks=running_looks(sql_instant(day))).to_pylist()}
