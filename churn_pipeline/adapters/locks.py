@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,8 @@ def hold(url: str, what: str, *, key: int) -> Iterator[Lock]:
     Raises:
         Busy: another process holds it.
     """
+    import psycopg2
+
     with closing(connect(url)) as session:
         session.autocommit = True
         with session.cursor() as cursor:
@@ -57,7 +59,12 @@ def hold(url: str, what: str, *, key: int) -> Iterator[Lock]:
                 raise Busy(
                     f"another process is at work (lock `{what}`): {_holder(cursor, key)}.\n  do: wait until it is done, or stop it"
                 )
-        yield Lock(what, session)
+        try:
+            yield Lock(what, session)
+        finally:
+            # a server ends a closed session, and frees its locks, only after a while: who comes next would find it held
+            with suppress(psycopg2.Error), session.cursor() as cursor:
+                cursor.execute("select pg_advisory_unlock(%s)", [key])
 
 
 def _holder(cursor: psycopg2.extensions.cursor, key: int) -> str:

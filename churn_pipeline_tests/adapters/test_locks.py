@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing, nullcontext, suppress
 
 import pytest
 
+from churn_pipeline.adapters import locks
 from churn_pipeline.adapters.locks import Busy, hold
 
 HOLDER = """
@@ -37,6 +39,18 @@ def test_a_lock_is_held_by_one_process_and_freed_when_it_is_killed(database: str
         except Busy:
             threading.Event().wait(0.05)
     pytest.fail("the lock of a dead process was not freed")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_lock_that_was_left_is_free_before_the_server_has_ended_the_session(
+    fails: bool, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(locks, "closing", nullcontext)
+        with suppress(ZeroDivisionError), hold(database, "writing", key=7) as left:
+            _ = 1 / (not fails)
+    with closing(left.session), hold(database, "writing", key=7) as lock:
+        assert lock.held()
 
 
 def test_a_lock_whose_session_ended_is_not_held_any_more(database: str) -> None:
