@@ -13,10 +13,11 @@ from typing import Any
 from churn_pipeline.contracts.features.expressions import hours, last
 from churn_pipeline.contracts.features.feature import Feature, Grain
 from churn_pipeline.contracts.features.grains import FEATURES_USED, SESSIONS, USERS
+from churn_pipeline.core.featurize.moves import commonest, times, words
 
 LANDMARKS = (1, 3, 7, 10, 14)
 TOP = tuple(f"event_{number:02d}" for number in range(10))
-BIGRAMS = Grain("bigrams", key="bigram", of="moves")
+BIGRAMS = Grain("bigrams", key="bigram", of="moves", between=">")
 DAYS_BY_NAME = Grain(
     "days_by_name",
     key="day",
@@ -55,11 +56,11 @@ REFERENCE = (
     _number(
         "mean_first_gap", FEATURES_USED, f"{hours('max(first_at) - min(first_at)')} / nullif(count(*) - 1, 0)", "none"
     ),
-    Feature("top", "reference", "", "min({'c': -n, 'b': bigram}, 2)", "", over=BIGRAMS, hidden=True),
-    _word("bigram_1", "top[1].b"),
-    _number("bigram_1_n", None, "-top[1].c", "none"),
-    _word("bigram_2", "top[2].b"),
-    _number("bigram_2_n", None, "-top[2].c", "none"),
+    Feature("top", "reference", "", commonest(BIGRAMS, 2), "", over=BIGRAMS, hidden=True),
+    _word("bigram_1", words("top[1]", BIGRAMS)),
+    _number("bigram_1_n", None, times("top[1]"), "none"),
+    _word("bigram_2", words("top[2]", BIGRAMS)),
+    _number("bigram_2_n", None, times("top[2]"), "none"),
 )
 
 _DAYS = f"(values {', '.join(f'({day})' for day in LANDMARKS)})"

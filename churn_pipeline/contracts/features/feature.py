@@ -16,7 +16,8 @@ class Grain:
     A look sees the keys of which it knows a record, each with the `measures` of what was known by then. They are pairs of
     a name and one call of count, sum, min or max over the columns of `of` (`core.featurize` lists them). Every grain has the
     measure `n`, how many records. For a grain whose keys have many records a day, `dense` saves work and changes no value: where there
-    are several looks, its records are first put together by the day on which they became known.
+    are several looks, its records are first put together by the day on which they became known. Where the keys are pairs of words,
+    `between` is what stands between the two where they are shown.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Grain:
     of: Records = "acts"
     needs: tuple[str, ...] = ()
     dense: bool = False
+    between: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,12 @@ STEPS = Grain(
 """Steps of the journey: the product feature that was used, or the kind of the event."""
 
 TRANSITIONS = Grain(
-    "transitions", key="transition", measures=(("gap", "sum(gap)"),), of="moves", needs=("events.session_id",)
+    "transitions",
+    key="transition",
+    measures=(("gap", "sum(gap)"),),
+    of="moves",
+    needs=("events.session_id",),
+    between=" > ",
 )
 """Moves from one step to the next within a visit."""
 
@@ -59,7 +64,7 @@ SESSIONS = Grain(
 VISITS = Grain("visits", key="visit", of="visited", needs=("events.feature",))
 """Visits with the product features used in them; where visits are not known, days."""
 
-PAIRS = Grain("pairs", key="pair", of="together", needs=("events.feature",))
+PAIRS = Grain("pairs", key="pair", of="together", needs=("events.feature",), between=" + ")
 """Pairs of product features used in one visit."""
 
 USERS = Grain(

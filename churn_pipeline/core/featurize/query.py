@@ -35,13 +35,12 @@ from churn_pipeline.contracts.features.feature import Feature, Grain, Named, Nam
 from churn_pipeline.contracts.features.own import OWN, Own
 from churn_pipeline.contracts.lake import SNAPSHOT_KEYS
 from churn_pipeline.contracts.raw import TRIALS
-from churn_pipeline.core.featurize import indicators, own_features, peers
+from churn_pipeline.core.featurize import indicators, moves, own_features, peers
 from churn_pipeline.core.featurize.looks import ATTRIBUTES, VERSION_AT, Looks
+from churn_pipeline.core.featurize.moves import DAY, DERIVED, MOVES
 
 KEYS = tuple(column.name for column in SNAPSHOT_KEYS)
 
-DAY = 86_400_000_000
-"""Microseconds."""
 COMMA = ",\n"
 COMMA_BELOW = ",\n    "
 
@@ -60,8 +59,9 @@ READ: Mapping[str, Records] = {
         "events",
         "occurred_at",
         {
-            "user_id": "r.user_id",
-            "session_id": "r.session_id",
+            # only told apart, never shown
+            "user_id": "case when r.user_id is not null then hash(r.user_id) end",
+            "session_id": "case when r.session_id is not null then hash(r.session_id) end",
             "event_name": "r.event_name",
             "feature": "r.feature",
             "step": "coalesce(r.feature, r.event_name)",
@@ -70,38 +70,12 @@ READ: Mapping[str, Records] = {
             "millionths": "case when r.value is not null "
             "then cast(round(greatest(least(r.value, 1e12), -1e12) * 1e6) as bigint) end",
             "hour_of_day": f"cast(epoch_us(r.occurred_at) // {DAY // 24} % 24 as tinyint)",
-            "known": "epoch_us(r.known_at)",
+            "arrived": f"(epoch_us(r.known_at) - zero + {1000 * DAY}) % {DAY}",
         },
     ),
     "sent": Records("touches", "sent_at", {"kind": "r.kind"}),
 }
 """What is read from the lake."""
-MOVES = {
-    "gap": "abs(moment - lag(moment) over arrival)",
-    "transition": "lag(coalesce(feature, event_name)) over arrival || ' > ' || coalesce(feature, event_name)",
-    "bigram": "lag(event_name) over arrival || '>' || event_name",
-}
-"""Columns of `moves`: from an event to the next of a visit."""
-DERIVED = {
-    # in order of arrival, within the day of arrival: what arrives later changes no earlier move
-    "moves": f"""moves as (
-  select trial, known_on, <columns>
-  from acts where session_id is not null window arrival as (
-    partition by trial, session_id, known // {DAY} order by known, moment, event_name, feature
-  )
-)""",
-    # no more than 12 a visit, so that pairs do not grow with the square of what a visit may hold
-    "visited": """visited as materialized (
-  select trial, coalesce(session_id, 'day ' || day) as visit, feature, min(known_on) as known_on
-  from acts where feature is not null group by trial, visit, feature
-  qualify row_number() over (partition by trial, visit order by min(known_on), feature) <= 12
-)""",
-    "together": """together as (
-  select a.trial, greatest(a.known_on, b.known_on) as known_on, a.feature || ' + ' || b.feature as pair
-  from visited a join visited b on a.trial = b.trial and a.visit = b.visit and a.feature < b.feature
-)""",
-}
-"""What is made of `acts`, in this order."""
 COUNTED = ("n", "count(*)")
 TOGETHER = {"count": "sum({})", "sum": "sum({})", "min": "min({})", "max": "max({})"}
 """How a measure of parts is made of the measures of the parts."""
@@ -146,9 +120,10 @@ def snapshots_query(
     columns = (
         *KEYS,
         *(f.name if f.over else f"{_typed(f, f.sql)} as {f.name}" for f in shown),
-        *(c.name for c in named),
+        *map(_shown, named),
     )
-    return f"with {COMMA.join(relations)}\nselect {', '.join(columns)}\nfrom known"
+    spelling = " cross join spelling" if any(part.grain.between for part in parts) else ""
+    return f"with {COMMA.join(relations)}\nselect {', '.join(columns)}\nfrom known{spelling}"
 
 
 def _trials(looks: Looks, bucket: int | None) -> str:
@@ -185,8 +160,8 @@ def _records(parts: Sequence[_Part], bucket: int | None) -> list[str]:
     derived: list[str] = []
     for name, text in reversed(DERIVED.items()):
         if name in words:
-            moves = ", ".join(f"{sql} as {column}" for column, sql in MOVES.items() if column in words)
-            derived.insert(0, text.replace("<columns>", moves))
+            used = ", ".join(f"{sql} as {column}" for column, sql in MOVES.items() if column in words)
+            derived.insert(0, text.replace("<columns>", used))
             words |= _words(derived[:1])
     return [*(_record(name, words, bucket) for name in READ if name in words), *derived]
 
@@ -268,7 +243,8 @@ class _Part:
     @property
     def words(self) -> set[str]:
         """The relation of records and the columns of it that it uses, among other words."""
-        return {self.grain.of, self.grain.key} | _words(sql for _, sql in self.measures)
+        spelling = {"spelling"} if self.grain.between else set()
+        return {self.grain.of, self.grain.key} | spelling | _words(sql for _, sql in self.measures)
 
     def measured(self, after: Sequence[int]) -> str:
         """SQL: step 3, a row for each key of a trial."""
@@ -293,18 +269,12 @@ class _Part:
             *(f"{_map(told)} as {told.name}" for told in self.named),
         ]
         each = [f"unnest([{', '.join(f'{name}_{a}' for a in after)}]) as {name}" for name, _ in self.measures]
-        ranked = any(isinstance(told, NamedCounts) and told.most for told in self.named)
-        place = (
-            f", row_number() over (partition by trial, today order by n desc, {self.grain.key}) as place"
-            if ranked
-            else ""
-        )
         began = " join looked using (trial)" if "began" in _words(aggregates) else ""
         return f"""{self.name}_told as (
   select trial, today as after,
     {COMMA_BELOW.join(aggregates)}
   from (
-    select *{place} from (
+    select * from (
       select trial, {self.grain.key}, unnest([{", ".join(map(str, after))}]) as today, today * {DAY} as now,
         {", ".join(each)}
       from {self.name}_measured
@@ -346,12 +316,19 @@ def _words(texts: Iterable[str]) -> set[str]:
 
 
 def _map(told: Named) -> str:
-    """SQL: from name to number, by name; of the commonest names only (`place`), ties by name, where counts say so."""
+    """SQL: from name to number, by name; of a grain of pairs the commonest, as yet without their words (`_shown`)."""
     assert told.over, told.name
-    if isinstance(told, NamedValues):
-        return f"map_from_entries(list_sort(list(({told.over.key}, {told.sql}))))"
-    commonest = f" filter (place <= {told.most})" if told.most else ""
-    return f"map_from_entries(list_sort(list(({told.over.key}, n)){commonest}))"
+    if isinstance(told, NamedCounts) and told.most:
+        return moves.commonest(told.over, told.most)
+    number = told.sql if isinstance(told, NamedValues) else "n"
+    return f"map_from_entries(list_sort(list(({told.over.key}, {number}))))"
+
+
+def _shown(told: Named) -> str:
+    """SQL: a map from name to number as a column of the snapshot."""
+    if isinstance(told, NamedCounts) and told.most:
+        return f"{moves.spelt(told.name, told.over)} as {told.name}"
+    return told.name
 
 
 def _same(bucket: int | None, alias: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from churn_pipeline.capabilities.features.foresight import Foresight, foresight
 from churn_pipeline.core.featurize import peers
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks
-from churn_pipeline.core.featurize.query import DAY, snapshots_query
+from churn_pipeline.core.featurize.query import snapshots_query
 from churn_pipeline_tests.worlds import BEGIN, crowd, remembered, seeds
 
 pytestmark = pytest.mark.slow
@@ -48,8 +48,8 @@ LEAKS = {
         "where h.sector = indicators_history.sector and h.period_start = indicators_history.period_start), {'period'",
     ),
     "every arm is known": ("a.known_at < s.as_of", "true"),
-    "moves are in order of what happened, whatever the day of arrival": (
-        f"partition by trial, session_id, known // {DAY} order by known,", "partition by trial, session_id order by",
+    "moves of a visit are known with the first event of it": (
+        "from acts join words named", "from (select * replace (min(known_on) over (partition by trial, session_id) as known_on) from acts) join words named",
     ),
     "a feature is part of a visit from when it was used": ("min(known_on) as known_on", "min(day) as known_on"),
     "two features are together once the first of them is known": ("greatest(a.known_on", "least(a.known_on"),
