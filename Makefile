@@ -36,9 +36,10 @@ test: $(READY)   ## every test, the slow ones included, with coverage
 test-fast: $(READY)  ## the pure tests
 	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow and not flow"
 
-test-worlds: $(READY)  ## the property tests of the features, on 500 made-up businesses each
+test-worlds: $(READY)  ## the property tests of the features, on 500 made-up businesses each (or 50 crowds)
 	@CHURN_TEST_WORLDS=500 $(BIN)/pytest -n 2 -q --timeout 0 churn_pipeline_tests/core/featurize/test_query.py \
 		churn_pipeline_tests/core/featurize/test_featurize.py churn_pipeline_tests/core/featurize/test_peers.py \
+		churn_pipeline_tests/core/featurize/test_moves.py \
 		churn_pipeline_tests/capabilities/features/test_landmarks.py
 
 test-postgres: $(READY)  ## the tests that touch a database, on the server of CHURN_TEST_POSTGRES_URL

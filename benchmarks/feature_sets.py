@@ -13,11 +13,13 @@ from typing import Any
 from churn_pipeline.contracts.features.expressions import hours, last
 from churn_pipeline.contracts.features.feature import Feature, Grain
 from churn_pipeline.contracts.features.grains import FEATURES_USED, SESSIONS, USERS
-from churn_pipeline.core.featurize.moves import commonest, times, words
+from churn_pipeline.contracts.features.pairs import commonest, pair_words, times
+from churn_pipeline.core.featurize.moves import DERIVED, following
 
 LANDMARKS = (1, 3, 7, 10, 14)
 TOP = tuple(f"event_{number:02d}" for number in range(10))
-BIGRAMS = Grain("bigrams", key="bigram", of="moves", between=">")
+BIGRAMS = Grain("bigrams", key="bigram", of="name_moves", between=">")  # type: ignore[arg-type]
+DERIVED |= following("name_moves", word="event_name", key="bigram")
 DAYS_BY_NAME = Grain(
     "days_by_name",
     key="day",
@@ -57,9 +59,9 @@ REFERENCE = (
         "mean_first_gap", FEATURES_USED, f"{hours('max(first_at) - min(first_at)')} / nullif(count(*) - 1, 0)", "none"
     ),
     Feature("top", "reference", "", commonest(BIGRAMS, 2), "", over=BIGRAMS, hidden=True),
-    _word("bigram_1", words("top[1]", BIGRAMS)),
+    _word("bigram_1", pair_words("top[1]", BIGRAMS)),
     _number("bigram_1_n", None, times("top[1]"), "none"),
-    _word("bigram_2", words("top[2]", BIGRAMS)),
+    _word("bigram_2", pair_words("top[2]", BIGRAMS)),
     _number("bigram_2_n", None, times("top[2]"), "none"),
 )
 
@@ -100,11 +102,11 @@ pairs as (
     date_trunc('day', known_at) order by known_at, occurred_at, event_name) as a from known
 ),
 bigrams as (
-  select trial_id, trial_day, a || '>' || b as bigram, count(*) as n from pairs where a is not null
+  select trial_id, trial_day, a, b, a || '>' || b as bigram, count(*) as n from pairs where a is not null
   group by trial_id, trial_day, a, b
 ),
 ranked as (
-  select *, row_number() over (partition by trial_id, trial_day order by n desc, bigram) as place from bigrams
+  select *, row_number() over (partition by trial_id, trial_day order by n desc, a, b) as place from bigrams
 ),
 top as (
   select trial_id, trial_day, max(bigram) filter (place = 1) as bigram_1, max(n) filter (place = 1) as bigram_1_n,
@@ -215,7 +217,7 @@ def polars_way(events: str, trials: str, out: Path) -> None:
         .group_by("trial_id", "kd", "a", "event_name")
         .agg(pl.len().alias("c"))
         .with_columns(bigram=pl.col("a") + ">" + pl.col("event_name"))
-        .select("trial_id", "kd", "bigram", "c")
+        .select("trial_id", "kd", "a", "event_name", "bigram", "c")
     )
 
     def seen(frame: Any) -> Any:

@@ -33,7 +33,7 @@ def tried(worlds: int) -> hypothesis.settings:
 
 
 def seeds(crowds: int) -> range:
-    """Seeds of the crowds a property is tried on: as many as said here, or a crowd in the place of ten of CHURN_TEST_WORLDS."""
+    """Seeds of the crowds a property is tried on: as many as said here, or a tenth of CHURN_TEST_WORLDS where that is more."""
     return range(max(crowds, int(os.environ.get("CHURN_TEST_WORLDS", 0)) // 10))
 
 
@@ -209,7 +209,12 @@ def days() -> st.SearchStrategy[datetime]:
     return st.integers(1, 35).map(lambda day: BEGIN + timedelta(days=day))
 
 
-def crowd(seed: int, *, trials: int = 40, events: int = 15) -> SmallWorld:
+NAMES, USED = ("login", "invite_sent", "export"), ("reports", "tasks", "it's {odd}")
+
+
+def crowd(
+    seed: int, *, trials: int = 40, events: int = 15, names: Sequence[str] = NAMES, used: Sequence[str] = USED
+) -> SmallWorld:
     """Many trials at once, drawn by seed, with much that happens, arrives or changes exactly at a midnight."""
     chance = random.Random(seed)
 
@@ -255,8 +260,8 @@ def crowd(seed: int, *, trials: int = 40, events: int = 15) -> SmallWorld:
                 "session_id": chance.choice([None, f"s{at.day}", "s"]),
                 "occurred_at": at,
                 "received_at": late(at),
-                "event_name": chance.choice(["login", "invite_sent", "export"]),
-                "feature": chance.choice([None, "reports", "tasks", "it's {odd}"]),
+                "event_name": chance.choice(names),
+                "feature": chance.choice([None, *used]),
                 "value": chance.choice([None, 0.1, -2.3, 1e9]),
             }
         )

@@ -1,4 +1,4 @@
-"""Locks that one process of a business can hold at a time: PostgreSQL's advisory locks, which fall with their session."""
+"""Locks that one process of a business can hold at a time: PostgreSQL's advisory locks, which fall with their session at the latest."""
 
 from __future__ import annotations
 

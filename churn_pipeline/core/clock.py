@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
+DAY = 86_400_000_000
+"""Microseconds."""
+
 
 def midnight(day: date) -> datetime:
     """The instant a day begins, in UTC.

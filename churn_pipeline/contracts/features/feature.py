@@ -17,7 +17,8 @@ class Grain:
     a name and one call of count, sum, min or max over the columns of `of` (`core.featurize` lists them). Every grain has the
     measure `n`, how many records. For a grain whose keys have many records a day, `dense` saves work and changes no value: where there
     are several looks, its records are first put together by the day on which they became known. Where the keys are pairs of words,
-    `between` is what stands between the two where they are shown.
+    `between` is what stands between the two where they are shown; the key itself is a number then (`contracts.features.pairs`). Ids of visits and people
+    are numbers too: they tell apart, and are never shown.
     """
 
     name: str
@@ -91,8 +92,11 @@ class Feature:
 class NamedCounts:
     """A family of features with one member per key of a grain found in the data, kept as one map from name to count.
 
-    Which names become model features is learnt from the data and travels with the model: the `words` commonest. With
-    `most` a look keeps only its so many commonest keys.
+    Which names become model features is learnt from the data and travels with the model: the `words` commonest. Over a grain of
+    pairs a look keeps only its `most` commonest keys.
+
+    Raises:
+        ValueError: `most` is missing over a grain of pairs, or given over another.
     """
 
     name: str
@@ -106,6 +110,12 @@ class NamedCounts:
     unit: str = "times"
     window: str = "since the start"
     absent: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.most is None) != (self.over.between is None):
+            raise ValueError(
+                f"{self.name}: `most` is for grains of pairs, which have something `between` two words, and no other"
+            )
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -33,11 +33,13 @@ from churn_pipeline.contracts.features.catalogue import NAMED, REGISTERED
 from churn_pipeline.contracts.features.economy import INDICATOR_VALUES
 from churn_pipeline.contracts.features.feature import Feature, Grain, Named, NamedCounts, NamedValues, Peers
 from churn_pipeline.contracts.features.own import OWN, Own
+from churn_pipeline.contracts.features.pairs import commonest, spelt
 from churn_pipeline.contracts.lake import SNAPSHOT_KEYS
 from churn_pipeline.contracts.raw import TRIALS
-from churn_pipeline.core.featurize import indicators, moves, own_features, peers
+from churn_pipeline.core.clock import DAY
+from churn_pipeline.core.featurize import indicators, own_features, peers
 from churn_pipeline.core.featurize.looks import ATTRIBUTES, VERSION_AT, Looks
-from churn_pipeline.core.featurize.moves import DAY, DERIVED, MOVES
+from churn_pipeline.core.featurize.moves import DERIVED
 
 KEYS = tuple(column.name for column in SNAPSHOT_KEYS)
 
@@ -70,6 +72,7 @@ READ: Mapping[str, Records] = {
             "millionths": "case when r.value is not null "
             "then cast(round(greatest(least(r.value, 1e12), -1e12) * 1e6) as bigint) end",
             "hour_of_day": f"cast(epoch_us(r.occurred_at) // {DAY // 24} % 24 as tinyint)",
+            # microseconds into the day on which it became known
             "arrived": f"(epoch_us(r.known_at) - zero + {1000 * DAY}) % {DAY}",
         },
     ),
@@ -160,9 +163,8 @@ def _records(parts: Sequence[_Part], bucket: int | None) -> list[str]:
     derived: list[str] = []
     for name, text in reversed(DERIVED.items()):
         if name in words:
-            used = ", ".join(f"{sql} as {column}" for column, sql in MOVES.items() if column in words)
-            derived.insert(0, text.replace("<columns>", used))
-            words |= _words(derived[:1])
+            derived.insert(0, text)
+            words |= _words([text])
     return [*(_record(name, words, bucket) for name in READ if name in words), *derived]
 
 
@@ -243,23 +245,27 @@ class _Part:
     @property
     def words(self) -> set[str]:
         """The relation of records and the columns of it that it uses, among other words."""
-        spelling = {"spelling"} if self.grain.between else set()
-        return {self.grain.of, self.grain.key} | spelling | _words(sql for _, sql in self.measures)
+        return {self.grain.of, self.grain.key} | _words(sql for _, sql in self.measures)
 
     def measured(self, after: Sequence[int]) -> str:
-        """SQL: step 3, a row for each key of a trial."""
+        """SQL: step 3, a row for each key of a trial, or where records are put together by day of arrival, for each look at it."""
+        key, measures = self.grain.key, self.measures
+        if self._by_arrival(after):
+            of_a_day = ", ".join(f"{sql} as {name}" for name, sql in measures)
+            columns = ["today", *(f"{_together(name, sql)} as {name}" for name, sql in measures)]
+            records = f"""(
+    select trial, {key}, known_on, {of_a_day} from {self.grain.of} where {key} is not null group by trial, {key}, known_on
+  ) join (values {", ".join(f"({a})" for a in after)}) as looks(today) on known_on < today"""
+            return f"""{self.name}_measured as materialized (
+  select trial, {key}, {", ".join(columns)}
+  from {records} group by trial, {key}, today
+)"""
         # what is known by the last look needs no filter: `acts` and `sent` hold nothing else
         filters = {a: f" filter (known_on < {a})" if a != after[-1] else "" for a in after}
-        key, measures = self.grain.key, self.measures
-        records: str = self.grain.of
-        if self.grain.dense and len(after) > 1:
-            of_a_day = ", ".join(f"{sql} as {name}" for name, sql in measures)
-            records = f"(select trial, {key}, known_on, {of_a_day} from {records} group by trial, {key}, known_on)"
-            measures = tuple((name, _together(name, sql)) for name, sql in measures)
         columns = [f"{sql}{filters[a]} as {name}_{a}" for name, sql in measures for a in after]
         return f"""{self.name}_measured as materialized (
   select trial, {key}, {", ".join(columns)}
-  from {records} where {key} is not null group by trial, {key}
+  from {self.grain.of} where {key} is not null group by trial, {key}
 )"""
 
     def told(self, after: Sequence[int]) -> str:
@@ -268,20 +274,31 @@ class _Part:
             *(f"{feature.sql} as {feature.name}" for feature in self.features),
             *(f"{_map(told)} as {told.name}" for told in self.named),
         ]
-        each = [f"unnest([{', '.join(f'{name}_{a}' for a in after)}]) as {name}" for name, _ in self.measures]
         began = " join looked using (trial)" if "began" in _words(aggregates) else ""
+        spelling = " cross join spelling" if self.grain.between else ""
         return f"""{self.name}_told as (
   select trial, today as after,
     {COMMA_BELOW.join(aggregates)}
   from (
-    select * from (
+    {self._by_look(after)}
+  ){began}{spelling}
+  group by trial, today
+)"""
+
+    def _by_look(self, after: Sequence[int]) -> str:
+        """SQL: the keys that each look knows, with the measures of what was known by then."""
+        if self._by_arrival(after):
+            return f"select *, today * {DAY} as now from {self.name}_measured"
+        each = [f"unnest([{', '.join(f'{name}_{a}' for a in after)}]) as {name}" for name, _ in self.measures]
+        return f"""select * from (
       select trial, {self.grain.key}, unnest([{", ".join(map(str, after))}]) as today, today * {DAY} as now,
         {", ".join(each)}
       from {self.name}_measured
-    ) where n > 0
-  ){began}
-  group by trial, today
-)"""
+    ) where n > 0"""
+
+    def _by_arrival(self, after: Sequence[int]) -> bool:
+        """Whether records are first put together by their day of arrival."""
+        return self.grain.dense and len(after) > 1
 
     @property
     def taken(self) -> str:
@@ -319,7 +336,7 @@ def _map(told: Named) -> str:
     """SQL: from name to number, by name; of a grain of pairs the commonest, as yet without their words (`_shown`)."""
     assert told.over, told.name
     if isinstance(told, NamedCounts) and told.most:
-        return moves.commonest(told.over, told.most)
+        return commonest(told.over, told.most)
     number = told.sql if isinstance(told, NamedValues) else "n"
     return f"map_from_entries(list_sort(list(({told.over.key}, {number}))))"
 
@@ -327,7 +344,7 @@ def _map(told: Named) -> str:
 def _shown(told: Named) -> str:
     """SQL: a map from name to number as a column of the snapshot."""
     if isinstance(told, NamedCounts) and told.most:
-        return f"{moves.spelt(told.name, told.over)} as {told.name}"
+        return f"{spelt(told.name, told.over)} as {told.name}"
     return told.name
 
 

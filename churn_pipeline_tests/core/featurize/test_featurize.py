@@ -49,7 +49,7 @@ LEAKS = {
     ),
     "every arm is known": ("a.known_at < s.as_of", "true"),
     "moves of a visit are known with the first event of it": (
-        "from acts join words named", "from (select * replace (min(known_on) over (partition by trial, session_id) as known_on) from acts) join words named",
+        "from acts join words on word = coalesce", "from (select * replace (min(known_on) over (partition by trial, session_id) as known_on) from acts) join words on word = coalesce",
     ),
     "a feature is part of a visit from when it was used": ("min(known_on) as known_on", "min(day) as known_on"),
     "two features are together once the first of them is known": ("greatest(a.known_on", "least(a.known_on"),
@@ -78,7 +78,7 @@ def found(then: datetime, right: str = "", wrong: str = "", *, seed: int = 1) ->
     def compose(looks: Looks) -> str:
         return snapshots_query(looks).replace(right or " ", wrong or " ")
 
-    with remembered(crowd(seed, trials=200)) as (lake, connection):
+    with remembered(crowd(seed, trials=200, events=40)) as (lake, connection):
         return foresight(lake, connection, then=then, now=END, landmarks=LANDMARKS, compose=compose)
 
 
