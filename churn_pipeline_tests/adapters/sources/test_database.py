@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
@@ -166,13 +167,21 @@ def test_a_table_cannot_be_altered_or_emptied_while_it_is_to_be_read(
     assert pq.read_table(tables[1].file).to_pylist() == [{"id": "a"}]
 
 
-def test_a_connection_that_is_killed_ends_the_reading_with_a_message(shop_url: str, tmp_path: Path) -> None:
-    numbers = (
-        "select seq as id from seq_1_to_400000" if "mysql" in shop_url else "select generate_series(1, 400000) as id"
-    )
-    do(shop_url, f"create table big as {numbers}")
+def test_a_connection_that_is_killed_ends_the_reading_with_a_message(
+    shop_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read first is written only once the connection was killed; the rest is more than what may wait in between."""
+    numbers = "seq as id from seq_1_to_400000" if "mysql" in shop_url else "id from generate_series(1, 400000) as r(id)"
+    do(shop_url, f"create table big as select repeat('x', 200) as wide, {numbers}")
     killer = threading.Thread(target=_kill, args=(shop_url,), daemon=True)
     killer.start()
+    write = pq.ParquetWriter.write_batch
+
+    def write_once_killed(self: pq.ParquetWriter, batch: pa.RecordBatch) -> None:
+        killer.join(30)
+        write(self, batch)
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_batch", write_once_killed)
     with pytest.raises(
         SourceError, match=r"table big|the connection"
     ) as refused:  # the latter if it had just been read
