@@ -93,7 +93,12 @@ def postgres() -> Iterator[str]:
         yield given
         return
     with short_folder() as folder:
-        yield running_server(folder).url()
+        url = running_server(folder).url()
+        # hundreds of databases come and go in it, and none has to outlive the machine
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            execute(url, f"alter system set {name} = off")
+        execute(url, "select pg_reload_conf()")
+        yield url
         stop_server(folder)
 
 
