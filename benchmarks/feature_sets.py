@@ -18,7 +18,8 @@ from churn_pipeline.core.featurize.moves import DERIVED, following
 
 LANDMARKS = (1, 3, 7, 10, 14)
 TOP = tuple(f"event_{number:02d}" for number in range(10))
-BIGRAMS = Grain("bigrams", key="bigram", of="name_moves", between=">")  # type: ignore[arg-type]
+BIGRAMS = Grain("bigrams", key="bigram", of="name_moves", between=">")
+# moves from one event name to the next, which no feature of the project counts
 DERIVED |= following("name_moves", word="event_name", key="bigram")
 DAYS_BY_NAME = Grain(
     "days_by_name",

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -180,22 +181,25 @@ def test_raw_files_lie_by_the_day_they_became_known(tmp_path: Path) -> None:
     assert names == [f"raw/trials/day=2024-03-0{day}/bucket=0/part.parquet" for day in (1, 4)]
 
 
+def killed_at_the_second(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, in whose second call the process dies."""
+    calls = count(1)
+
+    def called(*arguments: Any) -> Any:
+        if next(calls) == 2:
+            raise Killed
+        return call(*arguments)
+
+    return called
+
+
 def test_a_writer_killed_between_two_partitions_is_finished_by_the_next_landing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [trial(number) for number in range(4)]
     with landed(SmallWorld(trials=tuple(rows[:2])), tmp_path) as (lake, connection):
-        swapped: list[Path] = []
-        swap = Lake._swap_in
-
-        def killed_at_the_second(written: Path, place: Path) -> None:
-            if swapped:
-                raise Killed
-            swapped.append(place)
-            swap(written, place)
-
         with monkeypatch.context() as patch:
-            patch.setattr(Lake, "_swap_in", staticmethod(killed_at_the_second))
+            patch.setattr(Lake, "_swap_in", staticmethod(killed_at_the_second(Lake._swap_in)))
             connection.register("_rows", arrow(TRIALS, rows))
             with pytest.raises(Killed):
                 lake.land(connection, TRIALS, "_rows")
@@ -213,17 +217,8 @@ def test_a_writer_killed_between_two_buckets_of_a_day_is_finished_by_the_next_la
     """Of a day that is there already each bucket is replaced by itself: rows of the one are new, of the other as before."""
     rows = [trial(0, trial_id=f"t{number}") for number in range(24)]
     with landed(SmallWorld(trials=tuple(rows[:12])), tmp_path, buckets=2) as (lake, connection):
-        replaced: list[Path] = []
-        replace_file = Path.replace
-
-        def killed_at_the_second(self: Path, target: Path) -> Path:
-            if replaced:
-                raise Killed
-            replaced.append(self)
-            return replace_file(self, target)
-
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "replace", killed_at_the_second)
+            patch.setattr(Path, "replace", killed_at_the_second(Path.replace))
             connection.register("_rows", arrow(TRIALS, rows))
             with pytest.raises(Killed):
                 lake.land(connection, TRIALS, "_rows")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["number", "category"]
-Records = Literal["acts", "moves", "visited", "together", "sent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +13,7 @@ class Grain:
     """What is counted while the records are read: one row for each `key` of a trial.
 
     A look sees the keys of which it knows a record, each with the `measures` of what was known by then. They are pairs of
-    a name and one call of count, sum, min or max over the columns of `of` (`core.featurize` lists them). Every grain has the
+    a name and one call of count, sum, min or max over the columns of the relation `of` (`core.featurize` lists both). Every grain has the
     measure `n`, how many records. For a grain whose keys have many records a day, `dense` saves work and changes no value: where there
     are several looks, its records are first put together by the day on which they became known. Where the keys are pairs of words,
     `between` is what stands between the two where they are shown; the key itself is a number then (`contracts.features.pairs`). Ids of visits and people
@@ -24,7 +23,7 @@ class Grain:
     name: str
     key: str
     measures: tuple[tuple[str, str], ...] = ()
-    of: Records = "acts"
+    of: str = "acts"
     needs: tuple[str, ...] = ()
     dense: bool = False
     between: str | None = None
