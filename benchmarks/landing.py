@@ -24,7 +24,7 @@ from churn_pipeline.cli.environment import prepare
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
-TRIALS_A_BUCKET = 60_000
+TRIALS_A_BUCKET = 325_000
 
 
 def run(data: Path, trials: int, buckets: int, memory: str) -> tuple[float, float]:

@@ -77,7 +77,7 @@ def look(shop: Shop, day: datetime) -> None:
     snapshots.write_running_snapshots(shop.lake, day)
     write_landmark_snapshots(shop.lake, day, shop.settings.landmarks)
     snapshots.write_labels(shop.lake, day, shop.settings.grace_days)
-    snapshots.write_training_set(shop.lake, day)
+    snapshots.write_training_set(shop.lake, day, shop.settings.training_rows)
 
 
 def elsewhere(shop: Shop, folder: Path) -> Lake:

@@ -107,7 +107,7 @@ LABELS = Table(
 
 TRAINING_SET = Table(
     "training_set",
-    "Landmark snapshots of matured trials that had not converted by then, with their label.",
+    "Landmark snapshots of matured trials that had not converted by then, with their label; of very many trials a draw.",
     door=Door.LAKE,
     key=("as_of", "trial_id"),
     columns=(*SNAPSHOTS.columns, LABELS.column("converted")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def labels_query(as_of: str, grace_days: int) -> str:
     """SQL: trial_id, converted, converted_at, matured_at of every trial whose label is mature at the instant `as_of`.
@@ -26,13 +28,20 @@ where s.started_at < c.matured_at
 """
 
 
-def training_set_query(snapshots: str, labels: str) -> str:
+MILLION = 1_000_000
+
+
+def training_set_query(snapshots: str, labels: str, *, share: float = 1.0) -> str:
     """SQL: the landmark snapshots of matured trials with their label, without those that had converted by then.
 
     A trial that has converted is no longer scored, so it is not trained or judged on either: at each landmark only the
-    trials at risk count (landmarking: van Houwelingen 2007, Scandinavian Journal of Statistics 34:70-85).
+    trials at risk count (landmarking: van Houwelingen 2007, Scandinavian Journal of Statistics 34:70-85). Of the trials a `share` is drawn, whole
+    and by their id: those of a smaller share are among those of a larger one.
     """
+    # another hash than that of the buckets of the lake, so that each of them is drawn from
+    number = f"md5_number_lower('training/' || trial_id) % {MILLION}"
+    drawn = f" and {number} < {math.floor(share * MILLION)}" if share < 1 else ""
     return (
         f"select s.*, l.converted from ({snapshots}) s join ({labels}) l using (trial_id) "
-        "where l.converted_at is null or l.converted_at >= s.as_of order by s.started_at, s.trial_id, s.trial_day"
+        f"where (l.converted_at is null or l.converted_at >= s.as_of){drawn} order by s.started_at, s.trial_id, s.trial_day"
     )

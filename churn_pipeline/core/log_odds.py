@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ LIMIT = 18.0
 Beyond it a double near 1 no longer says which log-odds it came from: at 18 the way there and back is off by 1e-8, at 30
 by 1e-3. Scores are limited on this scale, before the probability is taken, so that the two always say the same.
 """
+CHUNK = 8_192
+"""Rows that are computed with at once."""
 
 
 class NotFittedError(Exception):
@@ -46,6 +49,11 @@ def losses(log_odds: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
     """Log loss of each row in nats, from log-odds, without overflow; `target` is a label or a probability."""
     m = np.asarray(log_odds, dtype=np.float64)
     return np.asarray(np.logaddexp(0.0, m) - np.asarray(target, dtype=np.float64) * m)
+
+
+def chunks(rows: int) -> Iterator[slice]:
+    """So many rows in slices that fit into the caches of a processor."""
+    yield from (slice(at, at + CHUNK) for at in range(0, rows, CHUNK))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,7 @@ def fit_linear(
     for _ in range(steps):
         p = probability(design @ beta)
         gradient = design.T @ (w * (p - target)) + ridge * beta
-        hessian = (design * (w * p * (1 - p))[:, None]).T @ design + np.diag(ridge + 1e-10)
+        hessian = _gram(design, w * p * (1 - p)) + np.diag(ridge + 1e-10)
         step = np.linalg.solve(hessian, gradient)
         if float(gradient @ step) < 1e-12 * (1 + best):
             return Fit(beta, float(w @ losses(design @ beta, target) / w.sum()))
@@ -99,3 +107,12 @@ def fit_linear(
         "  allowed: rows of both classes that no linear rule separates, or a penalty > 0\n"
         "  do:      raise the penalty"
     )
+
+
+def _gram(design: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weighted products of each two columns; no second matrix of all rows is made."""
+    columns = design.shape[1]
+    total = np.zeros((columns, columns))
+    for rows in chunks(len(design)):
+        total += (design[rows] * weights[rows, None]).T @ design[rows]
+    return total

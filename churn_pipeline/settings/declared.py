@@ -126,6 +126,11 @@ class Settings(BaseSettings):
     validation_share: float = Field(
         0.15, gt=0, lt=1, description="Share before that on which models are tuned and blended."
     )
+    training_rows: int = Field(
+        300_000,
+        ge=1_000,
+        description="Most landmark snapshots that models learn from and are judged on; beyond, whole trials are drawn by their id.",
+    )
     tuning_trials: int = Field(12, ge=1, description="Tuning trials for each boosting library.")
     tuning_rows: int = Field(
         20_000,

@@ -72,6 +72,9 @@ def labels(
 
 
 @table_asset(TRAINING_SET, group=GROUP, deps=(LANDMARK_SNAPSHOTS.name, LABELS.name))
-def training_set(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+def training_set(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult:
     """At each landmark only the trials that had not converted yet count: the population that is scored."""
-    return dg.MaterializeResult(metadata={"dagster/row_count": features.write_training_set(lake, as_of(context))})
+    drawn = features.write_training_set(lake, as_of(context), settings.training_rows)
+    return dg.MaterializeResult(metadata={"dagster/row_count": drawn.rows, "drawn from rows": drawn.of})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -32,6 +32,14 @@ VALUES_A_GIGABYTE = 60_000_000
 Compose = Callable[..., str]
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """How many rows were written, and of how many they were drawn."""
+
+    rows: int
+    of: int
+
+
 def write_running_snapshots(lake: Lake, as_of: datetime, own: Own = ()) -> int:
     """Look at every running trial as of `as_of`, with a user's `own` features; gives the number of snapshots."""
     compose = partial(snapshots_query, own=own)
@@ -46,11 +54,13 @@ def write_labels(lake: Lake, as_of: datetime, grace_days: int) -> int:
         return lake.write(connection, LABELS.name, as_of, query)
 
 
-def write_training_set(lake: Lake, as_of: datetime) -> int:
-    """Join the landmark snapshots with the mature labels; gives the number of rows."""
-    query = training_set_query(lake.rows(LANDMARK_SNAPSHOTS.name, as_of), lake.rows(LABELS.name, as_of))
+def write_training_set(lake: Lake, as_of: datetime, most_rows: int) -> Drawn:
+    """Join the landmark snapshots with the mature labels; beyond `most_rows` of them whole trials are drawn."""
+    join = partial(training_set_query, lake.rows(LANDMARK_SNAPSHOTS.name, as_of), lake.rows(LABELS.name, as_of))
     with lake.engine.connection() as connection:
-        return lake.write(connection, TRAINING_SET.name, as_of, query)
+        (of,) = connection.execute(f"select count(*) from ({join()})").fetchone() or (0,)
+        rows = lake.write(connection, TRAINING_SET.name, as_of, join(share=most_rows / max(of, 1)))
+    return Drawn(rows, of)
 
 
 def write_snapshots(lake: Lake, dataset: str, as_of: datetime, looks: Looks, compose: Compose = snapshots_query) -> int:

@@ -34,21 +34,23 @@ def judge(
 
     `read` has READING and the typed columns; `trials` gives trial_id and started_at of every good trial; `known` is
     the history of the table in the lake. A good row has neither `_broken` nor `_copy`; a copy is a row whose columns
-    all equal those of another good row.
+    all equal those of another good row. Only a row that broke a rule still has its `_raw`: that is most of its volume.
     """
     judged, fates = f"_judged_{table.name}", f"_fates_{table.name}"
     rules = (*row_rules(table, read_at=read_at), *trial_rules(table))
     connection.execute(
-        f"create or replace temp table {judged} as select r.* exclude (_trial_started), {_broken(rules)} as _broken "
+        f"create or replace temp table {judged} as select r.* exclude (_raw, _trial_started), {_broken(rules)} as _broken "
         f"from ({_with_trial(table, read, trials)}) as r"
     )
     _meet_known(connection, table, judged, known)
     connection.execute(f"create or replace temp table {fates} as {_fates(table, judged)}")
+    rejected = (
+        f"select _row from {judged} where _broken is not null union select _row from {fates} where rule is not null"
+    )
     return (
-        f"select j.* replace (coalesce(j._broken, [f.rule]) as _broken), false as _copy from {judged} as j join {fates} as f "
-        f"using (_row) where f.rule is not null union all by name select j.*, true as _copy from {judged} as j join {fates} as f "
-        f"using (_row) where f.copy union all by name select j.*, false as _copy from {judged} as j anti join "
-        f"(select _row from {fates} where copy or rule is not null) using (_row)"
+        f"select j.* replace (coalesce(j._broken, case when f.rule is not null then [f.rule] end) as _broken), "
+        f"coalesce(f.copy, false) as _copy, as_read._raw from {judged} as j left join {fates} as f using (_row) "
+        f"left join (select _row, _raw from {read} where _row in ({rejected})) as as_read using (_row)"
     )
 
 

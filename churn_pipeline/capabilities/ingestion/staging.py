@@ -134,7 +134,7 @@ def _judged(
 
 
 def type_rows(connection: duckdb.DuckDBPyConnection, source: Source, reading: Reading) -> str:
-    """Name of a temp table with READING and the columns of the contract as typed values.
+    """Name of a temp view with READING and the columns of the contract as typed values.
 
     Raises:
         SourceError: the SQL of the mapping fails on a row.
@@ -147,11 +147,11 @@ def type_rows(connection: duckdb.DuckDBPyConnection, source: Source, reading: Re
     texts = ", ".join(name(c.name) for c in table.columns)
     columns = ", ".join(f"{name('=' + c.name)} as {name(c.name)}" for c in table.columns)
     query = (
-        f"select row_number() over () as _row, _file, _line, _raw, _wrong, {_misread(table.columns)} as _misread, {columns} "
+        f"select _file, _line, _raw, _wrong, {_misread(table.columns)} as _misread, {columns} "
         f"from (select _file, _line, _raw, _wrong, {texts}, {values} from {reading.view})"
     )
     try:
-        connection.execute(f"create or replace temp table {typed} as {query}")
+        connection.execute(f"create or replace temp table {typed}_rows as {query}")
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
         # DuckDB quotes the value, which may be somebody's name: neither its words nor the error itself go on
         raise SourceError(
@@ -159,6 +159,8 @@ def type_rows(connection: duckdb.DuckDBPyConnection, source: Source, reading: Re
             f"{_where(connection, reading)}\n"
             "  do: use try_cast instead of cast in the SQL of the mapping; what cannot be read is then quarantined by itself"
         ) from None
+    # the place in a table, for rows that are numbered while they are read are read by one thread
+    connection.execute(f"create or replace temp view {typed} as select rowid as _row, * from {typed}_rows")
     return typed
 
 

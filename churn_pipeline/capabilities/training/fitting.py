@@ -23,7 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from churn_pipeline.capabilities.training.boosters import Booster, LightGBM, Material, XGBoost, objective
+from churn_pipeline.capabilities.training.boosters import (
+    THREADED_CELLS,
+    Booster,
+    LightGBM,
+    Material,
+    XGBoost,
+    objective,
+)
 from churn_pipeline.capabilities.training.choice import Choice, choose
 from churn_pipeline.capabilities.training.evaluation import Measured, evaluate
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
@@ -130,13 +137,14 @@ def fit(
     as_of: datetime,
     code: str,
     business: str,
+    threads: int = 1,
     progress: Progress = lambda _: None,
 ) -> Fitted:
     """Tune, choose, fit, calibrate and test on the landmark snapshots of the trials that had matured by `as_of`.
 
     `frame` has trial_id, as_of, trial_day, started_at, converted (0/1, never null) and the features; one row a snapshot,
     only of trials that had not converted by then. `code` is the version of the code. Searches that were killed are taken
-    up where they stopped.
+    up where they stopped. The number of `threads`, which work on large frames, changes nothing but the time.
 
     Raises:
         TrainingError: there is too little to learn from (see `shortage`).
@@ -147,12 +155,13 @@ def fit(
     rows = _prepared(frame, catalogue, recipe)
     few = rows.conversions(rows.cut.fit) < recipe.few_conversions
     strength, regression = _floor(rows, SHRUNKEN if few else STRENGTHS)
-    tuned = {} if few else _tuned(rows, recipe, studies, f"{business} {mark}", progress)
-    choice, rounds = _chosen(rows, tuned, regression, recipe)
+    boosters = _boosters(recipe, threads if rows.x.size > THREADED_CELLS else 1)
+    tuned = {} if few else _tuned(rows, boosters, recipe, studies, f"{business} {mark}", progress)
+    choice, rounds = _chosen(rows, boosters, tuned, regression, recipe)
     progress(
         f"chosen: {choice.chosen.name}; fitting it on the {int(rows.cut.refit.sum()):,} rows of fit and validation"
     )
-    members = _members(rows, sorted({*choice.chosen.weights, FLOOR}), tuned, rounds, strength, recipe)
+    members = _members(rows, sorted({*choice.chosen.weights, FLOOR}), boosters, tuned, rounds, strength)
     scorer, calibration_losses = _scorer(rows, members, choice.chosen.weights, choice.chosen.intercept)
     floor, _ = _scorer(rows, members, {FLOOR: 1.0}, 0.0)
     test = rows.frame[rows.cut.test]
@@ -195,8 +204,8 @@ def _prepared(frame: pd.DataFrame, catalogue: Sequence[ModelFeature], recipe: Re
     return _Rows(ordered, cohorts_of, schema, schema.encode(ordered))
 
 
-def _boosters(recipe: Recipe) -> tuple[Booster, ...]:
-    return (XGBoost(recipe.seed), LightGBM(recipe.seed + 1))
+def _boosters(recipe: Recipe, threads: int) -> tuple[Booster, ...]:
+    return (XGBoost(recipe.seed, threads), LightGBM(recipe.seed + 1, threads))
 
 
 def _floor(rows: _Rows, strengths: Sequence[float]) -> tuple[float, LogisticMember]:
@@ -209,11 +218,13 @@ def _floor(rows: _Rows, strengths: Sequence[float]) -> tuple[float, LogisticMemb
     return best, fitted[best]
 
 
-def _tuned(rows: _Rows, recipe: Recipe, studies: Studies, name: str, progress: Progress) -> dict[str, Tuned]:
+def _tuned(
+    rows: _Rows, boosters: Sequence[Booster], recipe: Recipe, studies: Studies, name: str, progress: Progress
+) -> dict[str, Tuned]:
     fit, validation = _sampled(rows, recipe), rows.cut.validation
     material = Material(rows.x[fit], rows.y[fit], rows.x[validation], rows.y[validation])
     found = {}
-    for booster in _boosters(recipe):
+    for booster in boosters:
         with studies.search(f"{name} {booster.name}") as search:
             tuned = tune(
                 objective(booster, material),
@@ -237,14 +248,14 @@ def _sampled(rows: _Rows, recipe: Recipe) -> NDArray[np.bool_]:
 
 
 def _chosen(
-    rows: _Rows, tuned: Mapping[str, Tuned], regression: LogisticMember, recipe: Recipe
+    rows: _Rows, boosters: Sequence[Booster], tuned: Mapping[str, Tuned], regression: LogisticMember, recipe: Recipe
 ) -> tuple[Choice, dict[str, int]]:
     """The choice on validation among members fitted on all of the fit cohort, and the rounds each booster took."""
     fit, validation = rows.cut.fit, rows.cut.validation
     material = Material(rows.x[fit], rows.y[fit], rows.x[validation], rows.y[validation])
     margins = {FLOOR: regression.margin(material.x_validation)}
     rounds = {}
-    for booster in _boosters(recipe):
+    for booster in boosters:
         if booster.name in tuned:
             stopped = booster.fit_stopped(material, tuned[booster.name].parameters)
             margins[booster.name] = stopped.member.margin(material.x_validation)
@@ -256,15 +267,15 @@ def _chosen(
 def _members(
     rows: _Rows,
     names: Sequence[str],
+    boosters: Sequence[Booster],
     tuned: Mapping[str, Tuned],
     rounds: Mapping[str, int],
     strength: float,
-    recipe: Recipe,
 ) -> dict[str, Member]:
     """The members named, fitted on fit and validation together."""
     x, y = rows.x[rows.cut.refit], rows.y[rows.cut.refit]
     members: dict[str, Member] = {FLOOR: LogisticMember.fit(x, y, strength=strength)}
-    for booster in _boosters(recipe):
+    for booster in boosters:
         if booster.name in names:
             parameters = tuned[booster.name].parameters
             members[booster.name] = booster.fit(x, y, parameters, rounds=rounds[booster.name])

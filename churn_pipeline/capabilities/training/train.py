@@ -63,6 +63,7 @@ def train(
         as_of=as_of,
         code=code,
         business=settings.business,
+        threads=settings.threads,
         progress=progress,
     )
     return Trained(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,7 +40,8 @@ class LightGBMMember:
         objective = next((line for line in text.splitlines() if line.startswith("objective=")), "objective=none")
         if not objective.startswith("objective=binary") or "sigmoid:1" not in objective.split():
             raise MemberError(f"LightGBM model has {objective}; allowed: objective=binary sigmoid:1")
-        return cls(text, n_jobs)
+        # the model does not depend on how many threads made it, so neither do its bytes
+        return cls(re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 1]", text), n_jobs)
 
     @cached_property
     def booster(self) -> lightgbm.Booster:

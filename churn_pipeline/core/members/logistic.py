@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from churn_pipeline.core.log_odds import fit_linear
+from churn_pipeline.core.log_odds import chunks, fit_linear
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +40,12 @@ class Preparation:
 
     def apply(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """The standardised columns followed by one centred missing flag a column: (rows, 2 * columns)."""
+        prepared = np.empty((len(x), 2 * x.shape[1]))
+        for rows in chunks(len(x)):
+            prepared[rows] = self._applied(x[rows])
+        return prepared
+
+    def _applied(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         null = np.isnan(x)
         squashed = np.where(self.logged, np.sign(x) * np.log1p(np.abs(x)), x)
         standard = np.where(null, 0.0, (squashed - np.array(self.mean)) / np.array(self.scale))
@@ -85,9 +91,14 @@ class Prepared:
     def of(cls, x: NDArray[np.float64]) -> Self:
         """The rows of `x`, prepared."""
         preparation = Preparation.learn(x)
-        columns = preparation.apply(x)
-        used = np.asarray(columns.any(axis=0))
-        return cls(preparation, np.hstack([np.ones((len(x), 1)), columns[:, used]]), used)
+        used = np.zeros(2 * x.shape[1], dtype=np.bool_)
+        for rows in chunks(len(x)):
+            used |= preparation.apply(x[rows]).any(axis=0)
+        # prepared twice rather than held twice: this is the largest matrix of a training
+        design = np.ones((len(x), 1 + int(used.sum())))
+        for rows in chunks(len(x)):
+            design[rows, 1:] = preparation.apply(x[rows])[:, used]
+        return cls(preparation, design, used)
 
 
 @dataclass(frozen=True, slots=True)

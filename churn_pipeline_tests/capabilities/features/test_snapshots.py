@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.capabilities.features.landmarks import write_landmark_snapshots
 from churn_pipeline.capabilities.features.snapshots import (
+    Drawn,
     write_labels,
     write_running_snapshots,
     write_training_set,
@@ -73,11 +75,27 @@ def test_the_training_set_joins_mature_labels_to_the_days_on_which_the_trial_was
     with landed(world, tmp_path) as (lake, _):
         write_landmark_snapshots(lake, DAY, (1, 3, 7))
         assert write_labels(lake, DAY, 7) == 2
-        assert write_training_set(lake, DAY) == 5
+        assert write_training_set(lake, DAY, 1_000) == Drawn(5, 5)
     rows = lake.read("training_set", DAY, select="trial_id, trial_day, converted").to_pylist()
     assert {(row["trial_id"], row["trial_day"], row["converted"]) for row in rows} == {
         ("stays", 1, False), ("stays", 3, False), ("stays", 7, False), ("buys", 1, True), ("buys", 3, True),
     }  # fmt: skip
+
+
+def test_beyond_the_most_rows_whole_trials_are_drawn_and_fewer_of_them_from_among_more(tmp_path: Path) -> None:
+    world = SmallWorld(trials=tuple(trial(f"t{n}", -40) for n in range(400)))
+    kept = []
+    with landed(world, tmp_path, buckets=2) as (lake, _):
+        write_landmark_snapshots(lake, DAY, (1, 3, 7))
+        assert write_labels(lake, DAY, 7) == 400
+        for most in (1_200, 600, 150):
+            drawn = write_training_set(lake, DAY, most)
+            rows = Counter(lake.read("training_set", DAY)["trial_id"].to_pylist())
+            assert set(rows.values()) == {3}
+            assert drawn == Drawn(rows.total(), 1_200)
+            assert 0.7 * most < drawn.rows < 1.3 * most or drawn.rows == most
+            kept.append(set(rows))
+    assert kept[2] < kept[1] < kept[0]
 
 
 def test_what_is_written_has_the_declared_columns_and_types(tmp_path: Path) -> None:
@@ -85,7 +103,7 @@ def test_what_is_written_has_the_declared_columns_and_types(tmp_path: Path) -> N
         write_running_snapshots(lake, DAY)
         write_landmark_snapshots(lake, DAY, (1,))
         write_labels(lake, DAY, 7)
-        write_training_set(lake, DAY)
+        write_training_set(lake, DAY, 1_000)
     for table in (SNAPSHOTS, LANDMARK_SNAPSHOTS, LABELS, TRAINING_SET):
         found, declared = lake.read(table.name, DAY).schema, arrow_schema(table)
         assert found.names == declared.names

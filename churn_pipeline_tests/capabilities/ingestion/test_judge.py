@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -146,6 +147,25 @@ def test_every_rule_that_a_row_breaks_is_listed_and_the_first_counts(tmp_path: P
 
 def test_a_judged_row_carries_where_it_was_read() -> None:
     assert judged_columns(TRIALS).startswith("_row, _file, _line, _raw, _wrong, _misread, _broken, _copy")
+
+
+def test_a_row_is_kept_as_it_was_read_where_it_broke_a_rule_and_only_there(tmp_path: Path) -> None:
+    source = clean_source(tmp_path / "source", trials=3)
+    good, bad, twin = event(0), event(1, occurred_at="soon"), event(2)
+    write_csv(source.folder / "events.csv", [good, bad, good, twin, twin | {"event_name": "other"}])
+    lake = empty_lake(tmp_path)
+    stage(lake, source, [TRIALS, EVENTS])
+    found = [
+        (row["event_id"], row["_broken"], row["_copy"], json.loads(row["_raw"] or "{}").get("event_name"))
+        for row in staged_rows(lake, EVENTS)
+    ]
+    assert sorted(found, key=str) == [
+        (good["event_id"], None, False, None),
+        (good["event_id"], None, True, None),
+        (bad["event_id"], ["wrong_type_occurred_at"], False, bad["event_name"]),
+        (twin["event_id"], None, False, None),
+        (twin["event_id"], ["duplicate_key"], False, "other"),
+    ]
 
 
 def test_a_column_that_a_source_adds_later_makes_no_conflict_with_what_has_landed(tmp_path: Path) -> None:

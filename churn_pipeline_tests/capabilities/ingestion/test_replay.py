@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -80,7 +81,7 @@ def test_rows_go_through_the_mapping_as_it_stands_now(tmp_path: Path) -> None:
     assert (kept["trial_id"], kept["trial_days"], kept["_broken"]) == ("a", 14, None)
     (clicked,) = lake.read(f"staged_{EVENTS.name}", AS_OF, batch=batch).to_pylist()
     assert (clicked["event_id"], clicked["_broken"]) == ("e1", None)
-    assert json.loads(clicked["_raw"])["occurred_at"] == "2024-05-25"
+    assert clicked["occurred_at"] == datetime(2024, 5, 25, tzinfo=UTC)
 
 
 def test_a_batch_that_is_not_there_is_told(tmp_path: Path) -> None:

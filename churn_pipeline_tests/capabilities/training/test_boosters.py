@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import optuna
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from churn_pipeline.capabilities.training.boosters import Booster, LightGBM, Material, XGBoost, objective
 from churn_pipeline.core.metrics import auc
 
-BOOSTERS = [XGBoost(7), LightGBM(7)]
+BOOSTERS: list[Any] = [XGBoost(7), LightGBM(7)]
 
 
 def material(rows: int = 1_500) -> Material:
@@ -32,13 +35,13 @@ def test_a_fit_stops_by_itself_and_says_what_it_lost_on_validation(booster: Boos
 
 
 @pytest.mark.parametrize("booster", BOOSTERS, ids=lambda b: b.name)
-def test_the_same_rows_give_the_same_bytes(booster: Booster) -> None:
-    def fitted() -> dict[str, bytes]:
-        given = material(600)
-        booster.fit_stopped(given, booster.first)
-        return booster.fit(given.x, given.y, booster.first, rounds=20).files()
+def test_the_same_rows_give_the_same_bytes_however_many_threads_work(booster: XGBoost | LightGBM) -> None:
+    def fitted(threads: int) -> tuple[dict[str, bytes], ...]:
+        given, with_threads = material(9_000), replace(booster, threads=threads)
+        stopped = with_threads.fit_stopped(given, booster.first)
+        return stopped.member.files(), with_threads.fit(given.x, given.y, booster.first, rounds=20).files()
 
-    assert fitted() == fitted()
+    assert fitted(1) == fitted(1) == fitted(2) == fitted(3)
 
 
 @pytest.mark.parametrize("booster", BOOSTERS, ids=lambda b: b.name)
