@@ -89,15 +89,15 @@ class Lake:
         identity = [*table.key, *([table.versioned_by] if table.versioned_by else [])]
         matching = " and ".join(f"old.{name(c)} is not distinct from new.{name(c)}" for c in identity)
         self.history(connection, table, view="_old")
+        kept = "table" if self.has_raw(table) else "view"  # all of a first batch is new, and may be large
         connection.execute(
-            f"create or replace temp table _new as select {columns(table)}, {day_known(table)} as day, "
-            f"{self._bucket(table)} as bucket from {good} as new "
-            f"where not exists (select 1 from _old as old where {matching})"
+            f"create temp {kept} _new as select {columns(table)}, {day_known(table)} as day, {self._bucket(table)} as bucket "
+            f"from {good} as new where not exists (select 1 from _old as old where {matching})"
         )
         new, total = (_count(connection, f"select count(*) from {rows}") for rows in ("_new", good))
         if new:
             self._replace_partitions(connection, table)
-        connection.execute("drop view _old; drop table _new")
+        connection.execute(f"drop view _old; drop {kept} _new")
         return Landed(new=new, known=total - new)
 
     def replace(self, connection: duckdb.DuckDBPyConnection, table: Table, good: str) -> int:

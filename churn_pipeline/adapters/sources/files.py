@@ -73,7 +73,7 @@ def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, view
     columns = tuple(row[0] for row in own)
     texts = ", ".join(f"{as_text(row[0], row[1])} as {name(row[0])}" for row in own)
     connection.execute(
-        f"create or replace temp view {view} as select {quoted(shown)} as _file, file_row_number + 1 as _line, "
+        f"create or replace temp view {view} as select {quoted(shown)} as _file, file_row_number + 1 as _line, file_row_number as _place, "
         f"to_json(struct_pack({', '.join(f'{name(c)} := {name(c)}' for c in columns)}))::varchar as _raw, "
         f"null::varchar as _wrong, * exclude (file_row_number) "
         f"from (select {texts}, file_row_number from {file})"
@@ -111,7 +111,7 @@ def _view(
     packed = ", ".join(f"{name(c)} := fields[{place}]" for place, c in enumerate(columns, start=1))
     whole = "text" if is_json else f"to_json(struct_pack({packed}))::varchar"
     connection.execute(
-        f"create or replace temp view {view} as select {quoted(shown)} as _file, line as _line, "
+        f"create or replace temp view {view} as select {quoted(shown)} as _file, line as _line, line as _place, "
         f"case when wrong is null then {whole} else to_json({{'unreadable': text}})::varchar end as _raw, "
         f"wrong as _wrong{fields} from {rows}"
     )

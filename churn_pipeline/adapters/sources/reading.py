@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from churn_pipeline.contracts.spec import Table
 
-INSIDE = ("_file", "_line", "_raw", "_wrong")
-"""What every row of a file carries beside its own columns."""
+INSIDE = ("_file", "_line", "_place", "_raw", "_wrong")
+"""What every row of a file carries beside its own columns. `_file` and `_place`, which is never null, tell one row from another."""
 MARK = "_deleted"
 """The text by which the source marks a record as deleted; null where it does not."""
 

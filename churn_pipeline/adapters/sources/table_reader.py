@@ -179,7 +179,8 @@ class TableReader:
         )
         packed = ", ".join(f"{name(row[0])} := {name(row[0])}" for key, row in own.items() if key not in INSIDE)
         raw = f"to_json(struct_pack({packed}))::varchar as _raw, null::varchar as _wrong, null::varchar as {MARK}"
-        queries = [f"select {place}, {raw}, {', '.join(texts)} from {selected}"]
+        # below 0, where no line of a file is
+        queries = [f"select {place}, -1 - rowid as _place, {raw}, {', '.join(texts)} from {selected}"]
         nulls = ", ".join(f"null::varchar as {name(c)}" for c in self.table.names)
         queries += [
             f"select {', '.join(INSIDE)}, null::varchar as {MARK}, {nulls} from ({query})" for query in unreadable
@@ -188,7 +189,7 @@ class TableReader:
 
     def _over(self, facts: list[SourceFile], queries: list[str], given: tuple[str, ...], due: int) -> Reading:
         nulls = ", ".join(f"null::varchar as {name(c)}" for c in self.table.names)
-        nothing = f"select null::varchar as _file, null::bigint as _line, null::varchar as _raw, null::varchar as _wrong, null::varchar as {MARK}, {nulls} where false"
+        nothing = f"select null::varchar as _file, null::bigint as _line, null::bigint as _place, null::varchar as _raw, null::varchar as _wrong, null::varchar as {MARK}, {nulls} where false"
         self.connection.execute(
             f"create or replace temp view {self.view} as {' union all by name '.join(queries) or nothing}"
         )

@@ -15,7 +15,7 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.records import known_at
 from churn_pipeline.adapters.sources import Source, SourceFile
 from churn_pipeline.adapters.sources.mapping import Mapped
-from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table, type_rows
+from churn_pipeline.capabilities.ingestion.staging import Staged, read_typed, stage_table, typed_query
 from churn_pipeline.contracts.derive.rules import Rule, all_rules, row_rules
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Presence, Table
@@ -185,9 +185,10 @@ def newest_known(lake: Lake, source: Source, *, now: datetime) -> datetime | Non
     newest: list[datetime] = []
     with lake.engine.connection() as connection:
         for table in RAW_TABLES:
-            rows = type_rows(connection, source, source.read(connection, table))
+            reading = source.read(connection, table)
             bad = " or ".join(f"coalesce({rule.bad}, false)" for rule in row_rules(table, read_at=now))
-            found = connection.execute(f"select max({known_at(table)}) from {rows} where not ({bad})").fetchone()
+            query = f"select max({known_at(table)}) from ({typed_query(reading)}) where not ({bad})"
+            found = read_typed(connection, source, reading, query).fetchone()
             newest += [found[0]] if found and found[0] else []
             by = source.increments.get(table.name)
             if by is not None and by.since is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.records import known_at
+from churn_pipeline.adapters.sources import Reading
 from churn_pipeline.contracts.derive.rules import (
     CONFLICTS_WITH_KNOWN,
     DUPLICATE_KEY,
@@ -28,29 +29,30 @@ if TYPE_CHECKING:
 
 
 def judge(
-    connection: duckdb.DuckDBPyConnection, table: Table, read: str, *, trials: str, known: str, read_at: datetime
+    connection: duckdb.DuckDBPyConnection, reading: Reading, typed: str, *, trials: str, known: str, read_at: datetime
 ) -> str:
-    """SQL that gives the rows of relation `read` with `_broken` (ordered rules, null if none) and `_copy`.
+    """SQL that gives the rows of a reading with `_broken` (ordered rules, null if none) and `_copy`.
 
-    `read` has READING and the typed columns; `trials` gives trial_id and started_at of every good trial; `known` is
+    `typed` is the relation of its typed rows; `trials` gives trial_id and started_at of every good trial; `known` is
     the history of the table in the lake. A good row has neither `_broken` nor `_copy`; a copy is a row whose columns
-    all equal those of another good row. Only a row that broke a rule still has its `_raw`: that is most of its volume.
+    all equal those of another good row. Only a row that broke a rule has its `_raw`, which is looked up once it is known
+    to be wanted: to carry it along for every row would be most of the work.
     """
+    table = reading.table
     judged, fates = f"_judged_{table.name}", f"_fates_{table.name}"
     rules = (*row_rules(table, read_at=read_at), *trial_rules(table))
     connection.execute(
-        f"create or replace temp table {judged} as select r.* exclude (_raw, _trial_started), {_broken(rules)} as _broken "
-        f"from ({_with_trial(table, read, trials)}) as r"
+        f"create or replace temp table {judged} as select r.* exclude (_trial_started), {_broken(rules)} as _broken "
+        f"from ({_with_trial(table, typed, trials)}) as r"
     )
     _meet_known(connection, table, judged, known)
     connection.execute(f"create or replace temp table {fates} as {_fates(table, judged)}")
-    rejected = (
-        f"select _row from {judged} where _broken is not null union select _row from {fates} where rule is not null"
-    )
+    rejected = f"select _file, _place from {judged} left join {fates} using (_row) where _broken is not null or rule is not null"
+    raws = f"select _file, _place, _raw from {reading.view} where (_file, _place) in ({rejected})"
     return (
         f"select j.* replace (coalesce(j._broken, case when f.rule is not null then [f.rule] end) as _broken), "
         f"coalesce(f.copy, false) as _copy, as_read._raw from {judged} as j left join {fates} as f using (_row) "
-        f"left join (select _row, _raw from {read} where _row in ({rejected})) as as_read using (_row)"
+        f"left join ({raws}) as as_read using (_file, _place)"
     )
 
 

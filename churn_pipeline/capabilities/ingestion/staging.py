@@ -130,38 +130,53 @@ def _judged(
     table = reading.table
     typed = type_rows(connection, source, reading)
     lake.history(connection, table, view=f"known_{table.name}")
-    return judge(connection, table, typed, trials=trials, known=f"known_{table.name}", read_at=read_at)
+    return judge(connection, reading, typed, trials=trials, known=f"known_{table.name}", read_at=read_at)
 
 
 def type_rows(connection: duckdb.DuckDBPyConnection, source: Source, reading: Reading) -> str:
-    """Name of a temp view with READING and the columns of the contract as typed values.
+    """Name of a temp view of the rows of `typed_query`, with their number, `_row`.
+
+    Raises:
+        SourceError: the SQL of the mapping fails on a row.
+    """
+    typed = f"_typed_{reading.table.name}"
+    read_typed(connection, source, reading, f"create or replace temp table {typed}_rows as {typed_query(reading)}")
+    # the place in a table, for rows that are numbered while they are read are read by one thread
+    connection.execute(f"create or replace temp view {typed} as select rowid as _row, * from {typed}_rows")
+    return typed
+
+
+def typed_query(reading: Reading) -> str:
+    """SQL: where each row was read, what could not be read of it, and the columns of the contract as typed values."""
+    table = reading.table
+    values = ", ".join(f"{read_as(c.type, name(c.name))} as {name('=' + c.name)}" for c in table.columns)
+    texts = ", ".join(name(c.name) for c in table.columns)
+    columns = ", ".join(f"{name('=' + c.name)} as {name(c.name)}" for c in table.columns)
+    return (
+        f"select _file, _line, _place, _wrong, {_misread(table.columns)} as _misread, {columns} "
+        f"from (select _file, _line, _place, _wrong, {texts}, {values} from {reading.view})"
+    )
+
+
+def read_typed(
+    connection: duckdb.DuckDBPyConnection, source: Source, reading: Reading, statement: str
+) -> duckdb.DuckDBPyConnection:
+    """Execute a statement over `typed_query`.
 
     Raises:
         SourceError: the SQL of the mapping fails on a row.
     """
     import duckdb
 
-    table = reading.table
-    typed = f"_typed_{table.name}"
-    values = ", ".join(f"{read_as(c.type, name(c.name))} as {name('=' + c.name)}" for c in table.columns)
-    texts = ", ".join(name(c.name) for c in table.columns)
-    columns = ", ".join(f"{name('=' + c.name)} as {name(c.name)}" for c in table.columns)
-    query = (
-        f"select _file, _line, _raw, _wrong, {_misread(table.columns)} as _misread, {columns} "
-        f"from (select _file, _line, _raw, _wrong, {texts}, {values} from {reading.view})"
-    )
     try:
-        connection.execute(f"create or replace temp table {typed}_rows as {query}")
+        return connection.execute(statement)
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
         # DuckDB quotes the value, which may be somebody's name: neither its words nor the error itself go on
         raise SourceError(
-            f"{source.mapping_file or source.named}, table {table.name}: a value stops the reading"
+            f"{source.mapping_file or source.named}, table {reading.table.name}: a value stops the reading"
             f"{_where(connection, reading)}\n"
             "  do: use try_cast instead of cast in the SQL of the mapping; what cannot be read is then quarantined by itself"
         ) from None
-    # the place in a table, for rows that are numbered while they are read are read by one thread
-    connection.execute(f"create or replace temp view {typed} as select rowid as _row, * from {typed}_rows")
-    return typed
 
 
 def _where(connection: duckdb.DuckDBPyConnection, reading: Reading) -> str:

@@ -32,7 +32,9 @@ def commonest(grain: Grain, most: int) -> str:
     A list of numbers that `pair_words`, `times` and `spelt` read. How often a pair may occur is bounded by what fits into 8 bytes beside it:
     9e12 times with a thousand words, nine million times with a million.
     """
-    return f"max(least(n, {_LARGEST} // ({_IN_ALL}) - 1) * {_IN_ALL} + ({_IN_ALL} - 1 - {grain.key}), {most})"
+    number = f"least(n, {_LARGEST} // ({_IN_ALL}) - 1) * {_IN_ALL} + ({_IN_ALL} - 1 - {grain.key})"
+    # max(number, most) would give the same, and takes kilobytes for every row it is given
+    return f"list_reverse_sort(list({number}))[:{most}]"
 
 
 def pair_words(one: str, grain: Grain) -> str:

@@ -38,7 +38,7 @@ def read(settings: Settings, table: Table) -> list[tuple[Any, ...]]:
         connection = duckdb.connect()
         reading = source.read(connection, table)
         return connection.execute(
-            f"select _file, * exclude (_file, _raw, _wrong, _deleted) from {reading.view}"
+            f"select _file, * exclude (_file, _place, _raw, _wrong, _deleted) from {reading.view}"
         ).fetchall()
 
 
