@@ -15,7 +15,8 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.records import known_at
 from churn_pipeline.adapters.sources import Source, SourceFile
 from churn_pipeline.adapters.sources.mapping import Mapped
-from churn_pipeline.capabilities.ingestion.staging import Staged, read_typed, stage_table, typed_query
+from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table
+from churn_pipeline.capabilities.ingestion.typed import read_typed, typed_query
 from churn_pipeline.contracts.derive.rules import Rule, all_rules, row_rules
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Presence, Table

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.records import known_at
-from churn_pipeline.adapters.sources import Reading
+from churn_pipeline.adapters.sources import Reading, Source
+from churn_pipeline.capabilities.ingestion.typed import read_typed, typed_query
 from churn_pipeline.contracts.derive.rules import (
     CONFLICTS_WITH_KNOWN,
     DUPLICATE_KEY,
@@ -29,22 +30,34 @@ if TYPE_CHECKING:
 
 
 def judge(
-    connection: duckdb.DuckDBPyConnection, reading: Reading, typed: str, *, trials: str, known: str, read_at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    reading: Reading,
+    *,
+    trials: str,
+    known: str,
+    read_at: datetime,
 ) -> str:
-    """SQL that gives the rows of a reading with `_broken` (ordered rules, null if none) and `_copy`.
+    """SQL that gives the rows of a reading, typed, with `_broken` (ordered rules, null if none) and `_copy`.
 
-    `typed` is the relation of its typed rows; `trials` gives trial_id and started_at of every good trial; `known` is
-    the history of the table in the lake. A good row has neither `_broken` nor `_copy`; a copy is a row whose columns
-    all equal those of another good row. Only a row that broke a rule has its `_raw`, which is looked up once it is known
-    to be wanted: to carry it along for every row would be most of the work.
+    `trials` gives trial_id and started_at of every good trial; `known` is the history of the table in the lake. A good row
+    has neither `_broken` nor `_copy`; a copy is a row whose columns all equal those of another good row. Only a row that
+    broke a rule has its `_raw`, which is looked up once it is known to be wanted: to carry it along for every row would be
+    most of the work.
+
+    Raises:
+        SourceError: the SQL of the mapping fails on a row.
     """
     table = reading.table
     judged, fates = f"_judged_{table.name}", f"_fates_{table.name}"
     rules = (*row_rules(table, read_at=read_at), *trial_rules(table))
-    connection.execute(
-        f"create or replace temp table {judged} as select r.* exclude (_trial_started), {_broken(rules)} as _broken "
-        f"from ({_with_trial(table, typed, trials)}) as r"
+    rows = (
+        f"create or replace temp table {judged}_rows as select r.* exclude (_trial_started), {_broken(rules)} as _broken "
+        f"from ({_with_trial(table, f'({typed_query(reading)})', trials)}) as r"
     )
+    read_typed(connection, source, reading, rows)
+    # numbered where they lie, for rows that are numbered while they are read are read by one thread
+    connection.execute(f"create or replace temp view {judged} as select rowid as _row, * from {judged}_rows")
     _meet_known(connection, table, judged, known)
     connection.execute(f"create or replace temp table {fates} as {_fates(table, judged)}")
     rejected = f"select _file, _place from {judged} left join {fates} using (_row) where _broken is not null or rule is not null"

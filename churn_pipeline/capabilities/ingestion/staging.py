@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from churn_pipeline.adapters.engine import name, quoted
+from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.records import record_key
-from churn_pipeline.adapters.sources import Reading, Source, SourceError, SourceFile
+from churn_pipeline.adapters.sources import Reading, Source, SourceFile
 from churn_pipeline.adapters.sources.increments import Increment
 from churn_pipeline.adapters.sources.table_reader import QUARANTINE
 from churn_pipeline.capabilities.ingestion.deletions import deletions
 from churn_pipeline.capabilities.ingestion.judge import judge, judged_columns
-from churn_pipeline.contracts.derive.reading import read_as
 from churn_pipeline.contracts.derive.rules import UNKNOWN_TRIAL
 from churn_pipeline.contracts.lake import DISMISSED_ISSUES
 from churn_pipeline.contracts.raw import TRIALS
-from churn_pipeline.contracts.spec import Column, Table
+from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.clock import sql_instant
 
 if TYPE_CHECKING:
@@ -66,7 +65,8 @@ def stage_table(
         trials = _every_trial(connection, lake, table, as_of, batch)
         waiting = _waiting(connection, lake, table, trials) if since is not None and table.trial else ""
         reading = source.read(connection, table, again=waiting)
-        rows = _judged(connection, lake, source, reading, trials=trials, read_at=read_at)
+        lake.history(connection, table, view=f"known_{table.name}")
+        rows = judge(connection, source, reading, trials=trials, known=f"known_{table.name}", read_at=read_at)
         judged = f"select {judged_columns(table)} from ({rows})"
         count = lake.write(connection, f"staged_{table.name}", as_of, judged, batch=batch)
         lake.write(connection, f"staged_{table.name}_files", as_of, _facts(reading, since), batch=batch)
@@ -116,89 +116,6 @@ def _cursor(table: Table, by: Increment | None, read_up_to: datetime | int | Non
     }
     listed = ", ".join(f"{value} as {column}" for column, value in columns.items())
     return f"select {listed} where {read_up_to is not None}"
-
-
-def _judged(
-    connection: duckdb.DuckDBPyConnection,
-    lake: Lake,
-    source: Source,
-    reading: Reading,
-    *,
-    trials: str,
-    read_at: datetime,
-) -> str:
-    table = reading.table
-    typed = type_rows(connection, source, reading)
-    lake.history(connection, table, view=f"known_{table.name}")
-    return judge(connection, reading, typed, trials=trials, known=f"known_{table.name}", read_at=read_at)
-
-
-def type_rows(connection: duckdb.DuckDBPyConnection, source: Source, reading: Reading) -> str:
-    """Name of a temp view of the rows of `typed_query`, with their number, `_row`.
-
-    Raises:
-        SourceError: the SQL of the mapping fails on a row.
-    """
-    typed = f"_typed_{reading.table.name}"
-    read_typed(connection, source, reading, f"create or replace temp table {typed}_rows as {typed_query(reading)}")
-    # the place in a table, for rows that are numbered while they are read are read by one thread
-    connection.execute(f"create or replace temp view {typed} as select rowid as _row, * from {typed}_rows")
-    return typed
-
-
-def typed_query(reading: Reading) -> str:
-    """SQL: where each row was read, what could not be read of it, and the columns of the contract as typed values."""
-    table = reading.table
-    values = ", ".join(f"{read_as(c.type, name(c.name))} as {name('=' + c.name)}" for c in table.columns)
-    texts = ", ".join(name(c.name) for c in table.columns)
-    columns = ", ".join(f"{name('=' + c.name)} as {name(c.name)}" for c in table.columns)
-    return (
-        f"select _file, _line, _place, _wrong, {_misread(table.columns)} as _misread, {columns} "
-        f"from (select _file, _line, _place, _wrong, {texts}, {values} from {reading.view})"
-    )
-
-
-def read_typed(
-    connection: duckdb.DuckDBPyConnection, source: Source, reading: Reading, statement: str
-) -> duckdb.DuckDBPyConnection:
-    """Execute a statement over `typed_query`.
-
-    Raises:
-        SourceError: the SQL of the mapping fails on a row.
-    """
-    import duckdb
-
-    try:
-        return connection.execute(statement)
-    except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
-        # DuckDB quotes the value, which may be somebody's name: neither its words nor the error itself go on
-        raise SourceError(
-            f"{source.mapping_file or source.named}, table {reading.table.name}: a value stops the reading"
-            f"{_where(connection, reading)}\n"
-            "  do: use try_cast instead of cast in the SQL of the mapping; what cannot be read is then quarantined by itself"
-        ) from None
-
-
-def _where(connection: duckdb.DuckDBPyConnection, reading: Reading) -> str:
-    """The columns of a reading that stop it, each read alone."""
-    import duckdb
-
-    stopping = []
-    for column in reading.table.columns:
-        try:
-            connection.execute(f"select count({read_as(column.type, name(column.name))}) from {reading.view}")
-        except duckdb.Error:
-            stopping.append(column.name)
-    return f" of column {', '.join(stopping)}" if stopping else ""
-
-
-def _misread(columns: tuple[Column, ...]) -> str:
-    lost = {c.name: f"({name(c.name)} is not null and {name('=' + c.name)} is null)" for c in columns}
-    entries = ", ".join(f"case when {bad} then {{'k': {quoted(c)}, 'v': {name(c)}}} end" for c, bad in lost.items())
-    return (
-        f"case when {' or '.join(lost.values())} then "
-        f"map_from_entries(list_filter([{entries}], lambda x: x is not null)) end"
-    )
 
 
 def _facts(reading: Reading, since: datetime | int | None) -> str:
