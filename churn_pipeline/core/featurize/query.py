@@ -143,7 +143,7 @@ looked as materialized (
 ),
 versions as (
   select *, lead(version_at) over (partition by trial_id order by version_at) as next_at from (
-    select *, {VERSION_AT} as version_at from trials_history where trial_id in (select trial_id from looked)
+    select *, {VERSION_AT} as version_at from trials_history v where trial_id in (select trial_id from looked){_same(bucket, "v")}
     qualify row_number() over (partition by trial_id, {VERSION_AT} order by updated_at desc nulls last) = 1
   )
 ),
