@@ -108,7 +108,12 @@ MODEL_VERDICTS = Table(
         Column("log_loss", Real(0), "Log loss of the challenger on them.", unit="nats"),
         Column("compared_log_loss", Real(0), "Log loss of what it was compared with.", unit="nats"),
         Column("base_log_loss", Real(0), "Log loss of the base rate of the fitted cohorts.", unit="nats"),
-        Column("floor_log_loss", Real(0), "Log loss of the logistic regression that must be beaten.", unit="nats"),
+        Column(
+            "floor_log_loss",
+            Real(0),
+            "Log loss of the logistic regression, which may not be better by more than noise.",
+            unit="nats",
+        ),
         Column("gain", Real(), "Log loss, compared minus challenger: positive is better.", unit="nats"),
         Column("gain_low", Real(), "Lower end of the paired bootstrap interval of the gain.", unit="nats"),
         Column("gain_high", Real(), "Upper end of the paired bootstrap interval of the gain.", unit="nats"),

@@ -17,9 +17,13 @@ from churn_pipeline.core.log_odds import LIMIT, fit_linear, log_odds, losses
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-Kind = Literal["temperature", "platt", "centred isotonic"]
+Kind = Literal["none", "temperature", "platt", "beta", "centred isotonic"]
 LEAST_SLOPE = 0.01
 """A model that predicts the wrong way round is flattened to this slope, never turned round."""
+BENT = np.linspace(-12.0, 12.0, 193)
+"""The margins between which a curve is drawn as straight lines: nowhere off by more than 0.0005 times the difference of its two slopes."""
+BEND_PENALTY = 5.0
+"""What half the square of a bend costs, in nats in sum over all rows."""
 
 
 class CalibrationError(Exception):
@@ -87,6 +91,11 @@ class Calibrator:
         return cls(given["kind"], tuple(given["at"]), tuple(given["to"]), given["below"], given["above"])
 
 
+def none(margins: NDArray[np.float64], labels: NDArray[np.float64]) -> Calibrator:
+    """The margins as they are."""
+    return Calibrator("none", (0.0,), (0.0,), 1.0, 1.0)
+
+
 def temperature(margins: NDArray[np.float64], labels: NDArray[np.float64]) -> Calibrator:
     """One slope through 0 (Guo et al. 2017: its inverse is the temperature)."""
     design = margins[:, None]
@@ -102,6 +111,31 @@ def platt(margins: NDArray[np.float64], labels: NDArray[np.float64]) -> Calibrat
         slope = LEAST_SLOPE
         shift = log_odds(target.mean()) - slope * margins.mean()
     return Calibrator("platt", (0.0,), (float(shift),), float(slope), float(slope))
+
+
+def beta(margins: NDArray[np.float64], labels: NDArray[np.float64]) -> Calibrator:
+    """A shift, one slope for low margins and another for high ones (Kull, Silva Filho and Flach 2017); both slopes are positive.
+
+    Log-odds = shift + a ln p - b ln(1 - p), where p is the probability that the margin says. That is shift +
+    (a + b) / 2 * margin + (b - a) / 2 * fold, and the bend (b - a) / 2 is held back a little: where all margins lie on one side
+    nothing tells it.
+    """
+    target = _softened(labels)
+    design = np.column_stack([np.ones_like(margins), margins, _fold(margins)])
+    shift, slope, bend = fit_linear(design, target, penalty=[1e-6, 1e-6, BEND_PENALTY]).coefficients
+    a, b = max(float(slope - bend), LEAST_SLOPE), max(float(slope + bend), LEAST_SLOPE)
+
+    def curve(m: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((a + b) / 2 * m + (b - a) / 2 * _fold(m))
+
+    if min(slope - bend, slope + bend) < LEAST_SLOPE:
+        shift = log_odds(target.mean()) - curve(margins).mean()
+    return Calibrator("beta", tuple(BENT.tolist()), tuple((shift + curve(BENT)).tolist()), a, b)
+
+
+def _fold(margins: NDArray[np.float64]) -> NDArray[np.float64]:
+    """-ln p - ln(1 - p): nearly the distance from 0."""
+    return np.asarray(np.logaddexp(0.0, margins) + np.logaddexp(0.0, -margins))
 
 
 def centred_isotonic(margins: NDArray[np.float64], labels: NDArray[np.float64]) -> Calibrator:
@@ -149,8 +183,10 @@ def _isotonic_blocks(margins: NDArray[np.float64], labels: NDArray[np.float64]) 
 
 
 FITS: dict[Kind, Callable[[NDArray[np.float64], NDArray[np.float64]], Calibrator]] = {
+    "none": none,
     "temperature": temperature,
     "platt": platt,
+    "beta": beta,
     "centred isotonic": centred_isotonic,
 }
 """The ways to calibrate, the simplest first."""
@@ -165,9 +201,11 @@ class Choice:
 
 
 def choose(margins: ArrayLike, labels: ArrayLike, groups: ArrayLike, *, folds: int = 5) -> Choice:
-    """The way with the least cross-validated log loss, the simpler of equal ones; rows of one group share a fold.
+    """The simplest way whose cross-validated log loss is within one standard error of the least; rows of one group share a fold.
 
-    Groups are dealt to the folds in turn, in their sorted order, so nothing here is random.
+    The standard error is that of the difference between the two, over groups (Breiman et al. 1984, section 3.4.3): a curve
+    that wins by luck would be off on the next trials. Groups are dealt to the folds in turn, in their sorted order, so nothing
+    here is random.
 
     Raises:
         CalibrationError: fewer groups than two, or a margin is not finite.
@@ -180,9 +218,16 @@ def choose(margins: ArrayLike, labels: ArrayLike, groups: ArrayLike, *, folds: i
             f"{int((~np.isfinite(m)).sum()):,} margins that are not finite"
         )
     fold = code % min(folds, len(names))
-    lost = {kind: float(np.mean(_out_of_fold(fit, m, y, fold))) for kind, fit in FITS.items()}
-    best = min(FITS, key=lambda kind: lost[kind])
-    return Choice(FITS[best](m, y), lost)
+    lost = {kind: _out_of_fold(fit, m, y, fold) for kind, fit in FITS.items()}
+    best = min(FITS, key=lambda kind: lost[kind].mean())
+    simplest = next(kind for kind in FITS if _within_an_error(lost[kind] - lost[best], code))
+    return Choice(FITS[simplest](m, y), {kind: float(rows.mean()) for kind, rows in lost.items()})
+
+
+def _within_an_error(worse: NDArray[np.float64], groups: NDArray[np.intp]) -> bool:
+    """Whether a mean over rows is at most its standard error over groups."""
+    sums = np.bincount(groups, worse - worse.mean())
+    return bool(worse.mean() <= np.sqrt((sums**2).sum()) / len(worse))
 
 
 def _out_of_fold(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from churn_pipeline.core.calibration import (
     CalibrationError,
     Calibrator,
     Kind,
+    beta,
     centred_isotonic,
     choose,
     temperature,
@@ -21,6 +23,7 @@ from churn_pipeline.core.log_odds import LIMIT, log_odds, probability
 
 ROWS = st.lists(st.tuples(st.floats(-6, 6), st.booleans()), min_size=1, max_size=80)
 EVERY_KIND = pytest.mark.parametrize("kind", FITS)
+EVERY_FIT = pytest.mark.parametrize("kind", [kind for kind in FITS if kind != "none"])
 
 
 def _world(seed: int, rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +59,7 @@ def test_the_stretch_takes_every_margin_from_the_base_to_its_score(
         assert (found.stretch(margins, base) > 0).all()
 
 
-@EVERY_KIND
+@EVERY_FIT
 def test_a_boastful_model_is_brought_down_to_the_truth(kind: Kind) -> None:
     truth, labels = _world(1)
     found = FITS[kind](1.7 * truth, labels)
@@ -86,7 +89,7 @@ def test_blocks_whose_smoothed_rates_fall_become_one() -> None:
     assert (np.diff(found.to) > 0).all()
 
 
-@EVERY_KIND
+@EVERY_FIT
 def test_a_model_that_is_the_wrong_way_round_is_flattened_not_turned(kind: Kind) -> None:
     truth, labels = _world(3)
     found = FITS[kind](-truth, labels)
@@ -95,13 +98,49 @@ def test_a_model_that_is_the_wrong_way_round_is_flattened_not_turned(kind: Kind)
         assert probability(found(-truth)).mean() == pytest.approx(labels.mean(), abs=0.02)
 
 
-def test_the_choice_follows_the_bend_of_the_truth() -> None:
-    truth, labels = _world(4)
-    trials = np.arange(len(truth))
-    assert choose(2 * truth, labels, trials).calibrator.kind == "temperature"
-    assert choose(2 * truth + 3, labels, trials).calibrator.kind == "platt"
-    bent = np.where(truth > 0, truth * 6, truth / 3)
-    assert choose(bent, labels, trials).calibrator.kind == "centred isotonic"
+BENDS: dict[Kind, Callable[[np.ndarray], np.ndarray]] = {
+    "none": lambda margin: margin,
+    "temperature": lambda margin: 0.5 * margin,
+    "platt": lambda margin: 0.8 * margin - 1,
+    "beta": lambda margin: 1.8 * np.logaddexp(0, margin) - 0.4 * np.logaddexp(0, -margin) - 0.3,
+    "centred isotonic": lambda margin: np.where(margin < 0, -2, 1.5) + 0.1 * margin,
+}
+"""How the true log-odds follow from the margin where each way to calibrate is the simplest that can say so."""
+
+
+@EVERY_KIND
+def test_each_way_is_chosen_where_the_truth_bends_as_it_does(kind: Kind) -> None:
+    rng = np.random.default_rng(8)
+    margins = rng.normal(0, 2, 8_000)
+    labels = rng.random(8_000) < probability(BENDS[kind](margins))
+    found = choose(margins, labels, np.arange(8_000))
+    assert found.calibrator.kind == kind
+    fresh = rng.normal(0, 2, 4_000)
+    off = probability(found.calibrator(fresh)) - probability(BENDS[kind](fresh))
+    assert np.abs(off).mean() < (0.04 if kind == "centred isotonic" else 0.02)
+    if kind != "none":
+        assert np.abs(off).mean() < np.abs(probability(fresh) - probability(BENDS[kind](fresh))).mean() / 3
+
+
+def test_a_bend_that_few_rows_show_is_not_believed() -> None:
+    chosen = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        margins = rng.normal(0, 2, 60)
+        labels = rng.random(60) < probability(margins)
+        chosen.append(choose(margins, labels, np.arange(60)).calibrator.kind)
+    assert chosen.count("none") >= 14
+    assert "centred isotonic" not in chosen
+
+
+def test_a_beta_map_has_the_two_slopes_of_kulls_and_lies_on_his_curve() -> None:
+    rng = np.random.default_rng(9)
+    margins = rng.normal(0, 2.5, 60_000)
+    p = probability(margins)
+    truth = 0.5 * np.log(p) - 1.5 * np.log1p(-p) - 0.4
+    found = beta(margins, (rng.random(60_000) < probability(truth)).astype(float))
+    assert (found.below, found.above) == pytest.approx((0.5, 1.5), abs=0.06)
+    assert np.abs(found(margins) - truth).max() < 0.4
 
 
 def test_the_choice_depends_on_the_groups_and_not_on_the_order_of_rows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -124,27 +125,30 @@ def judge(
     """The verdict on version `challenger` against version `champion`, or against the base rate where there is none.
 
     Promoted if the gain in log loss is real (lower end of its paired bootstrap interval over trials above
-    `rule.min_gain`, above 0 for a first model), the log loss is better than the base rate's and not worse than the
-    floor's, and there were enough trials of either outcome to tell.
+    `rule.min_gain`, above 0 for a first model), the log loss is better than the base rate's, the logistic regression is not
+    better by more than noise, and there were enough trials of either outcome to tell.
     """
-    groups, labels = rows.trial_id, rows.converted
+    labels = rows.converted
     loss = {name: losses(getattr(rows, name), labels) for name in ("challenger", "compared", "floor", "base")}
     mean = {name: float(values.mean()) for name, values in loss.items()}
-    gain = measured_gain(
-        loss["compared"],
-        loss["challenger"],
-        groups=groups,
-        rng=rng,
-        resamples=rule.resamples,
-        confidence=rule.confidence,
-    )
-    trials, conversions = len(np.unique(groups)), len(np.unique(groups[labels]))
+
+    def gain(over: str) -> Interval:
+        return measured_gain(
+            loss[over],
+            loss["challenger"],
+            groups=rows.trial_id,
+            rng=rng,
+            resamples=rule.resamples,
+            confidence=rule.confidence,
+        )
+
+    trials, conversions = len(np.unique(rows.trial_id)), len(np.unique(rows.trial_id[labels]))
     both = bool(labels.any() and not labels.all())
-    needed = rule.min_gain if champion else 0.0
+    over_compared = gain("compared")
     return Verdict(
         challenger=challenger,
         compared_with=champion or BASE_RATE,
-        gain=gain,
+        gain=over_compared,
         trials=trials,
         conversions=conversions,
         log_loss=mean["challenger"],
@@ -154,23 +158,56 @@ def judge(
         auc=auc(rows.challenger, labels) if both else None,
         compared_auc=auc(rows.compared, labels) if both and champion else None,
         ece=ece(rows.challenger, labels),
-        against=_against(gain, mean, outcomes=(conversions, trials - conversions), needed=needed, rule=rule),
+        against=tuple(
+            filter(
+                None,
+                (
+                    _too_few(trials, conversions, rule),
+                    _uncertain(over_compared, trials, rule.min_gain if champion else 0.0),
+                    _no_better(mean["challenger"], mean["base"]),
+                    _beaten(gain("floor")),
+                ),
+            )
+        ),
         remark=remark,
     )
 
 
-def _against(
-    gain: Interval, mean: dict[str, float], *, outcomes: tuple[int, int], needed: float, rule: Rule
-) -> tuple[str, ...]:
-    mine = mean["challenger"]
-    few = f"too few to judge: {rule.min_conversions} trials that converted and as many that did not are needed"
-    objections = (
-        (min(outcomes) < rule.min_conversions, few),
-        (gain.low <= needed, f"the interval's lower end is not above {needed:.3f}"),
-        (mine >= mean["base"], f"not better than the base rate ({mine:.4f} against {mean['base']:.4f})"),
-        (mine > mean["floor"], f"worse than the logistic regression ({mine:.4f} against {mean['floor']:.4f})"),
-    )
-    return tuple(sentence for holds, sentence in objections if holds)
+def _too_few(trials: int, conversions: int, rule: Rule) -> str:
+    if min(conversions, trials - conversions) >= rule.min_conversions:
+        return ""
+    return f"too few to judge: {rule.min_conversions} trials that converted and as many that did not are needed"
+
+
+def _uncertain(gain: Interval, trials: int, needed: float) -> str:
+    if gain.low > needed:
+        return ""
+    said = f"the interval's lower end is not above {needed:.3f}"
+    if gain.mid <= needed:
+        return said
+    # the interval narrows with the root of the number of trials
+    enough = trials * ((gain.mid - gain.low) / (gain.mid - needed)) ** 2
+    return f"{said}; if the gain stays as it is, about {_rounded(enough):,} trials would tell"
+
+
+def _no_better(mine: float, base: float) -> str:
+    return "" if mine < base else f"not better than the base rate ({mine:.4f} against {base:.4f})"
+
+
+def _beaten(gain: Interval) -> str:
+    if gain.high >= 0:
+        return ""
+    return f"worse than the logistic regression by {-gain.mid:.3f}, interval {-gain.high:.3f}..{-gain.low:.3f}"
+
+
+def _rounded(number: float) -> int:
+    """A number of which two digits are worth saying, rounded up.
+
+    >>> _rounded(12_345.6)
+    13000
+    """
+    unit = 10.0 ** max(0, math.floor(math.log10(number)) - 1)
+    return round(math.ceil(number / unit) * unit)
 
 
 def _short(share: float) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from churn_pipeline.capabilities.promotion.gate import BASE_RATE, GateError, Judged, Rule, Verdict, judge
 from churn_pipeline.contracts.analytics import MODEL_VERDICTS
-from churn_pipeline.core.log_odds import probability
+from churn_pipeline.core.log_odds import log_odds, probability
+from churn_pipeline.core.metrics import log_loss
 
 RULE = Rule(confidence=0.95, min_gain=0.0, min_conversions=20, resamples=400)
 DAY = datetime(2024, 5, 1, tzinfo=UTC)
@@ -75,9 +76,40 @@ def test_a_model_worse_than_the_floor_or_the_base_rate_is_never_promoted() -> No
     beaten = verdict(replace(given, floor=rows(3_000, challenger=0.1, champion=1.0).challenger))
     assert not beaten.promote
     assert beaten.floor_log_loss < beaten.log_loss
-    assert "worse than the logistic regression" in str(beaten)
+    assert re.search(r"worse than the logistic regression by 0\.\d{3}, interval 0\.\d{3}\.\.0\.\d{3}", str(beaten))
     wrong = replace(given, challenger=1 - given.challenger, compared=np.full(9_000, 1e-6))
     assert "not better than the base rate" in str(verdict(wrong))
+
+
+def test_a_regression_that_is_ahead_by_no_more_than_noise_does_not_keep_a_model_out() -> None:
+    given = rows(1_000, challenger=0.8, champion=2.5)
+    rng = np.random.default_rng(5)
+    twin = probability(log_odds(given.challenger) + np.repeat(rng.normal(0, 0.2, 1_000), 3))
+    ahead = next(
+        floor
+        for floor in (
+            twin,
+            probability(0.98 * log_odds(given.challenger)),
+            probability(1.02 * log_odds(given.challenger)),
+        )
+        if log_loss(floor, given.converted) < log_loss(given.challenger, given.converted)
+    )
+    found = verdict(replace(given, floor=ahead))
+    assert found.promote
+    assert found.floor_log_loss < found.log_loss
+
+
+def test_what_is_undecided_says_how_many_trials_would_tell() -> None:
+    many = verdict(rows(20_000, challenger=0.7, champion=0.9)).gain
+    enough = 20_000 * ((many.mid - many.low) / many.mid) ** 2
+    undecided = [str(verdict(rows(300, challenger=0.7, champion=0.9, seed=seed))) for seed in range(20)]
+    told = [re.search(r"about ([\d,]+) trials would tell", words) for words in undecided]
+    needed = [int(found[1].replace(",", "")) for found in told if found]
+    assert len(needed) >= 5
+    assert min(needed) > 300
+    assert enough / 3 < np.median(needed) < enough * 3
+    worse = verdict(rows(300, challenger=2.0, champion=0.5))
+    assert "would tell" not in str(worse)
 
 
 def test_the_first_model_has_to_beat_the_base_rate() -> None:
