@@ -146,6 +146,63 @@ def ece(probability: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> float:
     return float(np.abs(found.predicted - found.observed) @ found.rows / found.rows.sum())
 
 
+def debiased_calibration_error(probability: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> float:
+    """Root of the mean squared distance between predicted and observed rate, without what chance alone puts there.
+
+    Over bins of equal mass, less the variance of each observed rate (Kumar, Liang and Ma 2019, section 4): about 0 for a
+    perfect model whatever the number of rows, where `ece` is not. It takes rows for independent.
+    """
+    found = reliability(probability, labels, bins=bins)
+    chance = found.observed * (1 - found.observed) / np.maximum(found.rows - 1, 1)
+    squared = (found.predicted - found.observed) ** 2 - chance
+    return float(np.sqrt(max(0.0, squared @ found.rows / found.rows.sum())))
+
+
+@dataclass(frozen=True, slots=True)
+class BrierParts:
+    """What the Brier score consists of: `reliability - resolution + uncertainty`, and what lies within the bins."""
+
+    reliability: float
+    """Squared distance between predicted and observed rate: 0 is best."""
+    resolution: float
+    """How far the observed rates of the bins lie from the mean: more is better."""
+    uncertainty: float
+    """What a model has that says the mean of everything; the business's, not the model's."""
+
+
+def brier_parts(probability: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> BrierParts:
+    """The Brier score taken apart over bins of equal mass (Murphy 1973)."""
+    found = reliability(probability, labels, bins=bins)
+    share = found.rows / found.rows.sum()
+    mean = float(share @ found.observed)
+    return BrierParts(
+        reliability=float(share @ (found.predicted - found.observed) ** 2),
+        resolution=float(share @ (found.observed - mean) ** 2),
+        uncertainty=mean * (1 - mean),
+    )
+
+
+def offset(probability: ArrayLike, labels: ArrayLike, *, groups: ArrayLike, confidence: float) -> Interval:
+    """Observed minus predicted rate, with an interval in which rows of one group (trial) hang together.
+
+    Above 0 more came true than was said. The variance is that of the sums of the groups (Liang and Zeger 1986).
+
+    Raises:
+        MetricError: there are fewer groups than two.
+    """
+    more = np.asarray(labels, dtype=np.float64) - np.asarray(probability, dtype=np.float64)
+    _, code = np.unique(np.asarray(groups), return_inverse=True)
+    count = int(code.max(initial=-1)) + 1
+    if count < 2:
+        raise MetricError(f"an interval needs at least two groups (trials); got {count}")
+    mean = float(more.mean())
+    sums = np.bincount(code, more - mean)
+    half = (
+        NormalDist().inv_cdf((1 + confidence) / 2) * float(np.sqrt((sums**2).sum() * count / (count - 1))) / len(more)
+    )
+    return Interval(mean, mean - half, mean + half)
+
+
 def _positive(labels: ArrayLike) -> NDArray[np.bool_]:
     positive = np.asarray(labels).astype(bool)
     if positive.all() or not positive.any():

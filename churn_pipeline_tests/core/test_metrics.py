@@ -33,6 +33,42 @@ def test_the_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[int, 
     assert found == pytest.approx(np.mean(pairs), abs=1e-12)
 
 
+@given(PAIRS)
+def test_the_parts_of_the_brier_score_add_up_where_a_bin_holds_one_probability(rows: list[tuple[int, bool]]) -> None:
+    few = [(score // 4, label) for score, label in rows]
+    p, y = np.array([(score + 1) / 4 for score, _ in few]), np.array([label for _, label in few])
+    bins = len(p)
+    parts = metrics.brier_parts(p, y, bins=bins)
+    whole = parts.reliability - parts.resolution + parts.uncertainty
+    assert whole == pytest.approx(metrics.brier(p, y), abs=1e-12)
+
+
+def test_the_debiased_calibration_error_is_about_0_for_a_perfect_model_and_the_distance_for_a_wrong_one() -> None:
+    rng = np.random.default_rng(3)
+    right, plain, wrong = [], [], []
+    for _ in range(200):
+        p = rng.uniform(0.1, 0.5, 400)
+        y = rng.random(400) < p
+        right.append(metrics.debiased_calibration_error(p, y))
+        plain.append(metrics.ece(p, y))
+        wrong.append(metrics.debiased_calibration_error(p + 0.2, y))
+    assert np.mean(np.array(right) == 0) > 0.4
+    assert np.mean(right) < 0.5 * np.mean(plain)
+    assert np.mean(wrong) == pytest.approx(0.2, abs=0.01)
+
+
+def test_the_offset_counts_trials_and_not_their_rows() -> None:
+    rng = np.random.default_rng(4)
+    inside = []
+    for _ in range(300):
+        y = np.repeat(rng.random(80) < 0.3, 5)
+        found = metrics.offset(np.full(400, 0.3), y, groups=np.repeat(np.arange(80), 5), confidence=0.9)
+        inside.append(found.low <= 0 <= found.high)
+    assert np.mean(inside) == pytest.approx(0.9, abs=0.06)
+    with pytest.raises(metrics.MetricError, match="at least two groups"):
+        metrics.offset([0.5], [1], groups=["a"], confidence=0.9)
+
+
 def test_an_auc_of_one_class_is_refused() -> None:
     with pytest.raises(metrics.MetricError, match="needs both labels"):
         metrics.auc([0.1, 0.2], [1, 1])

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from churn_pipeline.core.base_rate import BaseRate
-from churn_pipeline.core.metrics import Interval, auc_interval, ece, log_loss
+from churn_pipeline.core.metrics import (
+    Interval,
+    auc_interval,
+    brier,
+    brier_parts,
+    debiased_calibration_error,
+    ece,
+    log_loss,
+    offset,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from churn_pipeline.core.schema import ModelFeature
     from churn_pipeline.core.scorer import Scorer
 
 BINS = 20
 """Bins of the score distribution, from 0 to 1."""
+LEAST_TRIALS = 30
+"""Trials of a segment below which nothing is said about it."""
+FALSE_ALARM = 0.05
+"""How often any segment of a model whose scores are right is called off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,32 @@ class Figures:
     floor_log_loss: float
     base_log_loss: float
     ece: float
+    debiased_ece: float
+    brier: float
+    brier_reliability: float
+    brier_resolution: float
+    brier_uncertainty: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentCalibration:
+    """Whether the scores of a segment mean what they say: `offset` is the observed minus the predicted rate.
+
+    Its interval is as wide as the number of segments asks for: in one of twenty tests of a model whose scores are right is any
+    segment off.
+    """
+
+    rows: int
+    trials: int
+    conversions: int
+    predicted: float
+    observed: float
+    offset: Interval
+
+    @property
+    def off(self) -> bool:
+        """Whether there is evidence that the scores of the segment are too high or too low."""
+        return not self.offset.low <= 0 <= self.offset.high
 
 
 @dataclass(frozen=True)
@@ -45,6 +86,8 @@ class Measured:
     floor_probability: NDArray[np.float64]
     overall: Figures
     by_day: dict[int, Figures]
+    by_segment: dict[str, dict[str, SegmentCalibration]]
+    """By attribute of the trial, and its value."""
 
     def facts(self) -> dict[str, Any]:
         """The figures, and how the scores are spread, as JSON values."""
@@ -52,6 +95,10 @@ class Measured:
         return {
             "overall": asdict(self.overall),
             "by_day": {str(day): asdict(figures) for day, figures in self.by_day.items()},
+            "by_segment": {
+                attribute: {value: {**asdict(found), "off": found.off} for value, found in values.items()}
+                for attribute, values in self.by_segment.items()
+            },
             "scores": counts.tolist(),
         }
 
@@ -61,8 +108,13 @@ class Measured:
         return {f"{prefix}{name}": value for prefix, f in named.items() for name, value in _flat(f).items()}
 
 
-def evaluate(test: pd.DataFrame, *, scorer: Scorer, floor: Scorer, base: BaseRate) -> Measured:
-    """The figures of `scorer`, `floor` and base rate on the test cohort (trial_id, trial_day, converted, features)."""
+def evaluate(
+    test: pd.DataFrame, *, scorer: Scorer, floor: Scorer, base: BaseRate, attributes: Sequence[ModelFeature] = ()
+) -> Measured:
+    """The figures of `scorer`, `floor` and base rate on the test cohort (trial_id, trial_day, converted, features).
+
+    Calibration is looked at for each level of the categories `attributes`, where there are enough trials.
+    """
     said = {
         "scorer": scorer.probability(test),
         "floor": floor.probability(test),
@@ -76,7 +128,38 @@ def evaluate(test: pd.DataFrame, *, scorer: Scorer, floor: Scorer, base: BaseRat
         return _figures({name: p[rows] for name, p in said.items()}, labels[rows], trials[rows])
 
     by_day = {int(day): figures(days == day) for day in np.unique(days)}
-    return Measured(days, labels, said["scorer"], said["floor"], figures(np.ones(len(test), dtype=bool)), by_day)
+    everyone = figures(np.ones(len(test), dtype=bool))
+    by_segment = _by_segment(test, attributes, said["scorer"], labels, trials)
+    return Measured(days, labels, said["scorer"], said["floor"], everyone, by_day, by_segment)
+
+
+def _by_segment(
+    test: pd.DataFrame,
+    attributes: Sequence[ModelFeature],
+    probability: NDArray[np.float64],
+    labels: NDArray[np.bool_],
+    trials: NDArray[np.object_],
+) -> dict[str, dict[str, SegmentCalibration]]:
+    found: dict[str, dict[str, NDArray[np.bool_]]] = {}
+    for feature in attributes:
+        values = feature.column(test)
+        segments = {level: np.asarray(values == level) for level in feature.levels}
+        enough = {level: rows for level, rows in segments.items() if len(np.unique(trials[rows])) >= LEAST_TRIALS}
+        found |= {feature.name: enough} if enough else {}
+    tests = sum(len(segments) for segments in found.values())
+
+    def measured(rows: NDArray[np.bool_]) -> SegmentCalibration:
+        p, y, of = probability[rows], labels[rows], trials[rows]
+        return SegmentCalibration(
+            rows=len(y),
+            trials=len(np.unique(of)),
+            conversions=len(np.unique(of[y])),
+            predicted=float(p.mean()),
+            observed=float(y.mean()),
+            offset=offset(p, y, groups=of, confidence=1 - FALSE_ALARM / tests),
+        )
+
+    return {name: {level: measured(rows) for level, rows in segments.items()} for name, segments in found.items()}
 
 
 def _figures(said: dict[str, NDArray[np.float64]], labels: NDArray[np.bool_], trials: NDArray[np.object_]) -> Figures:
@@ -91,12 +174,14 @@ def _figures(said: dict[str, NDArray[np.float64]], labels: NDArray[np.bool_], tr
         floor_log_loss=log_loss(said["floor"], labels),
         base_log_loss=log_loss(said["base"], labels),
         ece=ece(said["scorer"], labels),
+        debiased_ece=debiased_calibration_error(said["scorer"], labels),
+        brier=brier(said["scorer"], labels),
+        **{f"brier_{name}": value for name, value in asdict(brier_parts(said["scorer"], labels)).items()},
     )
 
 
 def _flat(figures: Figures) -> dict[str, float]:
-    plain = ("rows", "trials", "conversions", "log_loss", "floor_log_loss", "base_log_loss", "ece")
-    found = {name: float(getattr(figures, name)) for name in plain}
+    found = {name: float(value) for name, value in asdict(figures).items() if not isinstance(value, dict | None)}
     if figures.auc is not None and figures.floor_auc is not None:
         found |= {"auc": figures.auc.mid, "auc_low": figures.auc.low, "auc_high": figures.auc.high}
         found["floor_auc"] = figures.floor_auc.mid

@@ -38,6 +38,7 @@ from churn_pipeline.capabilities.training.tuning import Tuned, tune
 from churn_pipeline.core.base_rate import BaseRate
 from churn_pipeline.core.calibration import Calibrator
 from churn_pipeline.core.calibration import choose as choose_calibration
+from churn_pipeline.core.featurize.looks import ATTRIBUTES
 from churn_pipeline.core.log_odds import losses, probability
 from churn_pipeline.core.members.logistic import LogisticMember, Prepared
 from churn_pipeline.core.schema import FeatureSchema, ModelFeature
@@ -104,6 +105,13 @@ class _Rows:
 
         return pd.factorize(self.frame["trial_id"], sort=True)[0]
 
+    @property
+    def attributes(self) -> list[ModelFeature]:
+        """The categories that a trial has whatever is done in it."""
+        return [
+            feature for feature in self.schema.features if feature.kind == "category" and feature.name in ATTRIBUTES
+        ]
+
     def conversions(self, rows: NDArray[np.bool_]) -> int:
         return len(np.unique(self.trials[rows & (self.y > 0)]))
 
@@ -166,7 +174,7 @@ def fit(
     floor, _ = _scorer(rows, members, {FLOOR: 1.0}, 0.0)
     test = rows.frame[rows.cut.test]
     base = BaseRate.learn(rows.frame["trial_day"][rows.cut.refit], rows.y[rows.cut.refit])
-    tested = evaluate(test, scorer=scorer, floor=floor, base=base)
+    tested = evaluate(test, scorer=scorer, floor=floor, base=base, attributes=rows.attributes)
     facts = {
         "fingerprint": mark,
         "business": business,

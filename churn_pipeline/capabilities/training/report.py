@@ -41,7 +41,12 @@ def describe(trained: Trained, models: ModelStore, settings: Settings) -> dict[s
         "log loss": round(overall["log_loss"], 4),
         "log loss of the base rate": round(overall["base_log_loss"], 4),
         "log loss of the logistic regression": round(overall["floor_log_loss"], 4),
+        "calibration error": round(overall["ece"], 4),
+        "calibration error without chance": round(overall["debiased_ece"], 4),
+        "Brier score": _brier(overall),
+        "calibrated by": facts["calibration"]["kind"],
         "by trial day": _by_day(facts["test"]["by_day"]),
+        "calibration by segment": _by_segment(facts["test"]["by_segment"]),
         **{name: picture(drawn[file], name) for file, name in PICTURES.items() if file in drawn},
         "trials": rows(("cohort", "trials", "converted"), _cohorts(facts["cohorts"])),
         "features": len(facts["features"]),
@@ -49,6 +54,19 @@ def describe(trained: Trained, models: ModelStore, settings: Settings) -> dict[s
         "parameters": rows(("model", "parameter", "value"), _parameters(facts["parameters"])),
         "fingerprint": trained.version.fingerprint,
     }
+
+
+def miscalibrated(trained: Trained, models: ModelStore) -> str:
+    """A line for each segment whose scores are too high or too low by more than chance; empty where none is, or nothing was trained."""
+    if trained.version is None:
+        return ""
+    segments = models.load(trained.version.version).facts["test"]["by_segment"]
+    return "\n".join(
+        f"{attribute} {value}: {_off(found)}; predicted {found['predicted']:.3f}, observed {found['observed']:.3f} on {found['trials']:,} trials"
+        for attribute, values in sorted(segments.items())
+        for value, found in sorted(values.items())
+        if found["off"]
+    )
 
 
 def _by_day(figures: Mapping[str, Mapping[str, Any]]) -> dg.MetadataValue:
@@ -66,6 +84,35 @@ def _by_day(figures: Mapping[str, Mapping[str, Any]]) -> dg.MetadataValue:
             for day in sorted(figures, key=int)
         ],
     )
+
+
+def _by_segment(attributes: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dg.MetadataValue:
+    """A line for each segment; the last column names those whose scores are off by more than chance."""
+    return rows(
+        ("attribute", "value", "trials", "converted", "predicted", "observed", "off"),
+        [
+            (
+                attribute,
+                value,
+                f"{found['trials']:,}",
+                f"{found['conversions']:,}",
+                f"{found['predicted']:.3f}",
+                f"{found['observed']:.3f}",
+                _off(found) if found["off"] else "",
+            )
+            for attribute, values in sorted(attributes.items())
+            for value, found in sorted(values.items())
+        ],
+    )
+
+
+def _off(found: Mapping[str, Any]) -> str:
+    return "scores too low" if found["offset"]["mid"] > 0 else "scores too high"
+
+
+def _brier(overall: Mapping[str, float]) -> str:
+    parts = ", ".join(f"{name} {overall[f'brier_{name}']:.4f}" for name in ("reliability", "resolution", "uncertainty"))
+    return f"{overall['brier']:.4f} ({parts})"
 
 
 def _cohorts(cohorts: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, str]]:
