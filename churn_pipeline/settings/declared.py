@@ -159,7 +159,7 @@ class Settings(BaseSettings):
     gate_min_conversions: int = Field(
         20, ge=1, description="Least trials that converted, and that did not, on which the gate judges."
     )
-    gate_resamples: int = Field(2_000, ge=100, description="Bootstrap resamples of the gate.")
+    gate_resamples: int = Field(10_000, ge=100, description="Bootstrap resamples of the gate.")
 
     performance_window_days: int = Field(28, ge=1, description="Matured trials of as many days are judged together.")
     performance_min_auc: float = Field(

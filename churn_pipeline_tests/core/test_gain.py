@@ -23,6 +23,22 @@ def test_rows_of_one_trial_are_drawn_together() -> None:
     assert together.high - together.low > 3 * (apart.high - apart.low)
 
 
+def test_very_many_trials_thrown_together_have_the_interval_that_each_by_itself_would_give() -> None:
+    rng = np.random.default_rng(6)
+    trials, looks = 30_000, 3
+    difference = np.repeat(rng.normal(0.01, 1, trials), looks)
+    found = gain(
+        difference,
+        np.zeros(trials * looks),
+        groups=np.repeat(np.arange(trials), looks),
+        rng=rng,
+        resamples=4_000,
+        confidence=0.95,
+    )
+    assert found.mid == pytest.approx(difference.mean())
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * difference.std() / np.sqrt(trials), rel=0.06)
+
+
 def test_the_same_draw_gives_the_same_interval_and_nothing_to_compare_is_an_error() -> None:
     def found() -> object:
         rng = np.random.default_rng(3)
