@@ -17,7 +17,7 @@ from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion.comparison import compare, unseen
 from churn_pipeline.capabilities.promotion.effects import Receipt, align, promote, read_ledger
-from churn_pipeline.capabilities.promotion.gate import BASE_RATE, Rule, Verdict, judge
+from churn_pipeline.capabilities.promotion.gate import BASE_RATE, Judged, Rule, Verdict, judge
 from churn_pipeline.contracts.analytics import MODEL_VERDICTS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.lake import CHALLENGER, PROMOTION_PLAN, TRAINING_SET
@@ -28,10 +28,11 @@ from churn_pipeline.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The verdict on the day's challenger; none where there was nothing to judge, with the reason."""
+    """The verdict on the day's challenger and what it was judged on; none where there was nothing to judge, with the reason."""
 
     verdict: Verdict | None
     because: str
+    judged: Judged | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def evaluate(
     )
     rng = np.random.default_rng(settings.seed)
     verdict = judge(judged, challenger=challenger, champion=rival, rule=rule, rng=rng, remark=remark)
-    return Evaluation(verdict, str(verdict))
+    return Evaluation(verdict, str(verdict), judged)
 
 
 def write_verdict(evaluation: Evaluation, warehouse: Warehouse, *, as_of: datetime, run_id: str) -> None:

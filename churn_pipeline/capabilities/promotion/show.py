@@ -1,4 +1,4 @@
-"""What the UI shows of the model in production."""
+"""What the UI shows of a verdict, and of the model in production."""
 
 from __future__ import annotations
 
@@ -8,9 +8,27 @@ from typing import Any
 
 from churn_pipeline.capabilities.promotion.decide import Plan
 from churn_pipeline.capabilities.promotion.effects import Receipt, champion_words
+from churn_pipeline.capabilities.promotion.gate import Judged
+from churn_pipeline.capabilities.promotion.thresholds import buckets, split
 from churn_pipeline.core.ledger import Promotion, production_on
-from churn_pipeline.orchestration.metadata import model_page
+from churn_pipeline.orchestration.metadata import model_page, rows
 from churn_pipeline.settings import Settings
+
+
+def describe_thresholds(judged: Judged | None, settings: Settings) -> dict[str, Any]:
+    """What the thresholds of the settings make of the scores that were judged, and what others would make of them."""
+    if judged is None:
+        return {}
+    found = buckets(judged, at_risk_below=settings.at_risk_below, hot_above=settings.hot_above)
+    return {
+        "buckets": rows(
+            ("bucket", "of the newest matured trials"), [(name, str(part)) for name, part in found.items()]
+        ),
+        "other thresholds": rows(
+            ("threshold", "below", "above"),
+            [(f"{at:.1f}", str(below), str(above)) for at, (below, above) in split(judged).items()],
+        ),
+    }
 
 
 def describe_champion(
