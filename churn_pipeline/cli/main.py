@@ -12,6 +12,8 @@ from typer.core import TyperGroup
 
 from churn_pipeline import __version__
 from churn_pipeline.cli import environment
+from churn_pipeline.cli.model_app import model_app
+from churn_pipeline.cli.options import AsJson, AsOf, Mapping, OfRun, Source
 
 INTERRUPTED = 128 + 2
 """Exit status after SIGINT, as shells have it; Typer ends with it on Ctrl-C."""
@@ -42,7 +44,6 @@ app = typer.Typer(
     add_completion=False,
 )
 source_app = typer.Typer(cls=Pointing, help="Look at a source of raw records.", no_args_is_help=True)
-model_app = typer.Typer(help="List, show, promote and roll back models.", no_args_is_help=True)
 quarantine_app = typer.Typer(help="See what was rejected and why; put repaired rows back.", no_args_is_help=True)
 app.add_typer(source_app, name="source")
 app.add_typer(quarantine_app, name="quarantine")
@@ -64,22 +65,6 @@ def _every_command(
         typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is, and end."),
     ] = False,
 ) -> None: ...
-
-
-Source = Annotated[
-    str | None,
-    typer.Option(help="Folder of raw files, or address of a database; without it the demo business is simulated."),
-]
-Mapping = Annotated[Path | None, typer.Option(help="Mapping file that says how the files become the raw tables.")]
-AsOf = Annotated[str | None, typer.Option(help="Day (YYYY-MM-DD) at whose midnight UTC the run stands.")]
-HoldsFrom = Annotated[
-    str | None,
-    typer.Option("--as-of", help="Day (YYYY-MM-DD) from which on it holds; without it the newest scored day."),
-]
-OfRun = Annotated[
-    str | None, typer.Option("--as-of", help="Day (YYYY-MM-DD) of the run; without it the newest that was read.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines: one JSON object instead of words.")]
 
 
 @app.command()
@@ -256,57 +241,6 @@ def features_check(source: Source = None, mapping: Mapping = None, as_of: AsOf =
     from churn_pipeline.cli.features import check
 
     check(settings, as_of=as_of)
-
-
-@model_app.command("list")
-def model_list(source: Source = None, mapping: Mapping = None) -> None:
-    """Every registered model, with its role and how good it was."""
-    settings = environment.prepare_known(source=source, mapping=mapping)
-    from churn_pipeline.cli.model import list_models
-
-    list_models(settings)
-
-
-@model_app.command("show")
-def model_show(
-    version: Annotated[str, typer.Argument(help="Version of the model.")],
-    source: Source = None,
-    mapping: Mapping = None,
-) -> None:
-    """What a model was made from, how good it was, and every verdict on it."""
-    settings = environment.prepare_known(source=source, mapping=mapping)
-    from churn_pipeline.cli.model import show_model
-
-    show_model(settings, version)
-
-
-@model_app.command("promote")
-def model_promote(
-    version: Annotated[str, typer.Argument(help="Version that becomes the champion.")],
-    because: Annotated[str, typer.Option(help="Why; goes into the ledger.")],
-    as_of: HoldsFrom = None,
-    source: Source = None,
-    mapping: Mapping = None,
-) -> None:
-    """Make a model the champion by hand."""
-    settings = environment.prepare_known(source=source, mapping=mapping)
-    from churn_pipeline.cli.model import promote_model
-
-    promote_model(settings, version, because=because, as_of=as_of)
-
-
-@model_app.command("rollback")
-def model_rollback(
-    because: Annotated[str, typer.Option(help="Why; goes into the ledger.")] = "rolled back by hand",
-    as_of: HoldsFrom = None,
-    source: Source = None,
-    mapping: Mapping = None,
-) -> None:
-    """Give the role of champion back to the model that held it before."""
-    settings = environment.prepare_known(source=source, mapping=mapping)
-    from churn_pipeline.cli.model import roll_back
-
-    roll_back(settings, because=because, as_of=as_of)
 
 
 @app.command()

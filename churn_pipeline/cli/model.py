@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,6 +74,20 @@ def roll_back(settings: Settings, *, because: str, as_of: str | None) -> None:
             run_id=BY_HAND,
         )
     _say(receipt)
+
+
+def reproduce_model(settings: Settings, version: str, *, as_json: bool) -> None:
+    """Train a version again and say whether it came out the same; status 1 where it did not."""
+    from churn_pipeline.adapters.lake import Lake
+    from churn_pipeline.capabilities.training.reproduce import reproduce
+
+    def say(words: str) -> None:
+        sys.stderr.write(f"{words}\n")
+
+    found = reproduce(Lake.of(settings), ModelStore.of(settings), version=version, settings=settings, progress=say)
+    sys.stdout.write((json.dumps(asdict(found)) if as_json else str(found)) + "\n")
+    if not found.same:
+        raise SystemExit(1)
 
 
 def _row(models: ModelStore, known: ModelVersion) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.locks import Busy
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
@@ -164,3 +165,16 @@ def test_what_is_no_day_is_told_and_while_a_run_writes_nobody_promotes(ours: Set
     with warehouse.lock(LOCK), pytest.raises(Busy):
         model.promote_model(ours, "1", because="x", as_of=None)
     assert warehouse.read("select * from model_promotions").num_rows == 0
+
+
+def test_a_model_is_trained_again_and_a_difference_ends_with_status_1(
+    ours: Settings, shop: Shop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lake, "of", lambda _: shop.lake)
+    model.reproduce_model(ours, "2", as_json=False)
+    assert "byte for byte" in said(capsys)
+    monkeypatch.setattr("churn_pipeline.capabilities.training.reproduce.code_version", lambda: "another")
+    with pytest.raises(SystemExit) as ended:
+        model.reproduce_model(ours, "2", as_json=True)
+    assert ended.value.code == 1
+    assert json.loads(said(capsys))["same"] is False

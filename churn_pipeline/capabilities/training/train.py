@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import churn_pipeline
 from churn_pipeline.adapters.engine import quoted
@@ -21,7 +22,11 @@ from churn_pipeline.capabilities.training.pictures import pictures
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
 from churn_pipeline.contracts.lake import CHALLENGER, TRAINING_SET
 from churn_pipeline.core.featurize.version import features_version
+from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,7 @@ def train(
     lack = shortage(looks, recipe=recipe)
     if lack:
         return Trained(None, lack)
-    steps = past_steps(lake, as_of, until=cut(looks, recipe).learnt_until)
-    own = own_features(settings.own_features, lake.engine)
-    catalogue = (*candidate_features(lake, as_of, own), *way_features(steps, first_value=settings.first_value))
-    frame = snapshot_frame(lake, TRAINING_SET.name, as_of, catalogue, also=("converted",))
+    frame, catalogue = material(lake, looks, as_of=as_of, recipe=recipe, settings=settings)
     known = models.find(fingerprint(frame, catalogue=catalogue, recipe=recipe, code=code))
     if known is not None:
         return Trained(known, "trained before, from the same rows, recipe and code")
@@ -70,6 +72,16 @@ def train(
         models.log(logged(fitted)),
         f"trained on {fitted.facts['cohorts']['fit']['trials']:,} trials; chosen, calibrated and tested on newer ones",
     )
+
+
+def material(
+    lake: Lake, looks: pd.DataFrame, *, as_of: datetime, recipe: Recipe, settings: Settings
+) -> tuple[pd.DataFrame, tuple[ModelFeature, ...]]:
+    """The training set of a day, of which `looks` are the keys and labels, and the features that a model may use of it."""
+    steps = past_steps(lake, as_of, until=cut(looks, recipe).learnt_until)
+    own = own_features(settings.own_features, lake.engine)
+    catalogue = (*candidate_features(lake, as_of, own), *way_features(steps, first_value=settings.first_value))
+    return snapshot_frame(lake, TRAINING_SET.name, as_of, catalogue, also=("converted",)), catalogue
 
 
 def code_version() -> str:
