@@ -89,7 +89,7 @@ def commands_page(app: typer.Typer) -> str:
 
 def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     children = getattr(command, "commands", {})
-    if not children:
+    if not children or command.invoke_without_command:
         yield path, command
     for name, child in children.items():
         yield from _commands(child, (*path, name))

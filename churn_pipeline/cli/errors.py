@@ -15,6 +15,7 @@ def foreseen() -> tuple[type[Exception], ...]:
     from churn_pipeline.adapters.sources import SourceError
     from churn_pipeline.adapters.sources.mapping import MappingError
     from churn_pipeline.adapters.warehouse import WarehouseError
+    from churn_pipeline.capabilities.scoring.rebuild import RebuildError
     from churn_pipeline.capabilities.simulation.write import SimulationError
     from churn_pipeline.capabilities.validation.dismissals import DismissalError
     from churn_pipeline.cli.dev import PortsTaken
@@ -36,6 +37,7 @@ def foreseen() -> tuple[type[Exception], ...]:
         OwnFeatureError,
         PortsTaken,
         QuarantineError,
+        RebuildError,
         RunFailed,
         SettingsError,
         SimulationError,

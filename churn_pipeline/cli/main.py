@@ -14,6 +14,7 @@ from churn_pipeline import __version__
 from churn_pipeline.cli import environment
 from churn_pipeline.cli.model_app import model_app
 from churn_pipeline.cli.options import AsJson, AsOf, Mapping, OfRun, Source
+from churn_pipeline.cli.score_app import score_app
 
 INTERRUPTED = 128 + 2
 """Exit status after SIGINT, as shells have it; Typer ends with it on Ctrl-C."""
@@ -47,6 +48,7 @@ source_app = typer.Typer(cls=Pointing, help="Look at a source of raw records.", 
 quarantine_app = typer.Typer(help="See what was rejected and why; put repaired rows back.", no_args_is_help=True)
 app.add_typer(source_app, name="source")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(score_app, name="score")
 app.add_typer(model_app, name="model")
 features_app = typer.Typer(help="Look after the features.", no_args_is_help=True)
 app.add_typer(features_app, name="features")
@@ -78,21 +80,6 @@ def run(source: Source = None, mapping: Mapping = None, as_of: AsOf = None, json
     from churn_pipeline.cli.run import run_everything
 
     run_everything(settings, as_of=as_of, as_json=json)
-
-
-@app.command()
-def score(
-    as_of: Annotated[str, typer.Option(help="First day (YYYY-MM-DD) to score.")],
-    to: Annotated[str | None, typer.Option(help="Last day to score; the first alone where it is left out.")] = None,
-    source: Source = None,
-    mapping: Mapping = None,
-    json: AsJson = False,
-) -> None:
-    """Score past days as they were known then, from the records that are in the lake."""
-    settings = environment.prepare_known(source=source, mapping=mapping)
-    from churn_pipeline.cli.run import score_days
-
-    score_days(settings, first=as_of, last=to or as_of, as_json=json)
 
 
 @app.command()
