@@ -22,6 +22,8 @@ def foreseen() -> tuple[type[Exception], ...]:
     from churn_pipeline.cli.repaired import QuarantineError
     from churn_pipeline.cli.run import RunFailed
     from churn_pipeline.core.ledger import LedgerError
+    from churn_pipeline.core.reasons import ReasonsError
+    from churn_pipeline.core.schema import SchemaError
     from churn_pipeline.settings import SettingsError
 
     return (
@@ -37,8 +39,10 @@ def foreseen() -> tuple[type[Exception], ...]:
         OwnFeatureError,
         PortsTaken,
         QuarantineError,
+        ReasonsError,
         RebuildError,
         RunFailed,
+        SchemaError,
         SettingsError,
         SimulationError,
         SourceError,

@@ -32,7 +32,9 @@ def explain(settings: Settings, trial: str, day: str, *, as_json: bool) -> None:
         trial=trial,
         as_of=midnight(parsed_day(day)),
     )
-    sys.stdout.write((json.dumps(asdict(found), default=str) if as_json else told(found)) + "\n")
+    sys.stdout.write(
+        (json.dumps(asdict(found) | {"as_of": found.as_of.isoformat()}) if as_json else told(found)) + "\n"
+    )
     if found.differing:
         raise SystemExit(1)
 

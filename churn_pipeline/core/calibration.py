@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from churn_pipeline.core.log_odds import LIMIT, fit_linear, log_odds, losses
+from churn_pipeline.core.log_odds import LIMIT, fit_linear, log_odds, losses, probability
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -201,7 +201,7 @@ class Choice:
 
 
 def choose(margins: ArrayLike, labels: ArrayLike, groups: ArrayLike, *, folds: int = 5) -> Choice:
-    """The simplest way whose cross-validated log loss is within one standard error of the least; rows of one group share a fold.
+    """The simplest way, each with the `level` that it leaves to be set, whose cross-validated log loss is within one standard error of the least; rows of one group share a fold.
 
     The standard error is that of the difference between the two, over groups (Breiman et al. 1984, section 3.4.3): a curve
     that wins by luck would be off on the next trials. Groups are dealt to the folds in turn, in their sorted order, so nothing
@@ -239,8 +239,18 @@ def _out_of_fold(
     found = np.empty(len(margins))
     for number in range(int(fold.max()) + 1):
         held = fold == number
-        found[held] = losses(fit(margins[~held], labels[~held])(margins[held]), labels[held])
+        fitted = fit(margins[~held], labels[~held])
+        shift = level(margins[~held], labels[~held], calibrator=fitted)
+        found[held] = losses(fitted(margins[held] + shift), labels[held])
     return found
+
+
+def level(margins: NDArray[np.float64], labels: NDArray[np.float64], *, calibrator: Calibrator) -> float:
+    """What has to be added to margins so that as many are predicted as converted (softened: never all, never none)."""
+    from scipy.optimize import brentq
+
+    wanted = (labels.sum() + 0.5) / (len(labels) + 1)
+    return float(brentq(lambda shift: probability(calibrator(margins + shift)).mean() - wanted, -1e4, 1e4, xtol=1e-10))
 
 
 def _softened(labels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -29,6 +29,7 @@ where s.started_at < c.matured_at
 
 
 MILLION = 1_000_000
+"""Lots that trials are drawn from."""
 
 
 def training_set_query(snapshots: str, labels: str, *, share: float = 1.0) -> str:

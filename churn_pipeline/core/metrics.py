@@ -130,11 +130,15 @@ class Reliability:
 def reliability(probability: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> Reliability:
     """Calibration in bins of equal mass, from the lowest probabilities to the highest; equal ones share a bin."""
     p = np.asarray(probability, dtype=np.float64)
-    bin_of = np.ceil(midranks(p) * min(bins, len(p)) / len(p)).astype(int) - 1
-    _, code = np.unique(bin_of, return_inverse=True)
+    code = _bin(p, bins)
     rows = np.bincount(code)
     observed = np.bincount(code, np.asarray(labels, dtype=np.float64)) / rows
     return Reliability(rows, np.bincount(code, p) / rows, observed)
+
+
+def _bin(p: NDArray[np.float64], bins: int) -> NDArray[np.intp]:
+    """The bin of each row, of those that have any."""
+    return np.unique(np.ceil(midranks(p) * min(bins, len(p)) / len(p)).astype(int) - 1, return_inverse=True)[1]
 
 
 def ece(probability: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> float:
@@ -146,14 +150,18 @@ def ece(probability: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> float:
     return float(np.abs(found.predicted - found.observed) @ found.rows / found.rows.sum())
 
 
-def debiased_calibration_error(probability: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> float:
+def rms_calibration_error(probability: ArrayLike, labels: ArrayLike, *, groups: ArrayLike, bins: int = 10) -> float:
     """Root of the mean squared distance between predicted and observed rate, without what chance alone puts there.
 
-    Over bins of equal mass, less the variance of each observed rate (Kumar, Liang and Ma 2019, section 4): about 0 for a
-    perfect model whatever the number of rows, where `ece` is not. It takes rows for independent.
+    Over bins of equal mass, less the variance of each observed rate (Kumar, Liang and Ma 2019, section 4), in which rows of
+    one group (trial) hang together. About 0 for a perfect model whatever the number of rows, where `ece` is not.
     """
-    found = reliability(probability, labels, bins=bins)
-    chance = found.observed * (1 - found.observed) / np.maximum(found.rows - 1, 1)
+    p, y = np.asarray(probability, dtype=np.float64), np.asarray(labels, dtype=np.float64)
+    found, code = reliability(p, y, bins=bins), _bin(p, bins)
+    _, group = np.unique(np.asarray(groups), return_inverse=True)
+    _, first, cell = np.unique(group * (int(code.max()) + 1) + code, return_index=True, return_inverse=True)
+    sums = np.bincount(cell, y - found.observed[code])
+    chance = np.bincount(code[first], sums**2) / found.rows**2
     squared = (found.predicted - found.observed) ** 2 - chance
     return float(np.sqrt(max(0.0, squared @ found.rows / found.rows.sum())))
 
@@ -183,24 +191,46 @@ def brier_parts(probability: ArrayLike, labels: ArrayLike, *, bins: int = 10) ->
 
 
 def offset(probability: ArrayLike, labels: ArrayLike, *, groups: ArrayLike, confidence: float) -> Interval:
-    """Observed minus predicted rate, with an interval in which rows of one group (trial) hang together.
+    """Observed minus predicted rate, with an interval in which rows of one group (trial) share their label.
 
-    Above 0 more came true than was said. The variance is that of the sums of the groups (Liang and Zeger 1986).
+    Above 0 more came true than was said. The variance is that of the sums of the groups (Liang and Zeger 1986), and never less
+    than what the predictions themselves say: where nothing came true there is no spread to see, but chance enough.
 
     Raises:
         MetricError: there are fewer groups than two.
     """
-    more = np.asarray(labels, dtype=np.float64) - np.asarray(probability, dtype=np.float64)
+    p = np.asarray(probability, dtype=np.float64)
+    more = np.asarray(labels, dtype=np.float64) - p
     _, code = np.unique(np.asarray(groups), return_inverse=True)
     count = int(code.max(initial=-1)) + 1
     if count < 2:
         raise MetricError(f"an interval needs at least two groups (trials); got {count}")
-    mean = float(more.mean())
-    sums = np.bincount(code, more - mean)
-    half = (
-        NormalDist().inv_cdf((1 + confidence) / 2) * float(np.sqrt((sums**2).sum() * count / (count - 1))) / len(more)
-    )
+    mean, rows = float(more.mean()), np.bincount(code)
+    said = np.bincount(code, p) / rows
+    seen = (np.bincount(code, more - mean) ** 2).sum() * count / (count - 1)
+    variance = max(float(seen), float((rows**2 * said * (1 - said)).sum()))
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * float(np.sqrt(variance)) / len(p)
     return Interval(mean, mean - half, mean + half)
+
+
+def rate(labels: ArrayLike, *, groups: ArrayLike, confidence: float) -> Interval:
+    """The share of rows with label 1, with the interval of Wilson (1927) for as many rows as the groups are worth (Kish 1965).
+
+    >>> rate([0, 0, 0], groups=["a", "b", "c"], confidence=0.95).high > 0.5
+    True
+
+    Raises:
+        MetricError: there are no rows.
+    """
+    y = np.asarray(labels, dtype=np.float64)
+    if not len(y):
+        raise MetricError("no rows to take the rate of")
+    _, rows = np.unique(np.asarray(groups), return_counts=True)
+    worth = float(rows.sum() ** 2 / (rows**2).sum())
+    mean, z = float(y.mean()), NormalDist().inv_cdf((1 + confidence) / 2)
+    centre = (mean + z**2 / (2 * worth)) / (1 + z**2 / worth)
+    half = z * float(np.sqrt(mean * (1 - mean) / worth + z**2 / (4 * worth**2))) / (1 + z**2 / worth)
+    return Interval(mean, max(0.0, centre - half), min(1.0, centre + half))
 
 
 def _positive(labels: ArrayLike) -> NDArray[np.bool_]:

@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     training_rows: int = Field(
         300_000,
         ge=1_000,
-        description="Most landmark snapshots that models learn from and are judged on; beyond, whole trials are drawn by their id.",
+        description="About as many landmark snapshots do models learn from and are judged on; where there are more, whole trials are drawn by their id.",
     )
     tuning_trials: int = Field(12, ge=1, description="Tuning trials for each boosting library.")
     tuning_rows: int = Field(

@@ -43,15 +43,26 @@ def test_the_parts_of_the_brier_score_add_up_where_a_bin_holds_one_probability(r
     assert whole == pytest.approx(metrics.brier(p, y), abs=1e-12)
 
 
-def test_the_debiased_calibration_error_is_about_0_for_a_perfect_model_and_the_distance_for_a_wrong_one() -> None:
+def test_rows_of_one_trial_are_one_chance_and_not_many() -> None:
+    rng = np.random.default_rng(7)
+    together, apart = [], []
+    for _ in range(100):
+        p, trial = np.repeat(rng.uniform(0.1, 0.5, 200), 6), np.repeat(np.arange(200), 6)
+        y = np.repeat(rng.random(200) < p[::6], 6)
+        together.append(metrics.rms_calibration_error(p, y, groups=trial))
+        apart.append(metrics.rms_calibration_error(p, y, groups=np.arange(1_200)))
+    assert np.mean(together) < 0.6 * np.mean(apart)
+
+
+def test_the_rms_calibration_error_is_about_0_for_a_perfect_model_and_the_distance_for_a_wrong_one() -> None:
     rng = np.random.default_rng(3)
     right, plain, wrong = [], [], []
     for _ in range(200):
         p = rng.uniform(0.1, 0.5, 400)
         y = rng.random(400) < p
-        right.append(metrics.debiased_calibration_error(p, y))
+        right.append(metrics.rms_calibration_error(p, y, groups=np.arange(400)))
         plain.append(metrics.ece(p, y))
-        wrong.append(metrics.debiased_calibration_error(p + 0.2, y))
+        wrong.append(metrics.rms_calibration_error(p + 0.2, y, groups=np.arange(400)))
     assert np.mean(np.array(right) == 0) > 0.4
     assert np.mean(right) < 0.5 * np.mean(plain)
     assert np.mean(wrong) == pytest.approx(0.2, abs=0.01)

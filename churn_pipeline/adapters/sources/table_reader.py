@@ -172,10 +172,9 @@ class TableReader:
         given = tuple(c for c in self.table.names if c in own)
         texts = [f"{as_text(c, own[c][1]) if c in own else 'null::varchar'} as {name(c)}" for c in self.table.names]
         traced = {"_file", "_line"} <= own.keys()
+        unknown = quoted(f"the SELECT of {self.table.name}")
         place = (
-            "_file, _line"
-            if traced
-            else f"{quoted(f'the SELECT of {self.table.name}')} as _file, null::bigint as _line"
+            f"coalesce(_file, {unknown}) as _file, _line" if traced else f"{unknown} as _file, null::bigint as _line"
         )
         packed = ", ".join(f"{name(row[0])} := {name(row[0])}" for key, row in own.items() if key not in INSIDE)
         raw = f"to_json(struct_pack({packed}))::varchar as _raw, null::varchar as _wrong, null::varchar as {MARK}"

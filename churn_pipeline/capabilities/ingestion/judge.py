@@ -61,7 +61,11 @@ def judge(
     _meet_known(connection, table, judged, known)
     connection.execute(f"create or replace temp table {fates} as {_fates(table, judged)}")
     rejected = f"select _file, _place from {judged} left join {fates} using (_row) where _broken is not null or rule is not null"
-    raws = f"select _file, _place, _raw from {reading.view} where (_file, _place) in ({rejected})"
+    # a line that could not be read is there twice where a SELECT names its file twice
+    raws = (
+        f"select _file, _place, any_value(_raw) as _raw from {reading.view} where (_file, _place) in ({rejected}) "
+        "group by _file, _place"
+    )
     return (
         f"select j.* replace (coalesce(j._broken, case when f.rule is not null then [f.rule] end) as _broken), "
         f"coalesce(f.copy, false) as _copy, as_read._raw from {judged} as j left join {fates} as f using (_row) "
@@ -117,7 +121,7 @@ def _fates(table: Table, judged: str) -> str:
     key = ", ".join(name(c) for c in table.key)
     every = ", ".join(name(c) for c in table.names)
     version = [name(table.versioned_by)] if table.versioned_by else []
-    order = ", ".join(["clash", known_at(table), *(f"{v} nulls first" for v in version), every, "_row"])
+    order = ", ".join(["clash", known_at(table), *(f"{v} nulls first" for v in version), every, "_file", "_place"])
     identity = ", ".join([key, *version])
     fixed = ", ".join(name(c) for c in table.fixed)
     refixed = f"row({fixed}) is distinct from first_value(row({fixed})) over (partition by {key} order by {order})"
@@ -126,7 +130,7 @@ def _fates(table: Table, judged: str) -> str:
         f"often as (select {key} from good group by all having count(*) > 1), "
         "contested as (select good.*, clash._row is not null as clash from good left join _clash as clash using (_row) "
         f"where clash._row is not null or ({key}) in (select ({key}) from often)), "
-        f"compared as (select _row, clash, row_number() over (partition by {every} order by _row) > 1 as copy, "
+        f"compared as (select _row, clash, row_number() over (partition by {every} order by _file, _place) > 1 as copy, "
         f"row({every}) is distinct from first_value(row({every})) over (partition by {identity} order by {order}) "
         f"or {refixed if fixed else 'false'} as other from contested) "
         f"select _row, copy, case when copy then null when other then {quoted(DUPLICATE_KEY.name)} "

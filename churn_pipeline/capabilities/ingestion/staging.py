@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.records import record_key
-from churn_pipeline.adapters.sources import Reading, Source, SourceFile
+from churn_pipeline.adapters.sources import Reading, Source, SourceError, SourceFile
 from churn_pipeline.adapters.sources.increments import Increment
 from churn_pipeline.adapters.sources.table_reader import QUARANTINE
 from churn_pipeline.capabilities.ingestion.deletions import deletions
@@ -57,7 +57,7 @@ def stage_table(
     rows in quarantine whose trial has come by now are read again.
 
     Raises:
-        SourceError: the mapping names what is not there, its SQL does not run, or too much would be deleted.
+        SourceError: the mapping names what is not there, its SQL does not run, a file changed meanwhile, or too much would be deleted.
     """
     with lake.engine.connection() as connection:
         by = source.increments.get(table.name)
@@ -69,6 +69,7 @@ def stage_table(
         rows = judge(connection, source, reading, trials=trials, known=f"known_{table.name}", read_at=read_at)
         judged = f"select {judged_columns(table)} from ({rows})"
         count = lake.write(connection, f"staged_{table.name}", as_of, judged, batch=batch)
+        _require_unchanged(connection, source, table, lake.rows(f"staged_{table.name}", as_of, batch=batch))
         lake.write(connection, f"staged_{table.name}_files", as_of, _facts(reading, since), batch=batch)
         gone = deletions(connection, lake, source, reading, max_share=max_deleted_share, read_at=read_at)
         newly = lake.write(connection, f"staged_{table.name}_deletions", as_of, gone, batch=batch)
@@ -116,6 +117,18 @@ def _cursor(table: Table, by: Increment | None, read_up_to: datetime | int | Non
     }
     listed = ", ".join(f"{value} as {column}" for column, value in columns.items())
     return f"select {listed} where {read_up_to is not None}"
+
+
+def _require_unchanged(connection: duckdb.DuckDBPyConnection, source: Source, table: Table, staged: str) -> None:
+    """A rejected row is looked up where it was read; a file that was replaced meanwhile has none there."""
+    (gone,) = connection.execute(
+        f"select count(*) from ({staged}) where _broken is not null and _raw is null"
+    ).fetchone() or (0,)
+    if gone:
+        raise SourceError(
+            f"{source.named}, {table.name}: files changed while they were read ({gone:,} rows are not where they were)\n"
+            "  do: run again once nobody writes there; nothing of it has been used"
+        )
 
 
 def _facts(reading: Reading, since: datetime | int | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ class Evaluation:
 
     verdict: Verdict | None
     because: str
-    judged: Judged | None = None
+    judged: Judged | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

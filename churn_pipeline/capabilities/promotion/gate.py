@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 BASE_RATE = "base rate"
+POWER = 0.8
+"""How often as many trials as are said to tell would do so."""
 
 
 class GateError(Exception):
@@ -163,7 +166,7 @@ def judge(
                 None,
                 (
                     _too_few(trials, conversions, rule),
-                    _uncertain(over_compared, trials, rule.min_gain if champion else 0.0),
+                    _uncertain(over_compared, trials, rule.min_gain if champion else 0.0, rule.confidence),
                     _no_better(mean["challenger"], mean["base"]),
                     _beaten(gain("floor")),
                 ),
@@ -179,14 +182,15 @@ def _too_few(trials: int, conversions: int, rule: Rule) -> str:
     return f"too few to judge: {rule.min_conversions} trials that converted and as many that did not are needed"
 
 
-def _uncertain(gain: Interval, trials: int, needed: float) -> str:
+def _uncertain(gain: Interval, trials: int, needed: float, confidence: float) -> str:
     if gain.low > needed:
         return ""
     said = f"the interval's lower end is not above {needed:.3f}"
     if gain.mid <= needed:
         return said
-    # the interval narrows with the root of the number of trials
-    enough = trials * ((gain.mid - gain.low) / (gain.mid - needed)) ** 2
+    # the interval narrows with the root of the number of trials; and the gain found there will be less than this one half of the time
+    room = 1 + NormalDist().inv_cdf(POWER) / NormalDist().inv_cdf((1 + confidence) / 2)
+    enough = trials * (room * (gain.mid - gain.low) / (gain.mid - needed)) ** 2
     return f"{said}; if the gain stays as it is, about {_rounded(enough):,} trials would tell"
 
 

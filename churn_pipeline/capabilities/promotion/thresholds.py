@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churn_pipeline.core.metrics import Interval, offset
+from churn_pipeline.core.metrics import Interval, rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 OTHERS = tuple(tenths / 10 for tenths in range(1, 10))
+"""Thresholds that are shown beside those of the business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Part:
     share: float
     trials: int
     converted: Interval | None
-    """With an interval in which the looks at a trial hang together; none where there are fewer than two trials."""
+    """With an interval for as many looks as the trials are worth; none where there are no looks."""
 
     def __str__(self) -> str:
         """Such as `12% of the looks (1,204 trials), 81% convert (79% to 83%)`."""
@@ -43,17 +44,12 @@ def buckets(rows: Judged, *, at_risk_below: float, hot_above: float) -> dict[str
 
 
 def split(rows: Judged, thresholds: Iterable[float] = OTHERS) -> dict[float, tuple[Part, Part]]:
-    """For each threshold what lies below it, and what lies above it."""
+    """For each threshold what lies below it, and all else."""
     score = rows.challenger
-    return {at: (_part(rows, score < at), _part(rows, score > at)) for at in thresholds}
+    return {at: (_part(rows, score < at), _part(rows, score >= at)) for at in thresholds}
 
 
 def _part(rows: Judged, chosen: NDArray[np.bool_]) -> Part:
-    labels, trials = rows.converted[chosen], rows.trial_id[chosen]
-    count = len(np.unique(trials))
-    return Part(float(chosen.mean()), count, _rate(labels, trials) if count > 1 else None)
-
-
-def _rate(labels: NDArray[np.bool_], trials: NDArray[np.object_]) -> Interval:
-    found = offset(np.zeros(len(labels)), labels, groups=trials, confidence=CONFIDENCE)
-    return Interval(found.mid, max(0.0, found.low), min(1.0, found.high))
+    trials = rows.trial_id[chosen]
+    found = rate(rows.converted[chosen], groups=trials, confidence=CONFIDENCE) if len(trials) else None
+    return Part(float(chosen.mean()), len(np.unique(trials)), found)

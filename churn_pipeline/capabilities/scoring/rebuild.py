@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,8 @@ from churn_pipeline.core.reasons import reasons
 if TYPE_CHECKING:
     from churn_pipeline.capabilities.scoring.score import Explains
 
-SAME = 1e-9
-"""Most that a rebuilt figure may differ by and still be the one that was given."""
+SAME_PROBABILITY, SAME_PUSH = 1e-9, 1e-6
+"""Most that a rebuilt figure may differ by and still be the one that was given: some members explain in 32-bit floats."""
 
 
 class RebuildError(Exception):
@@ -40,7 +41,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """A score and every reason, the largest push first; base and pushes add up to the log-odds of `probability`."""
+    """A score and every reason, the largest push first; base and pushes add up to the log-odds of `probability`, but for rounding."""
 
     trial_id: str
     as_of: datetime
@@ -77,7 +78,7 @@ def rebuild(lake: Lake, warehouse: Warehouse, models: ModelStore, *, trial: str,
     told = reasons(explanation, frame, scorer.schema, shown=len(scorer.schema.features)).iloc[0]
     every = {str(column): value for column, value in told.items()}
     probability = float(logit.probability(explanation.log_odds)[0])
-    again = {**every, "conversion_probability": probability}
+    pushes = tuple(_reason(every, place) for place in range(1, len(scorer.schema.features) + 1))
     return Rebuilt(
         trial_id=trial,
         as_of=as_of,
@@ -86,8 +87,8 @@ def rebuild(lake: Lake, warehouse: Warehouse, models: ModelStore, *, trial: str,
         given=given["conversion_probability"],
         probability=probability,
         base_log_odds=explanation.base_log_odds,
-        reasons=tuple(_reason(every, place) for place in range(1, len(scorer.schema.features) + 1)),
-        differing=tuple(name for name in _compared() if not _same(again.get(name), given[name])),
+        reasons=pushes,
+        differing=tuple(_differing(given, probability, explanation.base_log_odds, pushes)),
     )
 
 
@@ -119,12 +120,17 @@ def _reason(every: dict[str, Any], place: int) -> Reason:
     return Reason(*told)
 
 
-def _compared() -> tuple[str, ...]:
-    shown = (f"reason_{place}_{part}" for place in range(1, SHOWN_REASONS + 1) for part in ("feature", "value", "push"))
-    return ("conversion_probability", "base_log_odds", *shown)
-
-
-def _same(mine: Any, given: Any) -> bool:
-    if isinstance(mine, float) and isinstance(given, float):
-        return abs(mine - given) <= SAME or (mine != mine and given != given)
-    return mine == given or (given is None and (mine is None or mine != mine))
+def _differing(given: dict[str, Any], probability: float, base: float, pushes: Sequence[Reason]) -> Iterator[str]:
+    """The columns of a row in `scores` whose figures are others; a reason is held against that of the same feature."""
+    if abs(given["conversion_probability"] - probability) > SAME_PROBABILITY:
+        yield "conversion_probability"
+    if abs(given["base_log_odds"] - base) > SAME_PUSH:
+        yield "base_log_odds"
+    mine = {reason.feature: reason for reason in pushes}
+    for place in range(1, SHOWN_REASONS + 1):
+        feature, value, push = (given[f"reason_{place}_{part}"] for part in ("feature", "value", "push"))
+        if feature is None:
+            continue
+        again = mine.get(feature)
+        if again is None or again.value != value or abs(again.push - push) > SAME_PUSH:
+            yield f"reason_{place}"

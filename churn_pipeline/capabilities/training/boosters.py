@@ -1,6 +1,6 @@
 """The boosting libraries that compete: where each is searched for parameters, and how it is fitted.
 
-Fixed seeds, and sums whose order does not depend on the number of threads, so that the same rows give the same bytes. Histograms have 63 bins: on usage counts that costs
+Fixed seeds, so that the same rows give the same bytes; as far as was seen, and a test looks, with any number of threads. Histograms have 63 bins: on usage counts that costs
 nothing that a test cohort can see, and a fit takes a third of the time.
 """
 

@@ -14,10 +14,10 @@ from churn_pipeline.core.metrics import (
     auc_interval,
     brier,
     brier_parts,
-    debiased_calibration_error,
     ece,
     log_loss,
     offset,
+    rms_calibration_error,
 )
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 BINS = 20
 """Bins of the score distribution, from 0 to 1."""
-LEAST_TRIALS = 30
-"""Trials of a segment below which nothing is said about it."""
+LEAST_EXPECTED = 10
+"""Trials of a segment that are expected to convert, and not to, below which nothing is said about it."""
 FALSE_ALARM = 0.05
 """How often any segment of a model whose scores are right is called off."""
 
@@ -48,7 +48,7 @@ class Figures:
     floor_log_loss: float
     base_log_loss: float
     ece: float
-    debiased_ece: float
+    rms_calibration_error: float
     brier: float
     brier_reliability: float
     brier_resolution: float
@@ -144,7 +144,7 @@ def _by_segment(
     for feature in attributes:
         values = feature.column(test)
         segments = {level: np.asarray(values == level) for level in feature.levels}
-        enough = {level: rows for level, rows in segments.items() if len(np.unique(trials[rows])) >= LEAST_TRIALS}
+        enough = {level: rows for level, rows in segments.items() if _tells(probability[rows], trials[rows])}
         found |= {feature.name: enough} if enough else {}
     tests = sum(len(segments) for segments in found.values())
 
@@ -162,6 +162,15 @@ def _by_segment(
     return {name: {level: measured(rows) for level, rows in segments.items()} for name, segments in found.items()}
 
 
+def _tells(probability: NDArray[np.float64], trials: NDArray[np.object_]) -> bool:
+    """Whether so many trials of either outcome are expected that their number can be judged."""
+    if not len(trials):
+        return False
+    _, code, rows = np.unique(trials, return_inverse=True, return_counts=True)
+    expected = float((np.bincount(code, probability) / rows).sum())
+    return min(expected, len(rows) - expected) >= LEAST_EXPECTED
+
+
 def _figures(said: dict[str, NDArray[np.float64]], labels: NDArray[np.bool_], trials: NDArray[np.object_]) -> Figures:
     ranked = labels.any() and not labels.all() and len(np.unique(trials)) > 1
     return Figures(
@@ -174,7 +183,7 @@ def _figures(said: dict[str, NDArray[np.float64]], labels: NDArray[np.bool_], tr
         floor_log_loss=log_loss(said["floor"], labels),
         base_log_loss=log_loss(said["base"], labels),
         ece=ece(said["scorer"], labels),
-        debiased_ece=debiased_calibration_error(said["scorer"], labels),
+        rms_calibration_error=rms_calibration_error(said["scorer"], labels, groups=trials),
         brier=brier(said["scorer"], labels),
         **{f"brier_{name}": value for name, value in asdict(brier_parts(said["scorer"], labels)).items()},
     )

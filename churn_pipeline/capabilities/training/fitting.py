@@ -36,10 +36,10 @@ from churn_pipeline.capabilities.training.evaluation import Measured, evaluate
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
 from churn_pipeline.capabilities.training.tuning import Tuned, tune
 from churn_pipeline.core.base_rate import BaseRate
-from churn_pipeline.core.calibration import Calibrator
 from churn_pipeline.core.calibration import choose as choose_calibration
+from churn_pipeline.core.calibration import level
 from churn_pipeline.core.featurize.looks import ATTRIBUTES
-from churn_pipeline.core.log_odds import losses, probability
+from churn_pipeline.core.log_odds import losses
 from churn_pipeline.core.members.logistic import LogisticMember, Prepared
 from churn_pipeline.core.schema import FeatureSchema, ModelFeature
 from churn_pipeline.core.scorer import Scorer
@@ -72,7 +72,7 @@ class TrainingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted scorer, the floor it has to beat, and everything about it that is worth keeping."""
+    """A fitted scorer, the regression that may not be better with evidence, and everything about it that is worth keeping."""
 
     fingerprint: str
     scorer: Scorer
@@ -305,14 +305,6 @@ def _scorer(
     intercept += level(margin, rows.y[calibration], calibrator=found.calibrator)
     parts = tuple(members[name] for name in weights)
     return Scorer(rows.schema, parts, tuple(weights.values()), intercept, found.calibrator), found.losses
-
-
-def level(margin: Matrix, labels: Matrix, *, calibrator: Calibrator) -> float:
-    """What has to be added to margins so that as many are predicted as converted (softened: never all, never none)."""
-    from scipy.optimize import brentq
-
-    wanted = (labels.sum() + 0.5) / (len(labels) + 1)
-    return float(brentq(lambda shift: probability(calibrator(margin + shift)).mean() - wanted, -1e4, 1e4))
 
 
 def _counts(rows: _Rows) -> dict[str, dict[str, int]]:

@@ -42,7 +42,7 @@ def describe(trained: Trained, models: ModelStore, settings: Settings) -> dict[s
         "log loss of the base rate": round(overall["base_log_loss"], 4),
         "log loss of the logistic regression": round(overall["floor_log_loss"], 4),
         "calibration error": round(overall["ece"], 4),
-        "calibration error without chance": round(overall["debiased_ece"], 4),
+        "calibration error without chance (root mean square)": round(overall["rms_calibration_error"], 4),
         "Brier score": _brier(overall),
         "calibrated by": facts["calibration"]["kind"],
         "by trial day": _by_day(facts["test"]["by_day"]),

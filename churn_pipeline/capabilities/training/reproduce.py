@@ -17,6 +17,7 @@ from churn_pipeline.capabilities.training.fitting import fit
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
 from churn_pipeline.capabilities.training.train import code_version, material
 from churn_pipeline.contracts.lake import TRAINING_SET
+from churn_pipeline.core.schema import SchemaError
 from churn_pipeline.settings import Settings
 
 
@@ -53,11 +54,15 @@ def reproduce(
     """
     kept = models.load(version)
     facts = kept.facts
-    as_of, recipe, code = datetime.fromisoformat(facts["trained_as_of"]), Recipe(**facts["recipe"]), code_version()
+    as_of, code = datetime.fromisoformat(facts["trained_as_of"]), code_version()
     if code != facts["code"]:
         return Reproduced(version, False, (), 0, _other_code(facts["code"], code))
+    recipe = Recipe(**facts["recipe"])
     looks = snapshot_frame(lake, TRAINING_SET.name, as_of, (), also=("converted",))
-    frame, catalogue = material(lake, looks, as_of=as_of, recipe=recipe, settings=settings)
+    try:
+        frame, catalogue = material(lake, looks, as_of=as_of, recipe=recipe, settings=settings)
+    except (SchemaError, ValueError):  # a feature that is gone, or too few trials to cut
+        return Reproduced(version, False, (), 0, _other_rows(as_of))
     if fingerprint(frame, catalogue=catalogue, recipe=recipe, code=code) != facts["fingerprint"]:
         return Reproduced(version, False, (), 0, _other_rows(as_of))
     with tempfile.TemporaryDirectory() as folder:

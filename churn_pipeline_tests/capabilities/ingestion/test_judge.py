@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_pipeline.adapters.sources import Source
+from churn_pipeline.adapters.sources import Source, open_source
 from churn_pipeline.capabilities.ingestion.judge import judged_columns
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.contracts.spec import Table
@@ -166,6 +166,24 @@ def test_a_row_is_kept_as_it_was_read_where_it_broke_a_rule_and_only_there(tmp_p
         (twin["event_id"], None, False, None),
         (twin["event_id"], ["duplicate_key"], False, "other"),
     ]
+
+
+def test_a_bad_line_of_a_file_that_a_select_names_twice_is_there_twice(tmp_path: Path) -> None:
+    source = clean_source(tmp_path / "source", trials=3)
+    write_csv(source.folder / "events.csv", [event(0), event(1)])
+    with (source.folder / "events.csv").open("a") as file:
+        file.write('"broken\n')
+    mapping = tmp_path / "acme.yaml"
+    mapping.write_text(
+        "files:\n  clicks:\n    from: events.csv\n  again:\n    from: events.csv\n"
+        "tables:\n  trials:\n    from: trials.csv\n"
+        "  events:\n    select: select clicks.* from clicks semi join again using (event_id)\n"
+    )
+    lake = empty_lake(tmp_path)
+    stage(lake, open_source(source.folder, mapping), [TRIALS, EVENTS])
+    rows = staged_rows(lake, EVENTS)
+    assert [row["_raw"] is not None for row in rows if row["_broken"]] == [True, True]
+    assert len(rows) == 4
 
 
 def test_a_column_that_a_source_adds_later_makes_no_conflict_with_what_has_landed(tmp_path: Path) -> None:

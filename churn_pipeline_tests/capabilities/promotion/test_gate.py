@@ -101,7 +101,7 @@ def test_a_regression_that_is_ahead_by_no_more_than_noise_does_not_keep_a_model_
 
 def test_what_is_undecided_says_how_many_trials_would_tell() -> None:
     many = verdict(rows(20_000, challenger=0.7, champion=0.9)).gain
-    enough = 20_000 * ((many.mid - many.low) / many.mid) ** 2
+    enough = 20_000 * ((1 + 0.8416 / 1.96) * (many.mid - many.low) / many.mid) ** 2
     undecided = [str(verdict(rows(300, challenger=0.7, champion=0.9, seed=seed))) for seed in range(20)]
     told = [re.search(r"about ([\d,]+) trials would tell", words) for words in undecided]
     needed = [int(found[1].replace(",", "")) for found in told if found]

@@ -40,7 +40,7 @@ def test_the_thresholds_of_the_settings_and_others_are_shown_of_what_was_judged(
     trials = np.array([f"t{n}" for n in range(200)], dtype=object)
     judged = Judged(trials, score > 0.5, score, score, score, score)
     shown = describe_thresholds(judged, Settings(at_risk_below=0.2, hot_above=0.9))
-    assert "| at_risk | 20% of the looks (40 trials), 0% convert (0% to 0%) |" in shown["buckets"].md_str
+    assert "| at_risk | 20% of the looks (40 trials), 0% convert (0% to 9%) |" in shown["buckets"].md_str
     assert "| hot | 10% of the looks (20 trials), 100% convert" in shown["buckets"].md_str
     assert "| 0.5 | 50% of the looks (100 trials), 0% convert" in shown["other thresholds"].md_str
     assert describe_thresholds(None, Settings()) == {}

@@ -37,10 +37,13 @@ def test_a_higher_threshold_leaves_fewer_above_it_that_convert_more_often() -> N
     assert below.share + beyond.share == pytest.approx(1)
 
 
-def test_where_a_bucket_has_one_trial_or_none_it_says_no_rate() -> None:
+def test_a_bucket_of_nobody_has_no_rate_and_one_of_few_is_not_sure_of_it() -> None:
     found = buckets(judged(1), at_risk_below=0.3, hot_above=0.7)
-    assert [part.converted for part in found.values()] == [None, None, None]
-    assert str(found["hot"]).endswith("% of the looks (0 trials)") or str(found["hot"]).endswith("(1 trials)")
+    assert [name for name, part in found.items() if part.converted] == ["middle"]
+    assert str(found["hot"]) == "0% of the looks (0 trials)"
+    alone = found["middle"].converted
+    assert alone is not None
+    assert alone.high - alone.low > 0.7
 
 
 def test_a_bucket_is_a_sentence() -> None:

@@ -10,6 +10,7 @@ import pytest
 from churn_pipeline.capabilities.training.evaluation import Measured, evaluate
 from churn_pipeline.core.base_rate import BaseRate
 from churn_pipeline.core.log_odds import probability
+from churn_pipeline.core.metrics import offset
 from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline_tests.past import past
 
@@ -78,6 +79,18 @@ def test_where_scores_are_right_a_segment_is_called_off_one_time_in_twenty() -> 
     rng = np.random.default_rng(2)
     alarms = [any(part.off for part in segments(rng, wrong=0.0).by_segment["plan"].values()) for _ in range(100)]
     assert np.mean(alarms) <= 0.11
+
+
+def test_a_segment_that_hardly_converts_is_not_called_off_for_having_none() -> None:
+    rng = np.random.default_rng(3)
+    alarms = 0
+    for _ in range(200):
+        p = np.clip(rng.normal(0.08, 0.02, 150), 0.01, 0.2)
+        found = offset(p, rng.random(150) < p, groups=np.arange(150), confidence=0.95)
+        alarms += not found.low <= 0 <= found.high
+    assert alarms / 200 <= 0.08
+    none = offset(np.full(40, 0.04), np.zeros(40), groups=np.arange(40), confidence=0.95)
+    assert none.low < 0 < none.high
 
 
 def test_where_only_one_outcome_occurs_there_is_no_auc_and_the_facts_stay_json() -> None:

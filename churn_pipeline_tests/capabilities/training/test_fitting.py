@@ -9,9 +9,8 @@ import pytest
 
 from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.adapters.studies import Studies
-from churn_pipeline.capabilities.training.fitting import FEW_CONVERSIONS, Fitted, TrainingError, fit, level, shortage
+from churn_pipeline.capabilities.training.fitting import FEW_CONVERSIONS, Fitted, TrainingError, fit, shortage
 from churn_pipeline.capabilities.training.recipe import Recipe
-from churn_pipeline.core.calibration import Calibrator
 from churn_pipeline.core.splits import Bound, after
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.past import BEGIN, CATALOGUE, past
@@ -89,15 +88,6 @@ def test_the_same_rows_in_any_order_give_the_same_model_bytes(
     assert files(again) == files(model)
     assert again.scorer == model.scorer
     assert again.fingerprint == model.fingerprint
-
-
-def test_the_level_is_that_of_the_calibration_cohort() -> None:
-    margin = np.random.default_rng(1).normal(size=5_000)
-    labels = (np.arange(5_000) % 10 == 0).astype(float)
-    flat = Calibrator("temperature", (0.0,), (0.0,), 0.5, 0.5)
-    shifted = flat(margin + level(margin, labels, calibrator=flat))
-    assert (1 / (1 + np.exp(-shifted))).mean() == pytest.approx(0.1, abs=1e-3)
-    assert np.isfinite(level(margin, np.ones(5_000), calibrator=flat))
 
 
 def test_golden_rows_come_from_the_test_cohort_from_low_to_high(model: Fitted) -> None:
