@@ -89,15 +89,15 @@ class Lake:
         identity = [*table.key, *([table.versioned_by] if table.versioned_by else [])]
         matching = " and ".join(f"old.{name(c)} is not distinct from new.{name(c)}" for c in identity)
         self.history(connection, table, view="_old")
-        kept = "table" if self.has_raw(table) else "view"  # all of a first batch is new, and may be large
+        rows, kept = ("_new", "table") if self.has_raw(table) else ("_first", "view")  # a first batch may be large
         connection.execute(
-            f"create temp {kept} _new as select {columns(table)}, {day_known(table)} as day, {self._bucket(table)} as bucket "
+            f"create or replace temp {kept} {rows} as select {columns(table)}, {day_known(table)} as day, {self._bucket(table)} as bucket "
             f"from {good} as new where not exists (select 1 from _old as old where {matching})"
         )
-        new, total = (_count(connection, f"select count(*) from {rows}") for rows in ("_new", good))
+        new, total = (_count(connection, f"select count(*) from {counted}") for counted in (rows, good))
         if new:
-            self._replace_partitions(connection, table)
-        connection.execute(f"drop view _old; drop {kept} _new")
+            self._replace_partitions(connection, table, rows)
+        connection.execute(f"drop view _old; drop {kept} {rows}")
         return Landed(new=new, known=total - new)
 
     def replace(self, connection: duckdb.DuckDBPyConnection, table: Table, good: str) -> int:
@@ -138,15 +138,15 @@ class Lake:
             new.rename(place)
             self._sweep()
 
-    def _replace_partitions(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    def _replace_partitions(self, connection: duckdb.DuckDBPyConnection, table: Table, new: str) -> None:
         order = ", ".join(name(c) for c in (*table.known_at, *table.key))
         self._sweep()
         beside = Path(tempfile.mkdtemp(prefix=LANDING, dir=self._made(self.root)))
         try:
             connection.execute(
-                f"copy (select * from (select {columns(table)}, day, bucket from _new union all "
+                f"copy (select * from (select {columns(table)}, day, bucket from {new} union all "
                 f"select {columns(table)}, day, bucket from _old "
-                f"where (day, bucket) in (select (day, bucket) from _new)) order by day, bucket, {order}) "
+                f"where (day, bucket) in (select (day, bucket) from {new})) order by day, bucket, {order}) "
                 f"to {quoted(beside)} (format parquet, compression zstd, partition_by (day, bucket), overwrite_or_ignore)"
             )
             for written in sorted(beside.glob("day=*")):

@@ -22,7 +22,6 @@ def foreseen() -> tuple[type[Exception], ...]:
     from churn_pipeline.cli.repaired import QuarantineError
     from churn_pipeline.cli.run import RunFailed
     from churn_pipeline.core.ledger import LedgerError
-    from churn_pipeline.core.reasons import ReasonsError
     from churn_pipeline.core.schema import SchemaError
     from churn_pipeline.settings import SettingsError
 
@@ -39,7 +38,6 @@ def foreseen() -> tuple[type[Exception], ...]:
         OwnFeatureError,
         PortsTaken,
         QuarantineError,
-        ReasonsError,
         RebuildError,
         RunFailed,
         SchemaError,
