@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from churn_pipeline.core.schema import ModelFeature
-    from churn_pipeline.core.scorer import Scorer
 
 BINS = 20
 """Bins of the score distribution, from 0 to 1."""
@@ -33,6 +32,14 @@ LEAST_EXPECTED = 10
 """Trials of a segment that are expected to convert, and not to, below which nothing is said about it."""
 FALSE_ALARM = 0.05
 """How often any segment of a model whose scores are right is called off."""
+
+
+class Predicts(Protocol):
+    """What can be measured: it gives a probability for each row of a frame."""
+
+    def probability(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """(rows,)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,7 @@ class Measured:
 
 
 def evaluate(
-    test: pd.DataFrame, *, scorer: Scorer, floor: Scorer, base: BaseRate, attributes: Sequence[ModelFeature] = ()
+    test: pd.DataFrame, *, scorer: Predicts, floor: Predicts, base: BaseRate, attributes: Sequence[ModelFeature] = ()
 ) -> Measured:
     """The figures of `scorer`, `floor` and base rate on the test cohort (trial_id, trial_day, converted, features).
 
