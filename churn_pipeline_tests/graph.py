@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dagster as dg
+
+from churn_pipeline.definitions import build
+from churn_pipeline.settings import Settings
+from churn_pipeline_tests.tables import table_mapping
 
 FILE = Path(__file__).with_name("graph.txt")
 
@@ -18,6 +23,13 @@ def graph(definitions: dg.Definitions) -> str:
     return (
         "\n".join([*_assets(definitions), *_checks(definitions), *_jobs(definitions), *_watchers(definitions)]) + "\n"
     )
+
+
+def graphs(folder: Path) -> str:
+    """The graph of a business of trials, then that of one that brings its own feature table; `folder` is for its mapping."""
+    of = Settings(), Settings(mapping=table_mapping(folder))
+    told = [graph(build(settings)) for settings in of]
+    return f"of trials\n{told[0]}\nof a feature table\n{told[1]}"
 
 
 def _assets(definitions: dg.Definitions) -> Iterator[str]:
@@ -55,7 +67,5 @@ def _watchers(definitions: dg.Definitions) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    from churn_pipeline.definitions import build
-    from churn_pipeline.settings import Settings
-
-    FILE.write_text(graph(build(Settings())))
+    with TemporaryDirectory() as place:
+        FILE.write_text(graphs(Path(place)))

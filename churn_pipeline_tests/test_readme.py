@@ -31,6 +31,7 @@ from churn_pipeline.adapters.embedded_postgres import stop_server
 from churn_pipeline.settings import PROJECT, Settings
 from churn_pipeline_tests.chains import as_settings, world, write_source
 from churn_pipeline_tests.conftest import short_folder
+from churn_pipeline_tests.tables import team_table
 
 pytestmark = pytest.mark.slow
 
@@ -104,6 +105,7 @@ def clone() -> Iterator[Clone]:
         business = Settings(data_dir=folder / "data", **as_settings(QUICK))
         (folder / "path" / "to").mkdir(parents=True)
         write_source(world(business, business.demo_until), folder / "path" / "to" / "folder")
+        team_table().to_csv(folder / "path" / "to" / "customers.csv", index=False)
         try:
             yield Clone(folder, free_ports())
         finally:
@@ -210,6 +212,12 @@ HOW: dict[str, Callable[[Clone, str], None]] = {
     r"\.venv/bin/churn stop": ends_well(r"stopped the embedded PostgreSQL"),
     r"make clean": ends_well(r"removed +postgres, ", r"left +mappings\n"),
     r"\.venv/bin/churn source check \S+": ends_well(r"trials: [\d,]+ rows", "no problems"),
+    r"\.venv/bin/churn source check --table \S+ .*": ends_well(
+        r"600 rows; churned: ", r"final_invoice.* leak", "fit for a run"
+    ),
+    r"\.venv/bin/churn run --table \S+ .*": ends_well(
+        r"read +600 feature_table", r"scored +100 trials by", "no split by time"
+    ),
     r"\.venv/bin/churn run --source \S+": ends_well(r"read +.*\b[\d,]+ events", r"scored +[\d,]+ trials by"),
     r"\.venv/bin/churn run --source \S+ --mapping data/mappings/\w+\.yaml --as-of \S+": maps_a_real_set,
 }

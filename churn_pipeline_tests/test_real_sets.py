@@ -15,10 +15,11 @@ import pytest
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.cli.feature_table import TableOptions, write_mapping
 from churn_pipeline.core.clock import midnight
 from churn_pipeline.core.metrics import auc
 from churn_pipeline.settings import PROJECT, Settings
-from churn_pipeline_tests.chains import run, tables
+from churn_pipeline_tests.chains import NOW, run, tables
 
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
 
@@ -83,6 +84,38 @@ def test_cdnow_is_not_below_a_plain_logistic_regression_on_the_same_split(tmp_pa
     (promotion,) = tables(settings)["model_promotions"]
     assert promotion["model_version"] == "1"
     assert Warehouse.of(settings).read("select * from scores").num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "said", "rows"),
+    [
+        (
+            "telco_churn/WA_Fn-UseC_-Telco-Customer-Churn.csv",
+            {"id": "customerID", "label": "Churn", "positive": "Yes"},
+            7_043,
+        ),
+        ("bank_marketing/bank-additional-full.csv.gz", {"label": "y", "positive": "yes", "drop": "duration"}, 41_188),
+        ("online_shoppers/online_shoppers_intention.csv", {"label": "Revenue", "positive": "TRUE"}, 12_330),
+    ],
+)
+def test_a_public_feature_table_goes_from_its_file_to_scores(
+    file: str, said: dict[str, Any], rows: int, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHURN_DATA_DIR", str(tmp_path))
+    name, _, table = file.partition("/")
+    mapping = write_mapping(TableOptions(str(real(name) / table), **said), source=None)
+    quick: dict[str, Any] = {"tuning_trials": 2, "gate_resamples": 500, "threads": 1}
+    settings = Settings(data_dir=tmp_path, postgres_url=database, mapping=mapping, **quick)
+    assert run(settings, day=NOW.date()).success
+    assert counts(settings)["feature_table"]["rows_kept"] == rows
+    found = tables(settings)
+    assert abs(len(found["scores"]) / rows - settings.test_share) < 0.001
+    (verdict,) = found["model_verdicts"]
+    assert verdict["promote"]
+    (judged,) = found["model_performance"]
+    assert judged["auc"] > {"telco_churn": 0.83, "bank_marketing": 0.78, "online_shoppers": 0.91}[name]
+    facts = ModelStore.of(settings).load("1").facts
+    assert not {"duration", "customerID", "row_number"} & set(facts["features"])
 
 
 def plain_logistic(lake: Lake, day: date) -> dict[str, Any]:

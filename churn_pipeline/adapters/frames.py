@@ -40,7 +40,7 @@ def lacking(lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelF
 
 def _own_gone(lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelFeature]) -> set[str]:
     """The features of a user's own among these that no look of the day has; each look has all of them, or null for what is null."""
-    own = {feature.name for feature in features if feature.name.startswith(OWN.prefix)}
+    own = {feature.name for feature in features if feature.name.startswith(OWN.prefix) and not feature.read_from}
     looks = lake.read(dataset, as_of, select=f"distinct map_keys({OWN.name}) as names").to_pylist() if own else []
     return {name for name in own for look in looks if name.removeprefix(OWN.prefix) not in (look["names"] or ())}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from churn_pipeline.adapters.engine import name, quoted
@@ -14,7 +15,11 @@ ALWAYS = "timestamptz '1970-01-01 00:00:00+00'"
 
 def known_at(table: Table) -> str:
     """SQL: the moment a record became known, never null (a record without one was always known)."""
-    return f"coalesce(greatest({', '.join(name(c) for c in table.known_at)}), {ALWAYS})"
+    return _latest(table.known_at)
+
+
+def _latest(moments: Sequence[str]) -> str:
+    return f"coalesce(greatest({', '.join(map(name, moments))}), {ALWAYS})" if moments else ALWAYS
 
 
 def record_key(table: Table) -> str:
@@ -25,8 +30,7 @@ def record_key(table: Table) -> str:
 def version_at(table: Table) -> str:
     """SQL: the moment this version of a record became known, never null."""
     version = [table.versioned_by] if table.versioned_by else []
-    moments = ", ".join(name(c) for c in (*table.known_at, *version))
-    return f"coalesce(greatest({moments}), {ALWAYS})"
+    return _latest((*table.known_at, *version))
 
 
 def day_known(table: Table) -> str:

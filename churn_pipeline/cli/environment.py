@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from churn_pipeline.cli.feature_table import TableOptions, write_mapping
 from churn_pipeline.core.addresses import has_password
 from churn_pipeline.settings import PROJECT, Settings, SettingsError, load_settings
 
@@ -19,14 +20,22 @@ QUIET = {
 }
 
 
-def prepare(*, source: str | None, mapping: Path | None) -> Settings:
+def prepare(*, source: str | None, mapping: Path | None, table: TableOptions | None = None) -> Settings:
     """The settings of a command; its options become environment variables, so that child processes see the same.
+
+    What is said of a feature table becomes a mapping file.
 
     Raises:
         SettingsError: a setting is out of its bounds, or a password stands in the command.
     """
     if source is not None:
         _name_source(source)
+    if table is not None and table.given:
+        if mapping is not None:
+            raise SettingsError(
+                f"--mapping says what the source is, and so do {', '.join(table.given)}\n  do: say it in one place"
+            )
+        mapping = write_mapping(table, source=source)
     if mapping is not None:
         os.environ["CHURN_MAPPING"] = str(mapping.resolve())
     for name, word in QUIET.items():
@@ -50,6 +59,26 @@ def prepare_known(*, source: str | None, mapping: Path | None) -> Settings:
 
     settings = prepare(source=source, mapping=mapping)
     require_business(settings)
+    return settings
+
+
+def prepare_records(*, source: str | None, mapping: Path | None, known: bool = False) -> Settings:
+    """The settings of a command that is about raw records; `known`: something has to have been run on the business.
+
+    Raises:
+        DatabaseError: it has to, and has not.
+        SettingsError: the business brings its own feature table, or a setting is out of its bounds.
+    """
+    settings = prepare(source=source, mapping=mapping)
+    if settings.of_feature_table:
+        raise SettingsError(
+            f"business {settings.business} brings its own feature table, and no raw records: there is nothing here for this command.\n"
+            "  do: mend the table itself; every run reads it whole (docs/feature-table.md)"
+        )
+    if known:
+        from churn_pipeline.adapters.postgres import require_business
+
+        require_business(settings)
     return settings
 
 

@@ -12,8 +12,23 @@ from typer.core import TyperGroup
 
 from churn_pipeline import __version__
 from churn_pipeline.cli import environment
+from churn_pipeline.cli.feature_table import TableOptions
 from churn_pipeline.cli.model_app import model_app
-from churn_pipeline.cli.options import AsJson, AsOf, Mapping, OfRun, Source
+from churn_pipeline.cli.options import (
+    AsJson,
+    AsOf,
+    Drop,
+    Id,
+    Keep,
+    Label,
+    Mapping,
+    OfRun,
+    Positive,
+    Segment,
+    Source,
+    Table,
+    Time,
+)
 from churn_pipeline.cli.score_app import score_app
 
 INTERRUPTED = 128 + 2
@@ -70,13 +85,27 @@ def _every_command(
 
 
 @app.command()
-def run(source: Source = None, mapping: Mapping = None, as_of: AsOf = None, json: AsJson = False) -> None:
+def run(
+    source: Source = None,
+    mapping: Mapping = None,
+    table: Table = None,
+    id_: Id = None,
+    label: Label = None,
+    positive: Positive = None,
+    time: Time = None,
+    segment: Segment = None,
+    drop: Drop = None,
+    keep: Keep = None,
+    as_of: AsOf = None,
+    json: AsJson = False,
+) -> None:
     """Run the whole chain: read, check, learn, decide, score, watch.
 
     Without --as-of it stands at the midnight after the newest known record. Nothing known at or after that midnight is
-    used, training included.
+    used, training included. With --table it runs on your own feature table in the place of raw records.
     """
-    settings = environment.prepare(source=source, mapping=mapping)
+    said = TableOptions(table, id_, label, positive, time, segment, drop, keep)
+    settings = environment.prepare(source=source, mapping=mapping, table=said)
     from churn_pipeline.cli.run import run_everything
 
     run_everything(settings, as_of=as_of, as_json=json)
@@ -93,11 +122,32 @@ def retrain(source: Source = None, mapping: Mapping = None, as_of: AsOf = None, 
 
 @source_app.command("check")
 def source_check(
-    source: Annotated[str, typer.Argument(help="Folder of raw files, or address of a database.")],
+    source: Annotated[str | None, typer.Argument(help="Folder of raw files, or address of a database.")] = None,
     mapping: Mapping = None,
+    table: Table = None,
+    id_: Id = None,
+    label: Label = None,
+    positive: Positive = None,
+    time: Time = None,
+    segment: Segment = None,
+    drop: Drop = None,
+    keep: Keep = None,
 ) -> None:
-    """Read a source, say what was found, what is missing and which features fall away. Writes nothing."""
-    settings = environment.prepare(source=source, mapping=mapping)
+    """Read a source, say what was found, what is missing and which features fall away. Nothing of it is taken in.
+
+    Of a feature table (--table) it says what each column is for, which look like ids, and which seem to know the outcome.
+    """
+    said = TableOptions(table, id_, label, positive, time, segment, drop, keep)
+    settings = environment.prepare(source=source, mapping=mapping, table=said)
+    if settings.of_feature_table:
+        from churn_pipeline.cli.feature_table import check_table
+
+        check_table(settings)
+        return
+    if source is None and settings.simulated:
+        raise typer.BadParameter(
+            "name a folder of raw files, the address of a database, or a --table", param_hint="source"
+        )
     from churn_pipeline.cli.source import check
 
     check(settings)
@@ -106,7 +156,7 @@ def source_check(
 @source_app.command("contract")
 def source_contract(source: Source = None, mapping: Mapping = None) -> None:
     """The data contract of the raw tables as YAML, in the Open Data Contract Standard, with this business's owners and levels."""
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_records(source=source, mapping=mapping)
     from churn_pipeline.cli.docs import data_contract
 
     typer.echo(data_contract(settings), nl=False)
@@ -136,7 +186,7 @@ def source_reland(
 
     Earlier versions of its records are forgotten. A reading that a run would refuse changes nothing.
     """
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_records(source=source, mapping=mapping)
     from churn_pipeline.cli.source import reland
 
     reland(settings, table)
@@ -151,7 +201,7 @@ def quarantine_list(
     table: OfTable = None, rule: OfRule = None, source: Source = None, mapping: Mapping = None, json: AsJson = False
 ) -> None:
     """How many issues are open and resolved, by table and rule; with --table or --rule the open ones, without their rows."""
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_known(source=source, mapping=mapping)
     from churn_pipeline.cli.quarantine import list_issues
 
     list_issues(settings, table=table, rule=rule, as_json=json)
@@ -166,7 +216,7 @@ def quarantine_show(
     csv: Annotated[bool, typer.Option("--csv", help="The rows as CSV, to edit and replay.")] = False,
 ) -> None:
     """Issues whole: the raw row (it may hold personal data), where it was read, what was wrong, what to do."""
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_known(source=source, mapping=mapping)
     from churn_pipeline.cli.quarantine import show_issues
 
     show_issues(settings, issues, form="json" if json else "csv" if csv else "words")
@@ -190,7 +240,7 @@ def quarantine_replay(
     Files have the columns that the source's files have (of a table mapped by a SELECT, those that the SELECT gives);
     column `_issue` says which issue a row repairs. Doing it twice changes nothing.
     """
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_records(source=source, mapping=mapping, known=True)
     from churn_pipeline.cli.quarantine import replay
 
     replay(settings, files=files or [], issue=issue, values=values or [], table=table, rule=rule, as_of=as_of)
@@ -212,7 +262,7 @@ def quarantine_dismiss(
 
     A trial whose subscription was rejected has a label from the next midnight (UTC) on. Doing it twice changes nothing.
     """
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_records(source=source, mapping=mapping, known=True)
     from churn_pipeline.cli.quarantine import dismiss
 
     dismiss(settings, issues or [], table=table, rule=rule, why=why, as_of=as_of)
@@ -224,7 +274,7 @@ def features_check(source: Source = None, mapping: Mapping = None, as_of: AsOf =
 
     Features of your own are told with their least, mean and greatest value at the running trials.
     """
-    settings = environment.prepare(source=source, mapping=mapping)
+    settings = environment.prepare_records(source=source, mapping=mapping)
     from churn_pipeline.cli.features import check
 
     check(settings, as_of=as_of)

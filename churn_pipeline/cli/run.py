@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.cli.feature_table import day_of_table
 from churn_pipeline.cli.summary import say_run, say_scored
 from churn_pipeline.core.clock import midnight, midnight_after
 from churn_pipeline.settings import Settings
@@ -63,6 +64,8 @@ def chosen_day(settings: Settings, as_of: str | None) -> date:
         return parsed_day(as_of)
     if settings.simulated:
         return settings.demo_until
+    if settings.of_feature_table:
+        return day_of_table(settings, now=datetime.now(UTC))
     from churn_pipeline.adapters.sources import opened
     from churn_pipeline.capabilities.ingestion.description import newest_known
     from churn_pipeline.capabilities.ingestion.watermarks import watermarks

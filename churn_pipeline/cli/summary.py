@@ -10,10 +10,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from churn_pipeline.adapters.feature_table import read_columns
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.lake import CHALLENGER
 from churn_pipeline.contracts.raw import SUBSCRIPTIONS
+from churn_pipeline.core.spelling import listed
 from churn_pipeline.settings import PROJECT, Settings
 
 READ = """
@@ -49,7 +51,7 @@ ERRORS = "select error from prediction_errors where as_of = $1"
 
 
 def run_facts(warehouse: Warehouse, lake: Lake, as_of: datetime, *, business: str = "") -> dict[str, Any]:
-    """What a run did, as plain values: read, champion, verdict (or why there is no challenger), scored, performance, odd.
+    """What a run did, as plain values: read, table (what a feature table was found to be), champion, verdict (or why there is no challenger), scored, performance, odd.
 
     `business` are the options that name the business, for the commands that are spoken of.
     """
@@ -62,6 +64,7 @@ def run_facts(warehouse: Warehouse, lake: Lake, as_of: datetime, *, business: st
     return {
         "as_of": as_of.date().isoformat(),
         "read": rows(READ),
+        "table": _table(lake, as_of),
         "champion": champion[0] | {"from_as_of": str(champion[0]["from_as_of"].date())} if champion else None,
         "verdict": verdict[0]["verdict"] if verdict else _no_challenger(lake, as_of),
         "scored": rows(BUCKETS),
@@ -109,9 +112,10 @@ def _lines(facts: dict[str, Any], settings: Settings, first: date | None) -> lis
     return [
         "",
         f"read     {_read(facts['read'])}{'; none of it was known by then' if early else ''}",
+        *([f"table    {_table_words(facts['table'])}"] if facts["table"] else []),
         f"model    {_model(facts['champion'], facts['verdict'])}",
         f"scored   {_scored(facts['scored'], unknown)} (as of {facts['as_of']})",
-        f"matured  {'; '.join(facts['performance']) or _nothing_matured(settings)}",
+        f"matured  {'; '.join(facts['performance']) or (_no_labels(settings) if facts['table'] else _nothing_matured(settings))}",
         f"odd      {'; '.join(facts['odd']) or 'nothing'}",
         f"look     {churn} table scores_latest{business}   the scores with their reasons (schema analytics)",
         f"         {churn} dev{business}   Dagster at http://localhost:{settings.dev_port}, MLflow at {settings.mlflow_address}",
@@ -128,6 +132,24 @@ def named(settings: Settings) -> str:
     """The options without which a command would speak of another business."""
     options = (("--source", settings.source_named), ("--mapping", settings.mapping))
     return "".join(f" {option} {shlex.quote(str(path))}" for option, path in options if path is not None)
+
+
+def _table(lake: Lake, as_of: datetime) -> dict[str, Any] | None:
+    """What a feature table was found to be; None where the business has none."""
+    table = read_columns(lake, as_of)
+    if table is None:
+        return None
+    return {
+        "features": [column.name for column in table.features],
+        "left_out": {column.name: column.because for column in table.left_out},
+        "time": table.time,
+    }
+
+
+def _table_words(table: dict[str, Any]) -> str:
+    left = f"; left out: {listed(list(table['left_out']))}" if table["left_out"] else ""
+    order = f"by {table['time']}" if table["time"] else "by a hash of the id, so this is no split by time"
+    return f"{len(table['features'])} columns are features{left}; cohorts {order}"
 
 
 def _model(champion: dict[str, Any] | None, verdict: str | None) -> str:
@@ -171,6 +193,10 @@ def _nothing_matured(settings: Settings) -> str:
         f"no score in the last {settings.performance_window_days} days: what became of a score is known "
         f"{settings.grace_days} days after its trial's planned end"
     )
+
+
+def _no_labels(settings: Settings) -> str:
+    return f"no score in the last {settings.performance_window_days} days: it is once the table has the label of what was scored"
 
 
 def _quarantine_words(issues: dict[str, int], business: str) -> list[str]:

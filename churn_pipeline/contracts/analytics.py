@@ -216,7 +216,7 @@ DATA_QUALITY_RESOLUTIONS = Table(
         Column(
             "resolved_by",
             OneOf(("source", "replay", "newer_issue", "dismissal")),
-            "`source`: a record of its key landed from the source; `replay`: its repaired row landed; `newer_issue`: its "
+            "`source`: a record of its key landed from the source, or a feature table, which is read whole, has the bad row no longer; `replay`: its repaired row landed; `newer_issue`: its "
             "repaired row was rejected again, as an issue of its own; `dismissal`: people closed it without a record.",
         ),
         Column("became", SENTENCE, "Key of the record that landed, the newer issue, or why it was dismissed."),

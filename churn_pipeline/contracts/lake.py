@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from churn_pipeline.contracts.analytics import DAY, LABEL, SENTENCE, TRIAL
+from churn_pipeline.contracts.feature_table import Use
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS, NAMED_VALUES
 from churn_pipeline.contracts.features.feature import Feature
 from churn_pipeline.contracts.raw import ID
@@ -15,6 +16,7 @@ from churn_pipeline.contracts.spec import (
     Integer,
     Json,
     Numbers,
+    OneOf,
     Privacy,
     Real,
     Table,
@@ -155,7 +157,22 @@ DELETIONS = Table(
     ),
 )
 
+FEATURE_TABLE_COLUMNS = Table(
+    "feature_table_columns",
+    "Of a team's own feature table: what each of its columns was found to be and what it is used for.",
+    door=Door.LAKE,
+    key=("column_name",),
+    columns=(
+        Column("column_name", Text(low=1), "The column."),
+        Column("kind", OneOf(("number", "category")), "How it is read."),
+        Column("used_as", OneOf(tuple(Use)), "What it is for."),
+        Column("because", SENTENCE, "Why it is left out, or what is odd about it.", null=True, absent="nothing"),
+        Column("positive", Text(), "The label that counts as converted.", null=True, absent="not the label"),
+    ),
+)
+
 LAKE_TABLES = (
+    FEATURE_TABLE_COLUMNS,
     DELETIONS,
     DISMISSED_ISSUES,
     REPAIRED_ROWS,

@@ -32,6 +32,20 @@ MILLION = 1_000_000
 """Lots that trials are drawn from."""
 
 
+def drawn(trial: str, share: float) -> str:
+    """SQL, with an `and` before it: a share of the trials by their id; empty where it is all of them.
+
+    >>> drawn("trial_id", 0.5)
+    " and md5_number_lower('training/' || trial_id) % 1000000 < 500000"
+    """
+    # another hash than that of the buckets of the lake, so that each of them is drawn from
+    return (
+        f" and md5_number_lower('training/' || {trial}) % {MILLION} < {math.floor(share * MILLION)}"
+        if share < 1
+        else ""
+    )
+
+
 def training_set_query(snapshots: str, labels: str, *, share: float = 1.0) -> str:
     """SQL: the landmark snapshots of matured trials with their label, without those that had converted by then.
 
@@ -39,10 +53,7 @@ def training_set_query(snapshots: str, labels: str, *, share: float = 1.0) -> st
     trials at risk count (landmarking: van Houwelingen 2007, Scandinavian Journal of Statistics 34:70-85). Of the trials a `share` is drawn, whole
     and by their id: those of a smaller share are among those of a larger one.
     """
-    # another hash than that of the buckets of the lake, so that each of them is drawn from
-    number = f"md5_number_lower('training/' || trial_id) % {MILLION}"
-    drawn = f" and {number} < {math.floor(share * MILLION)}" if share < 1 else ""
     return (
         f"select s.*, l.converted from ({snapshots}) s join ({labels}) l using (trial_id) "
-        f"where (l.converted_at is null or l.converted_at >= s.as_of){drawn} order by s.started_at, s.trial_id, s.trial_day"
+        f"where (l.converted_at is null or l.converted_at >= s.as_of){drawn('trial_id', share)} order by s.started_at, s.trial_id, s.trial_day"
     )

@@ -62,7 +62,7 @@ class RulesScorer:
 
     base_rate: float
     silent: frozenset[str] = frozenset()
-    """Features that are not known of this business: no rule speaks of them."""
+    """Features that are not known of this business: no rule speaks of them. Where all are, everybody has the base rate."""
 
     def __post_init__(self) -> None:
         """Refuse a base rate that is no rate."""

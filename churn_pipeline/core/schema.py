@@ -37,6 +37,8 @@ class ModelFeature:
     """Plain words for a null; without them it is "unknown"."""
     steps: tuple[str, ...] = ()
     """What it is of, where that was learnt (`contracts.features.feature.Learnt`)."""
+    read_from: str = ""
+    """The column of a snapshot that holds it, where that is called otherwise: of a team's own feature table."""
 
     @property
     def width(self) -> int:
@@ -76,13 +78,11 @@ class FeatureSchema:
     dropped: tuple[Dropped, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse no features, and a feature declared twice."""
+        """Refuse a feature declared twice."""
         names = self.names
         doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled or not names:
-            raise SchemaError(
-                f"features declared twice: {', '.join(doubled)}" if doubled else "a model needs at least one feature"
-            )
+        if doubled:
+            raise SchemaError(f"features declared twice: {', '.join(doubled)}")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,6 +158,8 @@ class FeatureSchema:
                 dropped.append(Dropped(feature.name, because))
             else:
                 kept.append(learned)
+        if not kept:
+            raise SchemaError("a model needs at least one feature")
         return cls(tuple(kept), tuple(dropped))
 
     def to_json(self) -> dict[str, Any]:

@@ -78,6 +78,8 @@ def columns_read(features: Iterable[ModelFeature]) -> frozenset[str]:
     registered = {feature.name for feature in FEATURES}
 
     def read(feature: ModelFeature) -> str:
+        if feature.read_from:
+            return feature.read_from
         if feature.name in registered:
             return feature.name
         maps = (named.name for named in NAMED if feature.name.startswith(named.prefix))
@@ -103,6 +105,8 @@ def _learnt_name(of: Learnt, steps: Sequence[str]) -> str:
 
 
 def _column(feature: ModelFeature) -> str | None:
+    if feature.read_from:
+        return f'"{_quoted(feature.read_from)}"'
     if feature.name in {f.name for f in FEATURES}:
         return f'"{feature.name}"'
     for of_steps in LEARNT:

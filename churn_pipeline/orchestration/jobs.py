@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from churn_pipeline.orchestration.table_asset import BY_HAND
 from churn_pipeline.orchestration.writers import TAG
 
 WRITES = {TAG: "day"}
@@ -10,10 +11,9 @@ WRITES = {TAG: "day"}
 REPAIRED = dg.AssetSelection.assets("repaired_rows", "replayed_rows")
 DISMISSED = dg.AssetSelection.assets("dismissed_issues")
 RESOLVED = dg.AssetSelection.assets("data_quality_resolutions")
-RECORDS = dg.AssetSelection.groups("simulation", "ingestion", "validation") - REPAIRED - DISMISSED
-MODEL = dg.AssetSelection.assets("landmark_snapshots", "labels", "training_set") | dg.AssetSelection.groups(
-    "training", "promotion"
-)
+((TAGGED, BY),) = BY_HAND.items()
+RECORDS = dg.AssetSelection.groups("simulation", "ingestion", "validation") - dg.AssetSelection.tag(TAGGED, BY)
+MODEL = dg.AssetSelection.groups("features", "training", "promotion") - dg.AssetSelection.assets("snapshots")
 SCORES = dg.AssetSelection.assets("snapshots", "labels") | dg.AssetSelection.groups("scoring", "monitoring")
 
 everything = dg.define_asset_job(
@@ -53,4 +53,5 @@ dismiss = dg.define_asset_job(
     tags=WRITES,
 )
 
-JOBS = (everything, daily_scoring, retrain, rescore, replay, dismiss)
+EVERYWHERE = (everything, daily_scoring, retrain, rescore)
+JOBS = (*EVERYWHERE, replay, dismiss)

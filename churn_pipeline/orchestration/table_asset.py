@@ -23,6 +23,8 @@ from churn_pipeline.orchestration.days import DAYS
 from churn_pipeline.orchestration.memory import measured
 
 OWNER = "team:data"
+BY_HAND = {"churn/started": "by-hand"}
+"""Tag of assets that nothing materializes but what a person asks for."""
 WORDS = {
     Integer: "integer",
     Real: "double",

@@ -288,6 +288,11 @@ class Settings(BaseSettings):
         return self.source is None and self.source_url is None
 
     @property
+    def of_feature_table(self) -> bool:
+        """Whether the mapping says that the source is a team's own feature table."""
+        return self.mapping is not None and document(self.mapping).get("feature_table") is not None
+
+    @property
     def place(self) -> str:
         """Where the source lies, for all to see; empty where the business is simulated."""
         return place_of(self.source, self.source_url)

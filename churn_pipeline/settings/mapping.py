@@ -29,6 +29,6 @@ def document(mapping: Path) -> dict[str, Any]:
         raise SettingsError(f"the mapping file {mapping} is no YAML: {reason}\n{do}") from None
     if not isinstance(read, dict) or not isinstance(read.get("settings") or {}, dict):
         raise SettingsError(
-            f"the mapping file {mapping} holds no mapping\n  allowed: keys business, settings, files, tables\n{do}"
+            f"the mapping file {mapping} holds no mapping\n  allowed: keys business, settings, files, tables, feature_table\n{do}"
         )
     return read

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Table
@@ -76,6 +76,16 @@ class Files(_Strict):
         return self
 
 
+def _apart(given: Any) -> Any:
+    """What says how files are read, taken out of the keys that it is written among."""
+    if not isinstance(given, dict):
+        return given
+    reading = {f.alias or key for key, f in Files.model_fields.items()}
+    beside = {key: value for key, value in given.items() if key in reading}
+    rest = {key: value for key, value in given.items() if key not in reading}
+    return {**rest, "files": beside} if beside else rest
+
+
 class Taken(_Strict):
     """Where the values of one contract column come from: exactly one of column, constant and sql."""
 
@@ -120,12 +130,7 @@ class Mapped(_Strict):
     @model_validator(mode="before")
     @classmethod
     def _files_beside(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        reading = {f.alias or key for key, f in Files.model_fields.items()}
-        beside = {key: value for key, value in given.items() if key in reading}
-        rest = {key: value for key, value in given.items() if key not in reading}
-        return {**rest, "files": beside} if beside else rest
+        return _apart(given)
 
     @model_validator(mode="after")
     def _one_way(self) -> Mapped:
@@ -140,6 +145,47 @@ class Mapped(_Strict):
         return self
 
 
+class TableSpec(_Strict):
+    """A team's own feature table (docs/feature-table.md): where it is, and which of its columns say who, what and when."""
+
+    files: Files
+    id: str | None = Field(None, description="Column of the entity; without one each row is called by its line.")
+    label: str = Field(description="Column of the outcome; rows in which it is empty are scored.")
+    positive: str = Field(description="The label that counts as converted.")
+    time: str | None = Field(None, description="Column that says as of when a row holds.")
+    time_format: str | None = Field(None, description="strptime format of the time, where it is not ISO 8601.")
+    segment: str | None = Field(None, description="Column that becomes the segment of the scores.")
+    drop: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = Field((), description="Columns to leave out.")
+    keep: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = Field(
+        (), description="Columns to use that would be left out."
+    )
+    kinds: dict[str, Literal["number", "category"]] = Field(
+        default_factory=dict, description="How columns are read, where that was guessed wrongly."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files_beside(cls, given: Any) -> Any:
+        return _apart(given)
+
+    @field_validator("positive", mode="before")
+    @classmethod
+    def _as_written(cls, given: Any) -> Any:
+        if isinstance(given, bool):
+            raise ValueError("YAML takes yes, no, true and false for something else than a word: put it in quotes")
+        return str(given) if isinstance(given, int | float) else given
+
+    @model_validator(mode="after")
+    def _one_use(self) -> TableSpec:
+        roles = [column for column in (self.id, self.label, self.time) if column is not None]
+        twice = sorted({column for column in roles if roles.count(column) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} cannot be two of id, label and time")
+        if both := sorted(({*self.drop} & {*self.keep}) | ({*roles} & {*self.drop, *self.keep})):
+            raise ValueError(f"{', '.join(both)} cannot be used in two ways (id, label, time, drop, keep)")
+        return self
+
+
 class Mapping(_Strict):
     """A mapping file. `business` and `settings` are read by the settings."""
 
@@ -147,9 +193,12 @@ class Mapping(_Strict):
     settings: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, Files] = Field(default_factory=dict)
     tables: dict[str, Mapped] = Field(default_factory=dict)
+    feature_table: TableSpec | None = Field(None, description="In the place of `files` and `tables`.")
 
     @model_validator(mode="after")
     def _in_the_contract(self) -> Mapping:
+        if self.feature_table is not None and (self.tables or self.files):
+            raise ValueError("feature_table: goes without `tables` and `files`; a business has one kind of source")
         declared = {table.name: table for table in RAW_TABLES}
         problems = [
             f"tables.{name}: no such raw table{did_you_mean(name, declared)}; allowed: {', '.join(declared)}"
@@ -182,6 +231,18 @@ def load_mapping(path: Path) -> Mapping:
         raise MappingError(f"{path}: {error.error_count()} problems\n{_offences(error)}") from error
 
 
+def feature_table(path: Path | None) -> TableSpec:
+    """What a mapping file says of a team's own feature table.
+
+    Raises:
+        MappingError: it says nothing of one, or breaks the rules of a mapping.
+    """
+    said = load_mapping(path).feature_table if path is not None else None
+    if said is None:
+        raise MappingError(f"{path or 'no mapping'}: names no `feature_table`\n  do: see docs/feature-table.md")
+    return said
+
+
 def _unknown_columns(table: Table, mapped: Mapped) -> list[str]:
     return [
         f"tables.{table.name}.columns.{column}: no column of the contract{did_you_mean(column, table.names)}; "
@@ -193,7 +254,7 @@ def _unknown_columns(table: Table, mapped: Mapped) -> list[str]:
 def _unknown_key(place: tuple[str | int, ...]) -> str:
     model = _model_at(place)
     allowed = [field.alias or key for key, field in model.model_fields.items()]
-    if model is Mapped:
+    if model in (Mapped, TableSpec):
         allowed = [key for key in allowed if key != "files"] + [f.alias or k for k, f in Files.model_fields.items()]
     return f"no such key{did_you_mean(str(place[-1]), allowed)}; allowed: {', '.join(allowed)}"
 
@@ -203,8 +264,10 @@ def _model_at(place: tuple[str | int, ...]) -> type[_Strict]:
     match place:
         case ("tables", _, "columns", _, _):
             return Taken
-        case ("files", _, _) | ("tables", _, "files", _):
+        case ("files", _, _) | ("tables", _, "files", _) | ("feature_table", "files", _):
             return Files
+        case ("feature_table", _):
+            return TableSpec
         case ("tables", _, _):
             return Mapped
     return Mapping

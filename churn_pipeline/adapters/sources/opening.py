@@ -15,6 +15,7 @@ from churn_pipeline.adapters.sources.increments import Increment, Watermark, inc
 from churn_pipeline.adapters.sources.mapping import Files, load_mapping
 from churn_pipeline.adapters.sources.mapping import Mapping as SourceMapping
 from churn_pipeline.adapters.sources.source import KEYS, QUERY, Source, copy_of, open_source
+from churn_pipeline.contracts.feature_table import NAME as FEATURE_TABLE
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.addresses import shown
@@ -76,6 +77,8 @@ def _copied(url: str, folder: Path, settings: Settings, marks: Mapping[str, Wate
                 by = replace(by, since=None)
         copies += _copies(folder, table.name, spec, by)
         increments |= {table.name: by} if by else {}
+    if mapping.feature_table is not None:
+        copies += _copies(folder, FEATURE_TABLE, mapping.feature_table.files, None)
     for label, spec in mapping.files.items():
         if any(label in (mapped.select or "") for mapped in mapping.tables.values()):
             copies += _copies(folder, label, spec, None)

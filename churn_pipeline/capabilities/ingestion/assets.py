@@ -17,7 +17,7 @@ from churn_pipeline.core.spelling import listed
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import as_of
 from churn_pipeline.orchestration.memory import measured
-from churn_pipeline.orchestration.table_asset import raw_name, table_asset, table_spec
+from churn_pipeline.orchestration.table_asset import BY_HAND, raw_name, table_asset, table_spec
 from churn_pipeline.settings import Settings
 
 
@@ -55,7 +55,7 @@ class Replay(dg.Config):
     batch: str
 
 
-@table_asset(REPAIRED_ROWS, group="ingestion")
+@table_asset(REPAIRED_ROWS, group="ingestion", tags=BY_HAND)
 def repaired_rows(
     context: dg.AssetExecutionContext,
     config: Replay,

@@ -69,7 +69,7 @@ def tables_of_folder(connection: duckdb.DuckDBPyConnection, folder: Path) -> lis
     found = []
     for place, (pattern, paths) in enumerate(groups.items()):
         shown = pattern if len(paths) > 1 else paths[0].relative_to(folder).as_posix()
-        spec = Files.model_validate({"from": shown, **_dialect(paths[0])})
+        spec = Files.model_validate({"from": shown, **dialect(paths[0])})
         rows = read_file(connection, paths[0], shown, spec, view=f"_found_{place}")
         if not rows.fact.problem:
             found.append(Found(shown, spec, rows.view, rows.fact.columns))
@@ -84,7 +84,7 @@ def profiles(connection: duckdb.DuckDBPyConnection, tables: list[Found]) -> list
     return [_with_overlap(connection, views, profile, keys) for profile in plain]
 
 
-def _dialect(path: Path) -> dict[str, str]:
+def dialect(path: Path) -> dict[str, str]:
     """The delimiter of a text file, by its first line: the one that cuts it into most pieces."""
     if bare_name(path).endswith((*JSON_LINES, PARQUET)):
         return {}

@@ -82,7 +82,7 @@ def _every_trial(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table
     """SQL: trial_id and started_at of the trials that have landed, and of the good ones that are staged beside `table`."""
     lake.history(connection, TRIALS, view="known_trials")
     every = "select trial_id, started_at from known_trials"
-    if table == TRIALS:
+    if table.trial is None:
         return every
     staged = lake.rows(f"staged_{TRIALS.name}", as_of, batch=batch)
     return f"{every} union all select trial_id, started_at from ({staged}) where _broken is null and not _copy"

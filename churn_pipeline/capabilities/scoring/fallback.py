@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name
+from churn_pipeline.adapters.feature_table import read_columns
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.contracts.features.catalogue import feature
 from churn_pipeline.contracts.lake import LABELS
@@ -19,8 +20,13 @@ UNKNOWN_BASE_RATE = 0.5
 
 
 def rules(lake: Lake, as_of: datetime) -> RulesScorer:
-    """The rules, from the conversion rate known by the day; silent on features whose raw columns no record ever filled."""
-    return RulesScorer(base_rate(lake, as_of), never_told(lake, as_of))
+    """The rules, from the conversion rate known by the day; silent on features whose raw columns no record ever filled.
+
+    Of a team's own feature table they know nothing: there everybody has the conversion rate.
+    """
+    unknown = read_columns(lake, as_of) is not None
+    silent = frozenset(rule.feature for rule in RULES) if unknown else never_told(lake, as_of)
+    return RulesScorer(base_rate(lake, as_of), silent)
 
 
 def base_rate(lake: Lake, as_of: datetime) -> float:

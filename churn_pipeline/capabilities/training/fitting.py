@@ -107,10 +107,9 @@ class _Rows:
 
     @property
     def attributes(self) -> list[ModelFeature]:
-        """The categories that a trial has whatever is done in it."""
-        return [
-            feature for feature in self.schema.features if feature.kind == "category" and feature.name in ATTRIBUTES
-        ]
+        """The categories that a trial has whatever is done in it, or that a team's own table has."""
+        categories = (feature for feature in self.schema.features if feature.kind == "category")
+        return [feature for feature in categories if feature.name in ATTRIBUTES or feature.read_from]
 
     def conversions(self, rows: NDArray[np.bool_]) -> int:
         return len(np.unique(self.trials[rows & (self.y > 0)]))

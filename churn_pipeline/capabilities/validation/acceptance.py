@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.lake import Lake, Landed
 from churn_pipeline.adapters.records import known_at
 from churn_pipeline.adapters.sources import RowLawError
 from churn_pipeline.adapters.warehouse import Warehouse
@@ -42,10 +42,20 @@ class Accepted:
     """One row of ingestion_counts."""
 
 
-def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_id: str, batch: str = "") -> Accepted:
+def accept(
+    lake: Lake,
+    table: Table,
+    *,
+    as_of: datetime,
+    read_at: datetime,
+    run_id: str,
+    batch: str = "",
+    history: bool = True,
+) -> Accepted:
     """Land the good rows of `staged_<table>` in the lake and write the others as `quarantined_<table>` of the day.
 
-    Doing it twice changes nothing but run_id and moments. `batch` names a replay.
+    Doing it twice changes nothing but run_id and moments. `batch` names a replay. A table without `history` is whole in every
+    reading: its good rows are those of the day, and what earlier days had does not come into it.
 
     Raises:
         RowLawError: the rows do not add up.
@@ -55,7 +65,7 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
         connection.execute(f"create temp view staged as {staged}")
         read, duplicate = _counted(connection, lake, table, as_of, batch)
         connection.execute("create temp view good as select * from staged where _broken is null and not _copy")
-        landed = lake.land(connection, table, "good")
+        landed = lake.land(connection, table, "good") if history else _write(connection, lake, table, as_of)
         lake.land(connection, DELETIONS, f"({lake.rows(f'staged_{table.name}_deletions', as_of, batch=batch)})")
         connection.execute(f"create temp table rejected as {_issues(table, read_at=read_at, run_id=run_id)}")
         carried = _carry(connection, lake, table, as_of, batch)
@@ -77,6 +87,12 @@ def accept(lake: Lake, table: Table, *, as_of: datetime, read_at: datetime, run_
         ),
         _counts(run_id, table.name, as_of, read, kept, quarantined, duplicate, landed.new, read_at),
     )
+
+
+def _write(connection: duckdb.DuckDBPyConnection, lake: Lake, table: Table, as_of: datetime) -> Landed:
+    """Write view `good` as the table of the day."""
+    columns = ", ".join(name(column) for column in table.names)
+    return Landed(new=lake.write(connection, table.name, as_of, f"select {columns} from good"), known=0)
 
 
 def _counted(

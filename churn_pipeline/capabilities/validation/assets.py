@@ -36,7 +36,7 @@ from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import DAYS, as_of
 from churn_pipeline.orchestration.memory import measured
 from churn_pipeline.orchestration.metadata import finding
-from churn_pipeline.orchestration.table_asset import OWNER, raw_name, table_asset, table_spec
+from churn_pipeline.orchestration.table_asset import BY_HAND, OWNER, raw_name, table_asset, table_spec
 from churn_pipeline.settings import Settings
 
 GROUP = "validation"
@@ -142,7 +142,7 @@ class Dismissal(dg.Config):
     why: str
 
 
-@table_asset(DISMISSED_ISSUES, group=GROUP)
+@table_asset(DISMISSED_ISSUES, group=GROUP, tags=BY_HAND)
 def dismissed_issues(
     config: Dismissal,
     lake: dg.ResourceParam[Lake],
@@ -186,6 +186,7 @@ def repaired_rows_fit(context: dg.AssetCheckExecutionContext, lake: dg.ResourceP
 @dg.asset(
     partitions_def=DAYS,
     group_name=GROUP,
+    tags=BY_HAND,
     deps=[REPAIRED_ROWS.name],
     kinds={"duckdb", "parquet"},
     owners=[OWNER],

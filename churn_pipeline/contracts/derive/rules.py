@@ -38,7 +38,7 @@ def row_rules(table: Table, *, read_at: datetime) -> tuple[Rule, ...]:
         *(_wrong_type(column) for column in table.columns),
         *(rule for column in table.columns for rule in _out_of_bounds(column)),
         *_ordered(table),
-        _in_the_future(table, read_at),
+        *_in_the_future(table, read_at),
     )
 
 
@@ -170,10 +170,12 @@ def _ordered(table: Table) -> Iterator[Rule]:
         )
 
 
-def _in_the_future(table: Table, read_at: datetime) -> Rule:
+def _in_the_future(table: Table, read_at: datetime) -> Iterator[Rule]:
     moments = dict.fromkeys((*table.known_at, *((table.versioned_by,) if table.versioned_by else ())))
+    if not moments:
+        return
     latest = "greatest(" + ", ".join(f'"{moment}"' for moment in moments) + ")"
-    return Rule(
+    yield Rule(
         "in_the_future",
         table.known_at[0],
         f"{latest} > timestamptz '{read_at.isoformat()}'",

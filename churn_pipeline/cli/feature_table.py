@@ -1,0 +1,153 @@
+"""A team's own feature table on the command line: what the options say is written down as a mapping file, and looked at."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from churn_pipeline.core.addresses import business_of
+from churn_pipeline.core.clock import midnight, midnight_after
+from churn_pipeline.settings import Settings, SettingsError, load_settings
+
+FILE = "feature_table.yaml"
+"""Mapping file in the folder of the business that holds what the options said."""
+LONGEST = 40
+"""Letters of the name of a business."""
+WIDEST = 28
+"""Letters of a column's name that are shown in line."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """What the command line says of a feature table; columns of `drop` and `keep` are apart by commas."""
+
+    table: str | None = None
+    id: str | None = None
+    label: str | None = None
+    positive: str | None = None
+    time: str | None = None
+    segment: str | None = None
+    drop: str | None = None
+    keep: str | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The options that were given."""
+        return [f"--{name}" for name in self.__slots__ if getattr(self, name) is not None]
+
+
+def write_mapping(options: TableOptions, *, source: str | None) -> Path:
+    """Write what the options say as a mapping file into the folder of the business, which is called after the table.
+
+    Raises:
+        SettingsError: an option is missing, or the file is not there.
+    """
+    lacking = [f"--{name}" for name in ("table", "label", "positive") if getattr(options, name) is None]
+    if lacking or options.table is None:
+        raise SettingsError(
+            f"a feature table is named by --table, --label and --positive; missing: {', '.join(lacking)}\n"
+            "  do: churn run --table FILE --label COLUMN --positive VALUE [--id COLUMN] [--time COLUMN]"
+        )
+    place, name = (None, options.table) if source is not None and "://" in source else _file(options.table, source)
+    business = business_of(Path(options.table).name.split(".")[0])[:LONGEST].rstrip("_")
+    said: dict[str, Any] = {"business": business}
+    if place is not None:
+        said["settings"] = {"source": str(place)}
+    columns = {key: getattr(options, key) for key in ("id", "label", "positive", "time", "segment")}
+    lists = {
+        key: [c.strip() for c in (getattr(options, key) or "").split(",") if c.strip()] for key in ("drop", "keep")
+    }
+    said["feature_table"] = {"from": name} | {key: word for key, word in (columns | lists).items() if word}
+    path = load_settings().data_dir.resolve() / business / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True))
+    return path
+
+
+def _file(table: str, source: str | None) -> tuple[Path, str]:
+    path = (Path(source) / table if source else Path(table)).resolve()
+    if not path.is_file():
+        raise SettingsError(
+            f"{path}: there is no such file\n  do: name the file of the feature table, or, with --source ADDRESS, a table of that database"
+        )
+    return path.parent, path.name
+
+
+def day_of_table(settings: Settings, *, now: datetime) -> date:
+    """The day as of which a table is run: that after its newest time, or today where it names no time.
+
+    Raises:
+        SourceError: there is no such file, table or column.
+    """
+    from churn_pipeline.adapters.lake import Lake
+    from churn_pipeline.adapters.sources import opened
+    from churn_pipeline.adapters.sources.mapping import feature_table
+    from churn_pipeline.capabilities.ingestion.feature_table import newest_time
+
+    with opened(settings) as source:
+        newest = newest_time(Lake.of(settings), source, feature_table(settings.mapping), now=now)
+    return midnight_after(newest).date() if newest is not None else now.date()
+
+
+def check_table(settings: Settings) -> None:
+    """Print what the table holds and what each column is for; exit with status 1 where a run on it would stop."""
+    from churn_pipeline.adapters.lake import Lake
+    from churn_pipeline.adapters.sources import opened
+    from churn_pipeline.adapters.sources.mapping import feature_table
+    from churn_pipeline.capabilities.ingestion.description import beside
+    from churn_pipeline.capabilities.ingestion.feature_table import stage_feature_table
+    from churn_pipeline.capabilities.validation.batch import check_batch
+
+    now = datetime.now(UTC)
+    with opened(settings) as source, beside(Lake.of(settings)) as lake:
+        day = midnight(now.date())
+        looked, staged = stage_feature_table(lake, source, feature_table(settings.mapping), as_of=day, read_at=now)
+        verdict = check_batch(
+            lake, looked.table.contract, as_of=day, max_bad_share=settings.max_bad_share, sample_rows=0
+        )
+    labels = ", ".join(
+        f"{rows:,} {label}{' (counts as converted)' if label == looked.table.positive else ''}"
+        for label, rows in looked.labels.items()
+    )
+    left = looked.rows - sum(looked.labels.values())
+    lines = [
+        f"{', '.join(file.file for file in staged.files)}: {looked.rows:,} rows; {looked.table.label}: {labels}; {left:,} without, to score",
+        *(
+            _line(
+                column.name,
+                f"{column.kind if column.use == 'feature' else column.use}",
+                looked.seen.get(column.name),
+                column.because,
+            )
+            for column in looked.table.columns
+            if column not in looked.table.left_out
+        ),
+        *(["left out (use one all the same by --keep):"] if looked.table.left_out else []),
+        *(
+            _line(column.name, column.kind, looked.seen.get(column.name), column.because)
+            for column in looked.table.left_out
+        ),
+        *([f"{verdict.bad_rows:,} rows would go to quarantine: {_broken(verdict.broken)}"] if verdict.bad_rows else []),
+        *(
+            ["a run would stop here:", *(f"  {problem}" for problem in verdict.problems)]
+            if verdict.problems
+            else ["fit for a run"]
+        ),
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    if verdict.problems:
+        raise SystemExit(1)
+
+
+def _line(column: str, kind: str, seen: Any, because: str) -> str:
+    alone = f"AUC alone {seen.auc:.3f}" if seen is not None and seen.auc is not None else ""
+    return f"  {column:<{WIDEST}} {kind:<9} {alone:<16} {because}".rstrip()
+
+
+def _broken(broken: dict[str, int]) -> str:
+    return ", ".join(f"{rule} {rows:,}" for rule, rows in broken.items())

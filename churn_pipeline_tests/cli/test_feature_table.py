@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from churn_pipeline.adapters.sources.mapping import load_mapping
+from churn_pipeline.cli.feature_table import TableOptions, check_table, day_of_table, write_mapping
+from churn_pipeline.settings import Settings, SettingsError
+from churn_pipeline_tests.tables import team_table, write_table
+
+NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_DATA_DIR", str(tmp_path / "data"))
+    for name in ("CHURN_MAPPING", "CHURN_SOURCE", "CHURN_SOURCE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_what_the_options_say_is_a_mapping_file_that_says_it_all(tmp_path: Path) -> None:
+    table = tmp_path / "Our Customers 2024.csv"
+    team_table(60).to_csv(table, index=False)
+    said = TableOptions(str(table), "customer_id", "churned", "no", drop="plan, version", keep="final_invoice")
+    path = write_mapping(said, source=None)
+    assert path == tmp_path / "data" / "our_customers_2024" / "feature_table.yaml"
+    spec = load_mapping(path).feature_table
+    assert spec is not None
+    assert (spec.files.patterns, spec.id, spec.label, spec.positive) == (
+        ("Our Customers 2024.csv",),
+        "customer_id",
+        "churned",
+        "no",
+    )
+    assert (spec.drop, spec.keep, spec.time) == (("plan", "version"), ("final_invoice",), None)
+    settings = Settings(mapping=path)
+    assert settings.of_feature_table
+    assert (settings.business, settings.source) == ("our_customers_2024", tmp_path)
+
+
+def test_a_table_of_a_database_is_called_by_its_name() -> None:
+    path = write_mapping(TableOptions("customers", label="churned", positive="1"), source="postgresql://db/shop")
+    assert yaml.safe_load(path.read_text()) == {
+        "business": "customers",
+        "feature_table": {"from": "customers", "label": "churned", "positive": "1"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (TableOptions("table.csv", label="churned"), "missing: --positive"),
+        (TableOptions(label="churned", positive="no"), "missing: --table"),
+        (TableOptions("nowhere.csv", label="churned", positive="no"), "there is no such file"),
+    ],
+)
+def test_what_is_missing_is_named(options: TableOptions, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        write_mapping(options, source=None)
+
+
+def test_the_day_is_that_after_the_newest_time_or_today(tmp_path: Path) -> None:
+    frame = team_table(60)
+    frame["day"] = "2024-03-04T10:00:00Z"
+    timed = write_table(tmp_path, frame, time="day")
+    assert day_of_table(Settings(mapping=timed), now=NOW) == date(2024, 3, 5)
+    assert day_of_table(Settings(mapping=write_table(tmp_path, frame)), now=NOW) == date(2024, 5, 1)
+
+
+def test_a_check_names_ids_and_planted_leaks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_table(Settings(mapping=write_table(tmp_path)))
+    said = capsys.readouterr().out
+    kept, _, left = said.partition("left out (use one all the same by --keep):")
+    assert "table.csv: 600 rows; churned:" in kept
+    assert "(counts as converted)" in kept
+    assert "100 without, to score" in kept
+    assert [line.split()[0] for line in kept.splitlines()[1:]] == ["customer_id", "churned", "visits", "plan", "Noise,"]
+    for column, why in {
+        "account_uuid": "id",
+        "version": "always the same",
+        "final_invoice": "leak",
+        "churn_reason": "leak",
+    }.items():
+        (line,) = (line for line in left.splitlines() if line.split()[:1] == [column])
+        assert why in line
+    assert said.endswith("fit for a run\n")
+    assert not (tmp_path / "data" / "team").exists(), "nothing is taken in"
+
+
+def test_a_check_of_a_table_that_would_stop_a_run_says_why_and_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = team_table(300)
+    frame["customer_id"] = "the same"
+    with pytest.raises(SystemExit):
+        check_table(Settings(mapping=write_table(tmp_path, frame)))
+    said = capsys.readouterr().out
+    assert "duplicate_key" in said
+    assert "a run would stop here:" in said
+    assert os.environ.get("CHURN_MAPPING") is None
