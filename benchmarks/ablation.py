@@ -57,19 +57,20 @@ class Ablation:
         self.frame = frame.sort_values(["started_at", "trial_id", "as_of"], kind="stable").reset_index(drop=True)
         self.cut = cut(self.frame, recipe)
         self.seed = recipe.seed
-        self.judged = ~self.cut.refit
+        self.learnt = self.cut.fit | self.cut.validation
+        self.judged = ~self.learnt
 
     @property
     def families(self) -> tuple[str, ...]:
         """Families with a feature that varies, in the order of the register."""
-        varying = {f.name for f in FeatureSchema.learn(self.frame[self.cut.refit], self.catalogue).features}
+        varying = {f.name for f in FeatureSchema.learn(self.frame[self.learnt], self.catalogue).features}
         return tuple(dict.fromkeys(family(f) for f in self.catalogue if f.name in varying))
 
     def margin(self, families: Collection[str]) -> NDArray[np.float64]:
         """Log-odds for the judged rows, of a model that knows the features of these families."""
         used = [f for f in self.catalogue if family(f) in families or f.name == CLOCK]
         fit, validation = self.cut.fit, self.cut.validation
-        schema = FeatureSchema.learn(self.frame[self.cut.refit], used)
+        schema = FeatureSchema.learn(self.frame[self.learnt], used)
         x, y = schema.encode(self.frame), self.frame["converted"].to_numpy(dtype=np.float64)
         booster = LightGBM(self.seed)
         material = Material(x[fit], y[fit], x[validation], y[validation])

@@ -46,7 +46,7 @@ class Bound:
 class Cohorts:
     """Four disjoint sets of rows of one frame, oldest trials first; every row of a trial is in the same one.
 
-    `learnt_until` is the newest trial of fit, `fitted_until` the newest of fit and validation, `calibrated_until` the newest of calibration: a model
+    `learnt_until` is the newest trial of fit, `calibrated_until` the newest before the test cohort: a model
     that was made from these cohorts has seen nothing of a trial after `calibrated_until`.
     """
 
@@ -55,13 +55,12 @@ class Cohorts:
     calibration: Rows
     test: Rows
     learnt_until: Bound
-    fitted_until: Bound
     calibrated_until: Bound
 
     @property
-    def refit(self) -> Rows:
-        """Fit and validation together: what the final members learn from."""
-        return self.fit | self.validation
+    def development(self) -> Rows:
+        """All that comes before the test cohort: what the final members learn from."""
+        return self.fit | self.validation | self.calibration
 
 
 def cohorts(frame: pd.DataFrame, *, validation: float, calibration: float, test: float) -> Cohorts:
@@ -94,7 +93,6 @@ def cohorts(frame: pd.DataFrame, *, validation: float, calibration: float, test:
         calibration_rows,
         test_rows,
         learnt_until=last[0],
-        fitted_until=last[1],
         calibrated_until=last[2],
     )
 

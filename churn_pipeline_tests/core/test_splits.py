@@ -49,9 +49,10 @@ def test_older_trials_teach_newer_ones_judge_whatever_the_order_of_rows(frame: p
     keys = [Bound(start, trial) for start, trial in zip(starts, shuffled["trial_id"], strict=True)]
     parts = [
         [k for k, inside in zip(keys, part, strict=True) if inside]
-        for part in (made.refit, made.calibration, made.test)
+        for part in (made.fit | made.validation, made.calibration, made.test)
     ]
-    assert max(parts[0]) == made.fitted_until < min(parts[1])
+    assert max(parts[0]) < min(parts[1])
+    assert (made.development == ~made.test).all()
     assert max(parts[1]) == made.calibrated_until < min(parts[2])
     assert (after(shuffled, made.calibrated_until) == made.test).all()
 

@@ -162,7 +162,7 @@ def _unusable(lake: Lake, dataset: str, day: datetime, bundle: Bundle) -> str:
 
 
 def _fitted(training: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
-    return training[~after(training, Bound.from_json(bundle.facts["fitted_until"]))]
+    return training[~after(training, Bound.from_json(bundle.facts["calibrated_until"]))]
 
 
 def _recent_rows(

@@ -19,16 +19,25 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.8
 RESAMPLES = 500
+LEAST_WEIGHT = 0.01
+"""Of a member alone: what tells nothing still ranks, and its scores are all but the base rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Log-odds = intercept + sum of weight x margin of the members named; `loss` is the log loss on validation."""
+    """Log-odds = intercept + sum of weight x margin of the members named; `loss` is the log loss on the rows it was chosen on."""
 
     name: str
     weights: Mapping[str, float]
     intercept: float
     loss: float
+
+    def margin(self, margins: Mapping[str, Numbers]) -> Numbers:
+        """Its own margin, of those of the members."""
+        total = np.full(len(next(iter(margins.values()))), self.intercept)
+        for name, weight in self.weights.items():
+            total += weight * margins[name]
+        return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +49,10 @@ class Choice:
 
 
 def choose(margins: Mapping[str, Numbers], labels: Numbers, *, groups: ArrayLike, rng: np.random.Generator) -> Choice:
-    """The candidate to go on with, from the members' margins on validation; the first member named is the floor.
+    """The candidate to go on with, from margins of rows that the members were not fitted on; the first member named is the floor.
 
-    Considered are the floor, the best other member, and the non-negative blend of all on log-odds. A richer candidate
+    Considered are the floor, the best other member, and the non-negative blend of all on log-odds; each alone is blended with the base rate, too: what tells
+    little weighs little. A richer candidate
     is taken only if the lower end of its gain over the simpler one is above 0 (bootstrap over trials, 80 %): a blend
     that wins by luck would lose to the floor on the test cohort and leave the business with no model at all.
     """
@@ -53,8 +63,8 @@ def choose(margins: Mapping[str, Numbers], labels: Numbers, *, groups: ArrayLike
     chosen = floor
     for richer in ladder[1:]:
         found = gain(
-            _losses(chosen, margins, labels),
-            _losses(richer, margins, labels),
+            losses(chosen.margin(margins), labels),
+            losses(richer.margin(margins), labels),
             groups=groups,
             rng=rng,
             resamples=RESAMPLES,
@@ -65,17 +75,12 @@ def choose(margins: Mapping[str, Numbers], labels: Numbers, *, groups: ArrayLike
 
 
 def _single(name: str, margin: Numbers, labels: Numbers) -> Candidate:
-    return Candidate(name, {name: 1.0}, 0.0, float(losses(margin, labels).mean()))
+    found = fit_blend(margin[:, None], labels)
+    (weight,) = found.weights
+    return Candidate(name, {name: max(weight, LEAST_WEIGHT)}, found.intercept, found.loss)
 
 
 def _blend(margins: Mapping[str, Numbers], labels: Numbers) -> Candidate:
     found = fit_blend(np.column_stack(list(margins.values())), labels)
     weights = {name: weight for name, weight in zip(margins, found.weights, strict=True) if weight > 0}
     return Candidate("blend", weights, found.intercept, found.loss)
-
-
-def _losses(candidate: Candidate, margins: Mapping[str, Numbers], labels: Numbers) -> Numbers:
-    total = np.full(len(labels), candidate.intercept)
-    for name, weight in candidate.weights.items():
-        total += weight * margins[name]
-    return losses(total, labels)

@@ -2,15 +2,14 @@
 
 Four cohorts of trials, oldest first (`core.splits`):
 
-    fit           the members learn here, in tuning and for the choice
-    validation    says when a fit stops, which parameters, which member or blend
-    calibration   maps the chosen margin to probabilities
+    fit           the members learn here, in tuning
+    validation    says when a fit stops, and which parameters
+    calibration   says whether the level has moved
     test          judges; nothing is fitted on it
 
-Once chosen, the members are fitted again on fit and validation together, with the parameters and rounds found: that is
-a quarter more trials, and the newest ones, at no cost, because calibration comes after it on cohorts that neither fit has
-seen. Calibration and test are never fitted on: a score would look surer than it is, and the gate would judge a model on
-its own training data.
+With the parameters and rounds found, members, weights and calibration are learnt from all three cohorts before the test cohort: which member or blend, and how
+its margin becomes a probability, from margins that were cross-fitted (`crossfit`), so that no row is judged by a model that knows it; then
+the members are fitted once more, on every row. Test is never fitted on: the gate would judge a model on its own training data.
 """
 
 from __future__ import annotations
@@ -31,16 +30,18 @@ from churn_pipeline.capabilities.training.boosters import (
     XGBoost,
     objective,
 )
-from churn_pipeline.capabilities.training.choice import Choice, choose
+from churn_pipeline.capabilities.training.choice import Candidate, choose
+from churn_pipeline.capabilities.training.crossfit import Fit, out_of_fold
 from churn_pipeline.capabilities.training.evaluation import Measured, evaluate
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
 from churn_pipeline.capabilities.training.tuning import Tuned, tune
 from churn_pipeline.core.base_rate import BaseRate
+from churn_pipeline.core.calibration import Calibrator, level
 from churn_pipeline.core.calibration import choose as choose_calibration
-from churn_pipeline.core.calibration import level
 from churn_pipeline.core.featurize.looks import ATTRIBUTES
-from churn_pipeline.core.log_odds import losses
+from churn_pipeline.core.log_odds import losses, probability
 from churn_pipeline.core.members.logistic import LogisticMember, Prepared
+from churn_pipeline.core.metrics import offset
 from churn_pipeline.core.schema import FeatureSchema, ModelFeature
 from churn_pipeline.core.scorer import Scorer
 from churn_pipeline.core.splits import Cohorts, cohorts
@@ -62,6 +63,8 @@ LEAST_TRIALS = 10
 """Trials of either outcome without which nothing is fitted."""
 FEW_CONVERSIONS = "few conversions yet"
 GOLDEN_ROWS = 20
+MOVED = 0.05
+"""How often the level is said to have moved where it has not."""
 
 Progress = Callable[[str], None]
 
@@ -125,7 +128,7 @@ def shortage(frame: pd.DataFrame, *, recipe: Recipe) -> str:
         return (
             f"{len(trials)} trials have matured; at least {4 * LEAST_TRIALS} are needed to learn, calibrate and judge"
         )
-    learned = trials[cut(trials, recipe).refit]
+    learned = trials[cut(trials, recipe).development]
     ones = int(learned["converted"].sum())
     if min(ones, len(learned) - ones) < LEAST_TRIALS:
         return (
@@ -161,18 +164,22 @@ def fit(
     mark = fingerprint(frame, catalogue=catalogue, recipe=recipe, code=code)
     rows = _prepared(frame, catalogue, recipe)
     few = rows.conversions(rows.cut.fit) < recipe.few_conversions
-    strength, regression = _floor(rows, SHRUNKEN if few else STRENGTHS)
+    strength = _floor(rows, SHRUNKEN if few else STRENGTHS)
     boosters = _boosters(recipe, threads if rows.x.size > THREADED_CELLS else 1)
     tuned = {} if few else _tuned(rows, boosters, recipe, studies, f"{business} {mark}", progress)
-    choice, rounds = _chosen(rows, boosters, tuned, regression, recipe)
-    progress(
-        f"chosen: {choice.chosen.name}; fitting it on the {int(rows.cut.refit.sum()):,} rows of fit and validation"
-    )
-    members = _members(rows, sorted({*choice.chosen.weights, FLOOR}), boosters, tuned, rounds, strength)
-    scorer, calibration_losses = _scorer(rows, members, choice.chosen.weights, choice.chosen.intercept)
-    floor, _ = _scorer(rows, members, {FLOOR: 1.0}, 0.0)
+    rounds = _rounds(rows, boosters, tuned)
+    fits = _fits(boosters, tuned, rounds, strength)
+    learnt = rows.cut.development
+    progress(f"cross-fitting {', '.join(fits)} on {int(learnt.sum()):,} rows")
+    margins = out_of_fold(fits, rows.x[learnt], rows.y[learnt], rows.trials[learnt])
+    rng = np.random.default_rng([recipe.seed, 1])
+    choice = choose(margins, rows.y[learnt], groups=rows.trials[learnt], rng=rng)
+    progress(f"chosen: {choice.chosen.name}; fitting it on all of them")
+    members = {name: fits[name](rows.x[learnt], rows.y[learnt]) for name in sorted({*choice.chosen.weights, FLOOR})}
+    scorer, calibration_losses = _scorer(rows, members, margins, choice.chosen)
+    floor, _ = _scorer(rows, members, margins, choice.considered[0])
     test = rows.frame[rows.cut.test]
-    base = BaseRate.learn(rows.frame["trial_day"][rows.cut.refit], rows.y[rows.cut.refit])
+    base = BaseRate.learn(rows.frame["trial_day"][learnt], rows.y[learnt])
     tested = evaluate(test, scorer=scorer, floor=floor, base=base, attributes=rows.attributes)
     facts = {
         "fingerprint": mark,
@@ -182,11 +189,10 @@ def fit(
         "recipe": recipe.to_json(),
         "note": FEW_CONVERSIONS if few else "",
         "cohorts": _counts(rows),
-        "fitted_until": rows.cut.fitted_until.to_json(),
         "calibrated_until": rows.cut.calibrated_until.to_json(),
         "base_rate": base.to_json(),
         "chosen": choice.chosen.name,
-        "validation_loss": {candidate.name: candidate.loss for candidate in choice.considered},
+        "cross_fitted_loss": {candidate.name: candidate.loss for candidate in choice.considered},
         "parameters": _parameters(tuned, rounds, strength),
         "weights": dict(choice.chosen.weights),
         "calibration": {"kind": scorer.calibrator.kind, "losses": dict(calibration_losses)},
@@ -207,7 +213,7 @@ def cut(frame: pd.DataFrame, recipe: Recipe) -> Cohorts:
 def _prepared(frame: pd.DataFrame, catalogue: Sequence[ModelFeature], recipe: Recipe) -> _Rows:
     ordered = frame.sort_values(["started_at", "trial_id", "as_of"], kind="stable").reset_index(drop=True)
     cohorts_of = cut(ordered, recipe)
-    schema = FeatureSchema.learn(ordered[cohorts_of.refit], catalogue)
+    schema = FeatureSchema.learn(ordered[cohorts_of.development], catalogue)
     return _Rows(ordered, cohorts_of, schema, schema.encode(ordered))
 
 
@@ -215,14 +221,13 @@ def _boosters(recipe: Recipe, threads: int) -> tuple[Booster, ...]:
     return (XGBoost(recipe.seed, threads), LightGBM(recipe.seed + 1, threads))
 
 
-def _floor(rows: _Rows, strengths: Sequence[float]) -> tuple[float, LogisticMember]:
-    """The penalty of the floor with the least loss on validation (the stronger of equal ones), and the fit that had it."""
+def _floor(rows: _Rows, strengths: Sequence[float]) -> float:
+    """The penalty of the floor with the least loss on validation (the stronger of equal ones)."""
     fit, validation = rows.cut.fit, rows.cut.validation
     prepared, judged = Prepared.of(rows.x[fit]), rows.x[validation]
     fitted = {s: LogisticMember.fit_prepared(prepared, rows.y[fit], strength=s) for s in strengths}
     loss = {s: float(losses(member.margin(judged), rows.y[validation]).mean()) for s, member in fitted.items()}
-    best = min(strengths, key=lambda s: (loss[s], -s))
-    return best, fitted[best]
+    return min(strengths, key=lambda s: (loss[s], -s))
 
 
 def _tuned(
@@ -254,56 +259,59 @@ def _sampled(rows: _Rows, recipe: Recipe) -> NDArray[np.bool_]:
     return fit & np.isin(rows.trials, names[drawn])
 
 
-def _chosen(
-    rows: _Rows, boosters: Sequence[Booster], tuned: Mapping[str, Tuned], regression: LogisticMember, recipe: Recipe
-) -> tuple[Choice, dict[str, int]]:
-    """The choice on validation among members fitted on all of the fit cohort, and the rounds each booster took."""
+def _rounds(rows: _Rows, boosters: Sequence[Booster], tuned: Mapping[str, Tuned]) -> dict[str, int]:
+    """The rounds after which each booster stops by itself on validation, fitted on all of the fit cohort."""
     fit, validation = rows.cut.fit, rows.cut.validation
     material = Material(rows.x[fit], rows.y[fit], rows.x[validation], rows.y[validation])
-    margins = {FLOOR: regression.margin(material.x_validation)}
-    rounds = {}
-    for booster in boosters:
-        if booster.name in tuned:
-            stopped = booster.fit_stopped(material, tuned[booster.name].parameters)
-            margins[booster.name] = stopped.member.margin(material.x_validation)
-            rounds[booster.name] = stopped.rounds
-    rng = np.random.default_rng([recipe.seed, 1])
-    return choose(margins, material.y_validation, groups=rows.trials[validation], rng=rng), rounds
+    return {
+        booster.name: booster.fit_stopped(material, tuned[booster.name].parameters).rounds
+        for booster in boosters
+        if booster.name in tuned
+    }
 
 
-def _members(
-    rows: _Rows,
-    names: Sequence[str],
-    boosters: Sequence[Booster],
-    tuned: Mapping[str, Tuned],
-    rounds: Mapping[str, int],
-    strength: float,
-) -> dict[str, Member]:
-    """The members named, fitted on fit and validation together."""
-    x, y = rows.x[rows.cut.refit], rows.y[rows.cut.refit]
-    members: dict[str, Member] = {FLOOR: LogisticMember.fit(x, y, strength=strength)}
-    for booster in boosters:
-        if booster.name in names:
-            parameters = tuned[booster.name].parameters
-            members[booster.name] = booster.fit(x, y, parameters, rounds=rounds[booster.name])
-    return members
+def _fits(
+    boosters: Sequence[Booster], tuned: Mapping[str, Tuned], rounds: Mapping[str, int], strength: float
+) -> dict[str, Fit]:
+    """How each kind of member is fitted, the floor first."""
+
+    def floor(x: Matrix, y: Matrix) -> Member:
+        return LogisticMember.fit(x, y, strength=strength)
+
+    def boosted(booster: Booster) -> Fit:
+        parameters, stop = tuned[booster.name].parameters, rounds[booster.name]
+        return lambda x, y: booster.fit(x, y, parameters, rounds=stop)
+
+    return {FLOOR: floor} | {booster.name: boosted(booster) for booster in boosters if booster.name in tuned}
 
 
 def _scorer(
-    rows: _Rows, members: Mapping[str, Member], weights: Mapping[str, float], intercept: float
+    rows: _Rows, members: Mapping[str, Member], margins: Mapping[str, Matrix], chosen: Candidate
 ) -> tuple[Scorer, Mapping[Any, float]]:
-    """The weighted members, calibrated on the calibration cohort, and what each way to calibrate lost there.
+    """The weighted members, calibrated on cross-fitted margins, and what each way to calibrate lost there.
 
     First the shape, then the level: how many convert moves with the seasons, and not every way to calibrate shifts.
     """
-    calibration = rows.cut.calibration
-    margin = np.full(int(calibration.sum()), intercept)
-    for name, weight in weights.items():
-        margin += weight * members[name].margin(rows.x[calibration])
-    found = choose_calibration(margin, rows.y[calibration], rows.trials[calibration])
-    intercept += level(margin, rows.y[calibration], calibrator=found.calibrator)
-    parts = tuple(members[name] for name in weights)
-    return Scorer(rows.schema, parts, tuple(weights.values()), intercept, found.calibrator), found.losses
+    learnt = rows.cut.development
+    y, trials = rows.y[learnt], rows.trials[learnt]
+    margin = chosen.margin(margins)
+    found = choose_calibration(margin, y, trials)
+    intercept = chosen.intercept + _level(margin, y, trials, found.calibrator, newest=rows.cut.calibration[learnt])
+    parts = tuple(members[name] for name in chosen.weights)
+    return Scorer(rows.schema, parts, tuple(chosen.weights.values()), intercept, found.calibrator), found.losses
+
+
+def _level(
+    margin: Matrix, y: Matrix, trials: NDArray[np.integer[Any]], calibrator: Calibrator, *, newest: NDArray[np.bool_]
+) -> float:
+    """What has to be added to margins so that as many are predicted as convert: of all trials, or, where there is evidence that these
+    convert more or less often than older ones, of the newest."""
+    shift = level(margin, y, calibrator=calibrator)
+    said = probability(calibrator(margin[newest] + shift))
+    moved = offset(said, y[newest] > 0, groups=trials[newest], confidence=1 - MOVED)
+    if moved.low <= 0 <= moved.high:
+        return shift
+    return level(margin[newest], y[newest], calibrator=calibrator)
 
 
 def _counts(rows: _Rows) -> dict[str, dict[str, int]]:

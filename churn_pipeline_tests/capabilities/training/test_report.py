@@ -14,7 +14,7 @@ def test_a_challenger_shows_how_good_it_is_what_it_is_made_of_and_where_it_is_ke
     facts = shop.models.load("2").facts
     assert (shown["model version"], shown["because"]) == ("2", shop.trained[SECOND].because)
     assert shown["log loss"] == pytest.approx(facts["test"]["overall"]["log_loss"], abs=1e-4)
-    assert shown["made of"] == "1.00 logistic"
+    assert shown["made of"] == f"{facts['weights']['logistic']:.2f} logistic"
     assert shown["AUC"].startswith(f"{facts['test']['overall']['auc']['mid']:.3f} (")
     assert all("data:image/png" in shown[name].value for name in PICTURES.values())
     for page in ("model in MLflow", "training run in MLflow"):
