@@ -54,7 +54,7 @@ def snapshot_frame(
 
     Raises:
         LakeError: nobody has written that day.
-        SchemaError: the day has no such feature of a user's own.
+        SchemaError: the day has no such feature of a user's own, or no such column of a team's own table.
     """
     wanted = {feature.name: feature for feature in features if feature.name not in KEYS}
     if gone := sorted(_own_gone(lake, dataset, as_of, wanted.values())):
@@ -63,12 +63,28 @@ def snapshot_frame(
             f"the {dataset} of {as_of:%Y-%m-%d} have no {', '.join(gone)}\n"
             f"  do: put {files} back as it was into the folder of your own features (CHURN_OWN_FEATURES), or train anew (churn retrain)"
         )
+    if lost := _columns_gone(lake, dataset, as_of, wanted.values()):
+        raise SchemaError(
+            f"the {dataset} of {as_of:%Y-%m-%d} have no {', '.join(lost)}: the feature table had no such column, or it was left out\n"
+            "  do: bring the column back (or --keep it), or train anew (churn retrain)"
+        )
     parts = [", ".join(KEYS), *also, *([feature_columns(wanted.values())] if wanted else [])]
     frame: pd.DataFrame = lake.read(dataset, as_of, select=", ".join(parts)).to_pandas()
     for name, feature in wanted.items():
         if feature.kind == "category":
             frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
     return frame
+
+
+def _columns_gone(lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelFeature]) -> list[str]:
+    """The features of a team's own table among these whose column the day does not have."""
+    of_table = {feature.read_from: feature.name for feature in features if feature.read_from}
+    if not of_table:
+        return []
+    import pyarrow.parquet as pq
+
+    there = set(pq.read_schema(lake.file(dataset, as_of)).names)
+    return sorted(name for column, name in of_table.items() if column not in there)
 
 
 def candidate_features(lake: Lake, as_of: datetime, own: Own = ()) -> tuple[ModelFeature, ...]:

@@ -31,11 +31,7 @@ def prepare(*, source: str | None, mapping: Path | None, table: TableOptions | N
     if source is not None:
         _name_source(source)
     if table is not None and table.given:
-        if mapping is not None:
-            raise SettingsError(
-                f"--mapping says what the source is, and so do {', '.join(table.given)}\n  do: say it in one place"
-            )
-        mapping = write_mapping(table, source=source)
+        mapping = _table_mapping(table, source=source, mapping=mapping)
     if mapping is not None:
         os.environ["CHURN_MAPPING"] = str(mapping.resolve())
     for name, word in QUIET.items():
@@ -46,6 +42,19 @@ def prepare(*, source: str | None, mapping: Path | None, table: TableOptions | N
     if settings.own_features is not None:
         os.environ["CHURN_OWN_FEATURES"] = str(settings.own_features.resolve())
     return settings
+
+
+def _table_mapping(table: TableOptions, *, source: str | None, mapping: Path | None) -> Path:
+    """What is said of a feature table, as a mapping file; it says where the table is, whatever the environment says."""
+    if mapping is not None:
+        raise SettingsError(
+            f"--mapping says what the source is, and so do {', '.join(table.given)}\n  do: say it in one place"
+        )
+    written = write_mapping(table, source=source)
+    if source is None or "://" not in source:
+        for name in ("CHURN_SOURCE", "CHURN_SOURCE_URL"):
+            os.environ.pop(name, None)
+    return written
 
 
 def prepare_known(*, source: str | None, mapping: Path | None) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -54,7 +55,8 @@ def write_mapping(options: TableOptions, *, source: str | None) -> Path:
             "  do: churn run --table FILE --label COLUMN --positive VALUE [--id COLUMN] [--time COLUMN]"
         )
     place, name = (None, options.table) if source is not None and "://" in source else _file(options.table, source)
-    business = business_of(Path(options.table).name.split(".")[0])[:LONGEST].rstrip("_")
+    called = options.table if place is None else Path(options.table).name.split(".")[0]
+    business = business_of(called)[:LONGEST].rstrip("_")
     said: dict[str, Any] = {"business": business}
     if place is not None:
         said["settings"] = {"source": str(place)}
@@ -64,9 +66,33 @@ def write_mapping(options: TableOptions, *, source: str | None) -> Path:
     }
     said["feature_table"] = {"from": name} | {key: word for key, word in (columns | lists).items() if word}
     path = load_settings().data_dir.resolve() / business / FILE
+    _require_same(path, said)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True))
     return path
+
+
+def _require_same(path: Path, said: dict[str, Any]) -> None:
+    """Return if nothing that a person wrote is lost, and what was run under the name meant the same.
+
+    Raises:
+        SettingsError: the mapping file says more than the options, or the business was made with another id, label or value.
+    """
+    before = yaml.safe_load(path.read_text()) if path.exists() else None
+    if not isinstance(before, dict):
+        return
+    was, now = before.get("feature_table") or {}, said["feature_table"]
+    if more := sorted(was.keys() - {"from", *TableOptions.__slots__}):
+        raise SettingsError(
+            f"{path} says more than the options: {', '.join(more)}\n  do: run with --mapping {path} in the place of the options"
+        )
+    other = [key for key in ("id", "label", "positive", "time") if was.get(key) != now.get(key)]
+    if other and (path.parent / "lake").exists() and was.get("label") is not None:
+        told = ", ".join(f"{key} {was.get(key)} (now {now.get(key)})" for key in other)
+        raise SettingsError(
+            f"business {said['business']} was run with {told}: its models and scores mean something else\n"
+            "  do: give the table another name, or forget what was run (churn clean)"
+        )
 
 
 def _file(table: str, source: str | None) -> tuple[Path, str]:
@@ -75,7 +101,7 @@ def _file(table: str, source: str | None) -> tuple[Path, str]:
         raise SettingsError(
             f"{path}: there is no such file\n  do: name the file of the feature table, or, with --source ADDRESS, a table of that database"
         )
-    return path.parent, path.name
+    return path.parent, glob.escape(path.name)
 
 
 def day_of_table(settings: Settings, *, now: datetime) -> date:
@@ -114,7 +140,7 @@ def check_table(settings: Settings) -> None:
         f"{rows:,} {label}{' (counts as converted)' if label == looked.table.positive else ''}"
         for label, rows in looked.labels.items()
     )
-    left = looked.rows - sum(looked.labels.values())
+    left = looked.unlabelled
     lines = [
         f"{', '.join(file.file for file in staged.files)}: {looked.rows:,} rows; {looked.table.label}: {labels}; {left:,} without, to score",
         *(

@@ -102,7 +102,8 @@ def run(
     """Run the whole chain: read, check, learn, decide, score, watch.
 
     Without --as-of it stands at the midnight after the newest known record. Nothing known at or after that midnight is
-    used, training included. With --table it runs on your own feature table in the place of raw records.
+    used, training included. With --table it runs on your own feature table in the place of raw records; of that the labels
+    are those of today.
     """
     said = TableOptions(table, id_, label, positive, time, segment, drop, keep)
     settings = environment.prepare(source=source, mapping=mapping, table=said)

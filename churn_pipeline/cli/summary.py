@@ -13,7 +13,7 @@ from typing import Any
 from churn_pipeline.adapters.feature_table import read_columns
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.contracts.lake import CHALLENGER
+from churn_pipeline.contracts.lake import CHALLENGER, LABELS, SNAPSHOTS
 from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.core.spelling import listed
 from churn_pipeline.settings import PROJECT, Settings
@@ -143,13 +143,29 @@ def _table(lake: Lake, as_of: datetime) -> dict[str, Any] | None:
         "features": [column.name for column in table.features],
         "left_out": {column.name: column.because for column in table.left_out},
         "time": table.time,
+        "known": _known_already(lake, as_of),
     }
+
+
+def _known_already(lake: Lake, as_of: datetime) -> int:
+    """How many of the entities that were scored had their label already."""
+    if not (lake.has(SNAPSHOTS.name, as_of) and lake.has(LABELS.name, as_of)):
+        return 0
+    scored, labels = lake.rows(SNAPSHOTS.name, as_of), lake.rows(LABELS.name, as_of)
+    with lake.engine.connection() as connection:
+        found = connection.execute(f"select count(*) from ({scored}) semi join ({labels}) using (trial_id)").fetchone()
+    return int(found[0]) if found else 0
 
 
 def _table_words(table: dict[str, Any]) -> str:
     left = f"; left out: {listed(list(table['left_out']))}" if table["left_out"] else ""
-    order = f"by {table['time']}" if table["time"] else "by a hash of the id, so this is no split by time"
-    return f"{len(table['features'])} columns are features{left}; cohorts {order}"
+    order = (
+        f"by the first {table['time']} of each entity"
+        if table["time"]
+        else "by a hash of the id, so this is no split by time"
+    )
+    known = "; every row has its label, so those are scored that models are only tested on" if table["known"] else ""
+    return f"{len(table['features'])} columns are features{left}; cohorts {order}{known}"
 
 
 def _model(champion: dict[str, Any] | None, verdict: str | None) -> str:

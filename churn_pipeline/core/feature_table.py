@@ -62,11 +62,20 @@ def newest_query(table: FeatureTable, rows: str, as_of: str, share: float, segme
 
 
 def labels_query(table: FeatureTable, rows: str, as_of: str) -> str:
-    """SQL: of each entity whose newest row has a label what became of it, said to be known from `as_of` (SQL) on."""
+    """SQL: what became of each entity that has labels, all of them the same; said to be known from `as_of` (SQL) on.
+
+    Where the labels of an entity differ from row to row nobody can say which of them a score was about.
+    """
     return (
-        f"select trial_id, label = {_text(table.positive)} as converted, null::timestamptz as converted_at, "
-        f"{as_of} as matured_at from ({_newest(_snapshots(table, rows, as_of))}) where label is not null order by trial_id"
+        f"select trial_id, any_value(label) = {_text(table.positive)} as converted, null::timestamptz as converted_at, "
+        f"{as_of} as matured_at from ({_snapshots(table, rows, as_of)}) where label is not null group by trial_id "
+        f"having count(distinct label = {_text(table.positive)}) = 1 order by trial_id"
     )
+
+
+def labelled_query(table: FeatureTable, rows: str, as_of: str) -> str:
+    """SQL: converted, of every row that has a label by the instant `as_of` (SQL)."""
+    return f"select label = {_text(table.positive)} as converted from ({_snapshots(table, rows, as_of)}) where label is not null"
 
 
 def _scored(table: FeatureTable, rows: str, as_of: str, segment: str | None, which: str) -> str:

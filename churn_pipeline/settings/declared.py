@@ -122,10 +122,13 @@ class Settings(BaseSettings):
     test_share: float = Field(
         0.25, gt=0, lt=1, description="Newest share of the matured trials that judges models and fits none."
     )
-    calibration_share: float = Field(0.1, gt=0, lt=1, description="Share before it on which scores are calibrated.")
-    validation_share: float = Field(
-        0.15, gt=0, lt=1, description="Share before that on which models are tuned and blended."
+    calibration_share: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="Share before it: the newest trials that are learnt from, which say whether the level of the scores has moved.",
     )
+    validation_share: float = Field(0.15, gt=0, lt=1, description="Share before that on which models are tuned.")
     training_rows: int = Field(
         300_000,
         ge=1_000,

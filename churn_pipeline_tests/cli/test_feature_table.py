@@ -50,6 +50,29 @@ def test_a_table_of_a_database_is_called_by_its_name() -> None:
     }
 
 
+def test_what_a_person_wrote_into_the_mapping_and_what_was_run_is_not_overwritten(tmp_path: Path) -> None:
+    team_table(60).to_csv(tmp_path / "customers.csv", index=False)
+    said = TableOptions(str(tmp_path / "customers.csv"), "customer_id", "churned", "no")
+    path = write_mapping(said, source=None)
+    other = TableOptions(said.table, "customer_id", "churned", "yes")
+    assert write_mapping(other, source=None) == path, "nothing has been run yet"
+    (path.parent / "lake").mkdir()
+    with pytest.raises(SettingsError, match=r"was run with positive yes \(now no\)"):
+        write_mapping(said, source=None)
+    path.write_text(path.read_text() + "  kinds: {plan: category}\n")
+    with pytest.raises(SettingsError, match="says more than the options: kinds"):
+        write_mapping(other, source=None)
+
+
+def test_a_name_is_no_pattern(tmp_path: Path) -> None:
+    (tmp_path / "data[1].csv").write_text("a,b\n1,2\n")
+    spec = load_mapping(
+        write_mapping(TableOptions(str(tmp_path / "data[1].csv"), label="b", positive="2"), source=None)
+    ).feature_table
+    assert spec is not None
+    assert [path.name for pattern in spec.files.patterns for path in tmp_path.glob(pattern)] == ["data[1].csv"]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -7,6 +7,7 @@ import pytest
 
 from churn_pipeline.contracts.feature_table import FeatureTable, TableColumn, Use
 from churn_pipeline.core.feature_table import (
+    labelled_query,
     labels_query,
     newest_query,
     running_query,
@@ -73,7 +74,16 @@ def test_what_has_a_label_is_history_and_what_has_none_in_its_newest_row_is_scor
     assert by_id(scored, "table.visits") == [("a", 4.0)], "c's newest row has a label, d's is not known yet"
     assert (scored[0]["sector"], f"{scored[0]['as_of']:%m-%d}") == ("pro", "03-10")
     labels = rows(labels_query(WITH_TIME, ROWS, NOW))
-    assert by_id(labels, "converted") == [("b", False), ("c", False)]
+    assert by_id(labels, "converted") == [("a", True), ("b", False), ("c", False)]
+    known = [row["converted"] for row in rows(labelled_query(WITH_TIME, ROWS, NOW))]
+    assert sorted(known) == [False, False, True]
+
+
+def test_an_entity_whose_labels_differ_from_row_to_row_has_no_outcome() -> None:
+    panel = ROWS.replace("('a', null,   4.0", "('a', 'yes',  4.0")
+    assert panel != ROWS
+    assert [row["trial_id"] for row in rows(labels_query(WITH_TIME, panel, NOW))] == ["b", "c"]
+    assert len(rows(training_query(WITH_TIME, panel, NOW))) == 4
 
 
 def test_without_a_time_the_order_is_that_of_a_hash_of_the_id() -> None:

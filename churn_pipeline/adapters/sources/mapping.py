@@ -181,8 +181,9 @@ class TableSpec(_Strict):
         twice = sorted({column for column in roles if roles.count(column) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} cannot be two of id, label and time")
-        if both := sorted(({*self.drop} & {*self.keep}) | ({*roles} & {*self.drop, *self.keep})):
-            raise ValueError(f"{', '.join(both)} cannot be used in two ways (id, label, time, drop, keep)")
+        segment = {self.segment} & {*roles, *self.drop} if self.segment else set[str]()
+        if both := sorted(({*self.drop} & {*self.keep}) | ({*roles} & {*self.drop, *self.keep}) | segment):
+            raise ValueError(f"{', '.join(both)} cannot be used in two ways (id, label, time, segment, drop, keep)")
         return self
 
 

@@ -80,6 +80,11 @@ def trimmed(text: str) -> str:
     return f"nullif(trim({text}), '')"
 
 
+def label_text(text: str, positive: str) -> str:
+    """SQL: a label as text, null where it says that it is not known (unless that is the one that counts as converted)."""
+    return trimmed(text) if positive.lower() in NOT_KNOWN else without_markers(text)
+
+
 def judged(
     column: str,
     seen: Seen,
@@ -87,15 +92,20 @@ def judged(
     keep: frozenset[str] = frozenset(),
     drop: frozenset[str] = frozenset(),
     kinds: Mapping[str, Kind] | None = None,
+    before: TableColumn | None = None,
 ) -> TableColumn:
-    """What a column is for: a feature, or left out and why. What a person says of it (`keep`, `drop`, `kinds`) wins."""
-    kind = (kinds or {}).get(column, seen.kind)
+    """What a column is for: a feature, or left out and why. What a person says of it (`keep`, `drop`, `kinds`) wins.
+
+    What it was on the day `before` it stays, in kind and as a feature: models that were trained on it score with it.
+    """
+    kind = (kinds or {}).get(column, before.kind if before else seen.kind)
     if column in drop:
         return TableColumn(column, kind, Use.LEFT_OUT, "asked for")
     if not seen.filled:
         return TableColumn(column, kind, Use.LEFT_OUT, "it is empty")
     because = useless(column, seen) or leaking(seen)
-    if because and column not in keep:
+    stays = column in keep or (before is not None and before.use is Use.FEATURE)
+    if because and not stays:
         return TableColumn(column, kind, Use.LEFT_OUT, because)
     return TableColumn(column, kind, Use.FEATURE, f"kept although {because}" if because else "")
 
@@ -127,6 +137,9 @@ def leaking(seen: Seen) -> str:
         if share ** max(ones, zeros) < SURELY:
             which = "converted" if ones else "did not convert"
             return f"it may be a leak: it is filled only in rows that {which}"
+    unlabelled = seen.rows - labelled
+    if labelled and seen.filled == ones + zeros and (1 - seen.filled / labelled) ** unlabelled < SURELY:
+        return "it may be a leak: it is filled in rows that have their label, and in none of those to score"
     if seen.auc is not None and seen.auc > LEAK_AUC:
         return f"it may be a leak: alone it tells the outcome with an AUC of {seen.auc:.3f}"
     return ""
@@ -146,7 +159,7 @@ def _seen(
     value, text = name(column), trimmed(name(column))
     known = without_markers(value)
     number = read_as(Real(), known)
-    converted = f"({trimmed(name(label))} = {quoted(positive)})"
+    converted = f"({label_text(name(label), positive)} = {quoted(positive)})"
     (found,) = connection.execute(
         f"select count(*), count({text}), count(distinct {text}), count({known}), count({number}), "
         f"count({read_as(Integer(), known)}), count({read_as(Instant(), text)}), coalesce(max({number}) - min({number}), 0), "
@@ -178,7 +191,7 @@ def _sample(
     connection: duckdb.DuckDBPyConnection, rows: str, columns: tuple[str, ...], label: str, positive: str
 ) -> pd.DataFrame:
     """Labelled rows, drawn by their place so that the same table gives the same ones; the label as true or false."""
-    told = trimmed(name(label))
+    told = label_text(name(label), positive)
     texts = ", ".join(f"{trimmed(name(column))} as {name(column)}" for column in columns)
     return connection.execute(
         f"select {texts}, {told} = {quoted(positive)} as {name(label)} from {rows} where {told} is not null "

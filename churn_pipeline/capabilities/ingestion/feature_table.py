@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.engine import name, quoted
-from churn_pipeline.adapters.feature_table import columns_rows
+from churn_pipeline.adapters.feature_table import columns_rows, require_columns
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.sources import Source, SourceError
 from churn_pipeline.adapters.sources.files import read_file
 from churn_pipeline.adapters.sources.mapping import Files, Mapped, Mapping, TableSpec, Taken
 from churn_pipeline.adapters.sources.reading import FileRows
-from churn_pipeline.capabilities.ingestion.columns import Seen, judged, look, trimmed, without_markers
+from churn_pipeline.capabilities.ingestion.columns import Seen, judged, label_text, look, trimmed, without_markers
 from churn_pipeline.capabilities.ingestion.profile import dialect
 from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table
 from churn_pipeline.contracts.derive.reading import read_as
@@ -39,7 +39,9 @@ class Looked:
     seen: dict[str, Seen]
     rows: int
     labels: dict[str, int]
-    """Rows of each label, the commonest first."""
+    """Rows of each label, the commonest first, at most twenty."""
+    unlabelled: int
+    """Rows without one, which are to be scored."""
     named: dict[str, str]
     """What each column is called in the table: names that SQL cannot hold are changed."""
     files: Files
@@ -55,7 +57,8 @@ def stage_feature_table(
     Raises:
         SourceError: there is no such file, table or column, or no row with the label that counts as converted.
     """
-    looked = look_at(lake, source, spec)
+    before = lake.newest_before(FEATURE_TABLE_COLUMNS.name, as_of)
+    looked = look_at(lake, source, spec, before=require_columns(lake, before) if before else None)
     with lake.engine.connection() as connection:
         lake.write(connection, FEATURE_TABLE_COLUMNS.name, as_of, columns_rows(looked.table))
     mapping = Mapping.model_construct(tables={NAME: _mapped(looked)}, files={})
@@ -63,8 +66,8 @@ def stage_feature_table(
     return looked, staged
 
 
-def look_at(lake: Lake, source: Source, spec: TableSpec) -> Looked:
-    """What the columns of the table are for.
+def look_at(lake: Lake, source: Source, spec: TableSpec, *, before: FeatureTable | None = None) -> Looked:
+    """What the columns of the table are for; `before` says what they were for when it was read last.
 
     Raises:
         SourceError: there is no such file, table or column, or no row with the label that counts as converted.
@@ -78,14 +81,25 @@ def look_at(lake: Lake, source: Source, spec: TableSpec) -> Looked:
         _gather(connection, read, named)
         labels = _labels(connection, source, spec)
         seen = look(connection, "_table", features, label=spec.label, positive=spec.positive)
-        (rows,) = connection.execute("select count(*) from _table").fetchone() or (0,)
-    told = [
-        judged(c, seen[c], keep=frozenset(spec.keep), drop=frozenset(spec.drop), kinds=spec.kinds) for c in features
-    ]
+        label = label_text(name(spec.label), spec.positive)
+        rows, known = connection.execute(f"select count(*), count({label}) from _table").fetchone() or (0, 0)
+    was = {column.name: column for column in before.columns} if before else {}
+    said: dict[str, Any] = {"keep": frozenset(spec.keep), "drop": frozenset(spec.drop), "kinds": spec.kinds}
+    told = [judged(c, seen[c], before=was.get(c), **said) for c in features]
+    _require_segment(spec, told, source)
     id_ = spec.id or ROW_NUMBER
     who = [TableColumn(id_, "category", Use.ID), TableColumn(spec.label, "category", Use.LABEL)]
     when = [TableColumn(spec.time, "category", Use.TIME)] if spec.time else []
-    return Looked(FeatureTable((*who, *when, *told), spec.positive), seen, rows, labels, named, files, spec.time_format)
+    return Looked(
+        FeatureTable((*who, *when, *told), spec.positive),
+        seen,
+        rows,
+        labels,
+        rows - known,
+        named,
+        files,
+        spec.time_format,
+    )
 
 
 def newest_time(lake: Lake, source: Source, spec: TableSpec, *, now: datetime) -> datetime | None:
@@ -115,6 +129,15 @@ def _with_dialect(source: Source, files: Files) -> Files:
     if source.address or not paths or "delimiter" in files.model_fields_set:
         return files
     return files.model_copy(update=dialect(paths[0]))
+
+
+def _require_segment(spec: TableSpec, columns: Sequence[TableColumn], source: Source) -> None:
+    for column in columns:
+        if column.name == spec.segment and column.use is not Use.FEATURE:
+            raise SourceError(
+                f"{source.named}: column {column.name} cannot be the segment, it is left out: {column.because}\n"
+                "  do: name another column, or use it all the same (--keep)"
+            )
 
 
 def _read(connection: duckdb.DuckDBPyConnection, source: Source, files: Files) -> list[FileRows]:
@@ -174,7 +197,7 @@ def _gather(connection: duckdb.DuckDBPyConnection, read: Sequence[FileRows], nam
 
 
 def _labels(connection: duckdb.DuckDBPyConnection, source: Source, spec: TableSpec) -> dict[str, int]:
-    told = trimmed(name(spec.label))
+    told = label_text(name(spec.label), spec.positive)
     found = dict(
         connection.execute(
             f"select {told}, count(*) from _table where {told} is not null group by 1 order by 2 desc, 1 limit 20"
@@ -201,6 +224,8 @@ def _mapped(looked: Looked) -> Mapped:
         if column == looked.table.time:
             return Taken(column=looked.named[column], format=looked.time_format)
         text = name(looked.named[column])
+        if column == looked.table.label:
+            return Taken(sql=label_text(text, looked.table.positive))
         return Taken(sql=without_markers(text) if kinds.get(column) == "number" else trimmed(text))
 
     return Mapped(files=looked.files, columns={c.name: taken(c.name) for c in looked.table.contract.columns})

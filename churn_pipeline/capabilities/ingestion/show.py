@@ -17,7 +17,7 @@ def describe_looked(looked: Looked, staged: Staged) -> dict[str, Any]:
         "dagster/row_count": len(columns),
         "rows": staged.rows,
         "files": listed([file.file for file in staged.files]),
-        "rows to score": looked.rows - sum(looked.labels.values()),
+        "rows to score": looked.unlabelled,
         "labels": rows(("label", "rows"), looked.labels.items()),
         "columns": rows(("column", "read as", "used as", "because", "AUC alone"), columns),
     }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    Compare = Callable[[pd.DataFrame, pd.DataFrame], "Comparison"]
     Weigh = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
 LIMIT = 50_000
@@ -58,6 +59,16 @@ def comparable(reference: pd.DataFrame, current: pd.DataFrame, *, limit: int = L
     then = _one_each(reference, landmarks, lambda days: mix[np.arange(len(landmarks)), days % 7].astype(np.float64))
     kept, times = _balanced(mix, _counts(then, landmarks), limit)
     return Comparison(_cut(then, landmarks, kept * times), _cut(now, landmarks, kept))
+
+
+def comparable_entities(reference: pd.DataFrame, current: pd.DataFrame) -> Comparison:
+    """As `comparable`, of a team's own table: each entity by its newest row."""
+    moment = current["as_of"].max()
+    return comparable(_newest(reference).assign(as_of=moment), _newest(current).assign(as_of=moment))
+
+
+def _newest(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values("as_of", kind="stable").drop_duplicates("trial_id", keep="last")
 
 
 def _one_each(frame: pd.DataFrame, landmarks: NDArray[np.int64], weigh: Weigh) -> pd.DataFrame:

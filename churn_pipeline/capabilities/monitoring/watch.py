@@ -14,7 +14,7 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.monitoring import drift as drifting
-from churn_pipeline.capabilities.monitoring.comparison import Comparison, comparable
+from churn_pipeline.capabilities.monitoring.comparison import Comparison, comparable, comparable_entities
 from churn_pipeline.capabilities.monitoring.drift import Drift
 from churn_pipeline.capabilities.monitoring.outcomes import outcomes
 from churn_pipeline.capabilities.monitoring.performance import Performance, performance
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from churn_pipeline.adapters.bundle import Bundle
+    from churn_pipeline.capabilities.monitoring.comparison import Compare
 
 # all in order: a database gives rows as they happen to lie, and sums of doubles differ with it in their last bits
 WITHOUT_OUTCOME = """
@@ -125,9 +126,11 @@ def watch_drift(
     current, left_out = _recent_rows(lake, warehouse, bundle, since=since, as_of=as_of)
     if current is None:
         return Watched(version, None, None, f"no snapshots of the last days have the features of model {version}")
+    of_table = any(feature.read_from for feature in bundle.scorer.schema.features)
+    compared = comparable_entities if of_table else comparable
     found = drifting.measure(
-        comparable(_fitted(training, bundle), current),
-        _scores(training, bundle, warehouse.read(SCORES_OF, [since, as_of, version]).to_pandas()),
+        compared(_fitted(training, bundle), current),
+        _scores(compared, training, bundle, warehouse.read(SCORES_OF, [since, as_of, version]).to_pandas()),
         bundle.scorer.schema.names,
         false_alarm=settings.drift_false_alarm,
         min_distance=settings.drift_min_distance,
@@ -178,8 +181,8 @@ def _recent_rows(
     return (pd.concat(frames, ignore_index=True) if frames else None), len(days) - len(frames)
 
 
-def _scores(training: pd.DataFrame, bundle: Bundle, shown: pd.DataFrame) -> Comparison:
+def _scores(compared: Compare, training: pd.DataFrame, bundle: Bundle, shown: pd.DataFrame) -> Comparison:
     """Scores of training rows that nothing was fitted on, against the scores that were shown."""
     unseen = training[after(training, Bound.from_json(bundle.facts["calibrated_until"]))]
     scored = unseen.assign(conversion_probability=bundle.scorer.probability(unseen) if len(unseen) else [])
-    return comparable(scored, shown)
+    return compared(scored, shown)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from churn_pipeline.adapters.engine import name
 from churn_pipeline.adapters.feature_table import read_columns
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.contracts.feature_table import NAME as FEATURE_TABLE
 from churn_pipeline.contracts.features.catalogue import feature
 from churn_pipeline.contracts.lake import LABELS
 from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.core.clock import sql_instant
+from churn_pipeline.core.feature_table import labelled_query
 from churn_pipeline.core.rules import RULES, RulesScorer
 
 if TYPE_CHECKING:
@@ -30,9 +33,15 @@ def rules(lake: Lake, as_of: datetime) -> RulesScorer:
 
 
 def base_rate(lake: Lake, as_of: datetime) -> float:
-    """Conversion rate of the trials matured by the day, smoothed; a half where none has matured."""
-    counted = lake.read(LABELS.name, as_of, select="count(*) as n, count(*) filter (converted) as k").to_pylist()[0]
-    return float((counted["k"] + 1) / (counted["n"] + 2)) if counted["n"] else UNKNOWN_BASE_RATE
+    """Conversion rate of the trials matured by the day (of a feature table: of its labelled rows), smoothed; a half where there is none."""
+    table = read_columns(lake, as_of)
+    known = f"select converted from ({lake.rows(LABELS.name, as_of)})"
+    if table is not None:
+        known = labelled_query(table, lake.rows(FEATURE_TABLE, as_of), sql_instant(as_of))
+    with lake.engine.connection() as connection:
+        counted = connection.execute(f"select count(*), count(*) filter (converted) from ({known})").fetchone()
+    n, k = counted or (0, 0)
+    return float((k + 1) / (n + 2)) if n else UNKNOWN_BASE_RATE
 
 
 def never_told(lake: Lake, as_of: datetime) -> frozenset[str]:

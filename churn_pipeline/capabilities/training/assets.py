@@ -34,7 +34,7 @@ def challenger(
     studies: dg.ResourceParam[Studies],
     settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult:
-    """Tuned, chosen, calibrated and tested on cohorts in order of time; kept in MLflow with all that it stands on."""
+    """Tuned and tested on cohorts in order of time, chosen and calibrated by cross-fitting; kept in MLflow with all that it stands on."""
     trained = train(lake, models, studies, as_of=as_of(context), settings=settings, progress=context.log.info)
     write_challenger(lake, as_of(context), trained)
     off = miscalibrated(trained, models)

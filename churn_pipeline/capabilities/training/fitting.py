@@ -128,11 +128,13 @@ def shortage(frame: pd.DataFrame, *, recipe: Recipe) -> str:
         return (
             f"{len(trials)} trials have matured; at least {4 * LEAST_TRIALS} are needed to learn, calibrate and judge"
         )
-    learned = trials[cut(trials, recipe).development]
-    ones = int(learned["converted"].sum())
-    if min(ones, len(learned) - ones) < LEAST_TRIALS:
+    oldest = trials["trial_id"][cut(trials, recipe).development]
+    # of a team's own table the rows of one entity may have different labels
+    outcomes = frame[frame["trial_id"].isin(oldest)].groupby("trial_id")["converted"].agg(["max", "min"])
+    ones, zeros = int(outcomes["max"].sum()), int((~outcomes["min"].astype(bool)).sum())
+    if min(ones, zeros) < LEAST_TRIALS:
         return (
-            f"of the {len(learned)} oldest trials {ones} converted; "
+            f"of the {len(oldest)} oldest trials {ones} converted; "
             f"at least {LEAST_TRIALS} that did and {LEAST_TRIALS} that did not are needed to learn from"
         )
     return ""
@@ -163,13 +165,8 @@ def fit(
         raise TrainingError(f"nothing was trained: {lack}.\n  do: wait, the trials are scored by the rules until then")
     mark = fingerprint(frame, catalogue=catalogue, recipe=recipe, code=code)
     rows = _prepared(frame, catalogue, recipe)
-    few = rows.conversions(rows.cut.fit) < recipe.few_conversions
-    strength = _floor(rows, SHRUNKEN if few else STRENGTHS)
-    boosters = _boosters(recipe, threads if rows.x.size > THREADED_CELLS else 1)
-    tuned = {} if few else _tuned(rows, boosters, recipe, studies, f"{business} {mark}", progress)
-    rounds = _rounds(rows, boosters, tuned)
-    fits = _fits(boosters, tuned, rounds, strength)
-    learnt = rows.cut.development
+    found = _searched(rows, recipe, studies, f"{business} {mark}", threads, progress)
+    fits, learnt = found.fits, rows.cut.development
     progress(f"cross-fitting {', '.join(fits)} on {int(learnt.sum()):,} rows")
     margins = out_of_fold(fits, rows.x[learnt], rows.y[learnt], rows.trials[learnt])
     rng = np.random.default_rng([recipe.seed, 1])
@@ -187,13 +184,13 @@ def fit(
         "trained_as_of": as_of.isoformat(),
         "code": code,
         "recipe": recipe.to_json(),
-        "note": FEW_CONVERSIONS if few else "",
+        "note": FEW_CONVERSIONS if found.few else "",
         "cohorts": _counts(rows),
         "calibrated_until": rows.cut.calibrated_until.to_json(),
         "base_rate": base.to_json(),
         "chosen": choice.chosen.name,
         "cross_fitted_loss": {candidate.name: candidate.loss for candidate in choice.considered},
-        "parameters": _parameters(tuned, rounds, strength),
+        "parameters": found.parameters,
         "weights": dict(choice.chosen.weights),
         "calibration": {"kind": scorer.calibrator.kind, "losses": dict(calibration_losses)},
         "features": list(rows.schema.names),
@@ -201,6 +198,24 @@ def fit(
         "test": tested.facts(),
     }
     return Fitted(mark, scorer, floor, facts, tested.metrics(), _golden(test, tested), tested)
+
+
+@dataclass(frozen=True, slots=True)
+class _Searched:
+    """How each kind of member is to be fitted, the floor first; while conversions are `few`, the floor alone."""
+
+    fits: dict[str, Fit]
+    parameters: dict[str, dict[str, float]]
+    few: bool
+
+
+def _searched(rows: _Rows, recipe: Recipe, studies: Studies, name: str, threads: int, progress: Progress) -> _Searched:
+    few = rows.conversions(rows.cut.fit) < recipe.few_conversions
+    strength = _floor(rows, SHRUNKEN if few else STRENGTHS)
+    boosters = _boosters(recipe, threads if rows.x.size > THREADED_CELLS else 1)
+    tuned = {} if few else _tuned(rows, boosters, recipe, studies, name, progress)
+    rounds = _rounds(rows, boosters, tuned)
+    return _Searched(_fits(boosters, tuned, rounds, strength), _parameters(tuned, rounds, strength), few)
 
 
 def cut(frame: pd.DataFrame, recipe: Recipe) -> Cohorts:

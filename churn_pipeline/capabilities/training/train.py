@@ -72,7 +72,7 @@ def train(
     )
     return Trained(
         models.log(logged(fitted)),
-        f"trained on {fitted.facts['cohorts']['fit']['trials']:,} trials; chosen, calibrated and tested on {_judges(lake, as_of)}",
+        _learnt_from(fitted, newer=_by_time(lake, as_of)),
     )
 
 
@@ -93,12 +93,23 @@ def _of_trials(
     return (*candidate_features(lake, as_of, own), *way_features(steps, first_value=settings.first_value))
 
 
-def _judges(lake: Lake, as_of: datetime) -> str:
-    """Which trials a model was chosen, calibrated and tested on."""
+def _learnt_from(fitted: Fitted, *, newer: bool) -> str:
+    """On how many trials a model was made and on which others it was tested."""
+    trials = {name: counted["trials"] for name, counted in fitted.facts["cohorts"].items()}
+    learnt = sum(trials.values()) - trials["test"]
+    which = (
+        "newer ones"
+        if newer
+        else "others, drawn by a hash of their id: the table names no time, so this is no split by time"
+    )
+    return (
+        f"learnt from {learnt:,} trials, chosen and calibrated by cross-fitting; tested on {trials['test']:,} {which}"
+    )
+
+
+def _by_time(lake: Lake, as_of: datetime) -> bool:
     table = read_columns(lake, as_of)
-    if table is None or table.time:
-        return "newer ones"
-    return "others, drawn by a hash of their id: the table names no time, so this is no split by time"
+    return table is None or table.time is not None
 
 
 def code_version() -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from churn_pipeline.capabilities.ingestion.columns import Seen, judged, leaking, look, useless
-from churn_pipeline.contracts.feature_table import Use
+from churn_pipeline.contracts.feature_table import TableColumn, Use
 from churn_pipeline.contracts.features.feature import Kind
 from churn_pipeline_tests.tables import team_table
 
@@ -107,6 +107,30 @@ def test_a_column_filled_for_one_outcome_is_a_leak_only_where_chance_would_not_d
 def test_blanks_and_words_for_not_known_do_not_make_a_number_a_text(texts: list[str | None], kind: Kind) -> None:
     found = seen(pd.DataFrame({"x": texts, "churned": ["no"] * len(texts)}))["x"]
     assert (found.kind, found.rows) == (kind, len(texts))
+
+
+def test_a_column_that_no_row_to_score_has_is_a_leak() -> None:
+    told = replace(PLAIN, rows=1_100, filled=900, filled_converted=270, filled_others=630)
+    assert "in none of those to score" in leaking(told)
+    assert leaking(replace(told, filled=901)) == ""
+    assert leaking(replace(told, rows=1_000)) == "", "there is no row to score"
+
+
+def test_what_a_column_was_it_stays_unless_a_person_says_otherwise() -> None:
+    was = TableColumn("code", "category", Use.FEATURE)
+    leaks = replace(PLAIN, auc=0.99)
+    now = judged("code", leaks, before=was)
+    assert (now.kind, now.use, now.because[:21]) == ("category", Use.FEATURE, "kept although it may ")
+    assert judged("code", leaks).use is Use.LEFT_OUT
+    assert judged("code", PLAIN, before=was, kinds={"code": "number"}).kind == "number"
+    assert judged("code", PLAIN, before=was, drop=frozenset({"code"})).use is Use.LEFT_OUT
+
+
+@pytest.mark.parametrize(("positive", "labelled"), [("no", 8), ("NA", 12)])
+def test_a_label_that_says_it_is_not_known_is_none(positive: str, labelled: int) -> None:
+    frame = pd.DataFrame({"x": range(12), "churned": ["no"] * 5 + ["yes"] * 3 + ["NA"] * 4})
+    found = seen(frame, positive=positive)["x"]
+    assert found.converted + found.others == labelled
 
 
 def test_a_leak_is_found_whatever_shape_it_has() -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_pipeline.capabilities.monitoring.comparison import comparable
+from churn_pipeline.capabilities.monitoring.comparison import comparable, comparable_entities
 
 LANDMARKS = (1, 3, 7, 10, 14)
 
@@ -108,3 +108,11 @@ def test_trials_on_days_that_training_never_saw_are_not_compared() -> None:
     compared = comparable(REFERENCE, current)
     assert not compared
     assert len(compared.reference) == len(compared.current) == 0
+
+
+def test_entities_of_a_table_are_compared_by_their_newest_row_whatever_its_weekday() -> None:
+    moments = pd.to_datetime(["2024-01-01", "2024-01-08", "2024-01-01"], utc=True)
+    reference = pd.DataFrame({"trial_id": ["a", "a", "b"], "as_of": moments, "trial_day": 0, "x": [1.0, 2.0, 3.0]})
+    current = reference.assign(as_of=reference["as_of"] + pd.Timedelta(days=3))
+    found = comparable_entities(reference, current)
+    assert sorted(found.reference["x"]) == sorted(found.current["x"]) == [2.0, 3.0]

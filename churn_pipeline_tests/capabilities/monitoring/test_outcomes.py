@@ -45,6 +45,11 @@ def labels(**by_trial: tuple[bool, int]) -> pa.Table:
     )
 
 
+def test_a_score_given_when_its_outcome_was_known_is_no_record() -> None:
+    found = outcomes(scores(score("a", 20), score("a", 21), score("a", 22)), labels(a=(True, 21)), as_of=days(25))
+    assert found["trial_day"].to_pylist() == [20]
+
+
 def test_a_score_meets_its_label_once_the_window_has_closed() -> None:
     found = outcomes(
         scores(score("b", 2, 0.9), score("a", 1, 0.2), score("a", 2, 0.1), score("open", 1)),

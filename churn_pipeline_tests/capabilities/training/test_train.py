@@ -26,7 +26,9 @@ def test_a_challenger_is_registered_with_all_that_it_stands_on(shop: Shop) -> No
     labelled = set(shop.lake.read("training_set", SECOND)["trial_id"].to_pylist())
     assert sum(cohort["trials"] for cohort in facts["cohorts"].values()) == len(labelled)
     assert set(shop.models.pictures("2")) >= {"roc.png", "calibration.png"}
-    assert trained.because.startswith(f"trained on {facts['cohorts']['fit']['trials']:,} trials")
+    tested = facts["cohorts"]["test"]["trials"]
+    assert trained.because.startswith(f"learnt from {len(labelled) - tested:,} trials")
+    assert trained.because.endswith(f"tested on {tested:,} newer ones")
 
 
 def test_from_the_same_rows_recipe_and_code_nothing_is_trained_again(
