@@ -14,10 +14,11 @@ from churn_pipeline.adapters.postgres_place import Place
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.simulation.write import MANIFEST
 from churn_pipeline.cli.dev import DEV_LOCK, only_dev
+from churn_pipeline.cli.feature_table import FILE, edited
 from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
 
-MARKS = ("lake/raw/buckets", "lake/staged_trials", f"source/{MANIFEST}", DEV_LOCK)
+MARKS = ("lake/raw/buckets", "lake/staged_trials", f"source/{MANIFEST}", DEV_LOCK, FILE)
 """What only the pipeline makes, so that a folder of the data directory that holds one of them is that of a business."""
 OURS = ("lake", "mlflow", "reports", "spill", "replays", DEV_LOCK)
 """What the pipeline writes into the folder of a business, besides a simulated source with its truth."""
@@ -58,6 +59,8 @@ def homes(data_dir: Path) -> list[Path]:
 
 def _of(home: Path) -> Iterator[Path]:
     yield from (home / name for name in OURS)
+    if not edited(home / FILE):
+        yield home / FILE
     if (home / "source" / MANIFEST).exists():
         yield from (home / "source", home / "source.lock", home / "truth")
 

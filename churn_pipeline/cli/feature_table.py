@@ -72,6 +72,16 @@ def write_mapping(options: TableOptions, *, source: str | None) -> Path:
     return path
 
 
+def edited(path: Path) -> bool:
+    """Whether a mapping file says more than options can: a person wrote into it."""
+    said = yaml.safe_load(path.read_text()) if path.exists() else None
+    return isinstance(said, dict) and bool(_more(said))
+
+
+def _more(said: dict[str, Any]) -> list[str]:
+    return sorted((said.get("feature_table") or {}).keys() - {"from", *TableOptions.__slots__})
+
+
 def _require_same(path: Path, said: dict[str, Any]) -> None:
     """Return if nothing that a person wrote is lost, and what was run under the name meant the same.
 
@@ -82,7 +92,7 @@ def _require_same(path: Path, said: dict[str, Any]) -> None:
     if not isinstance(before, dict):
         return
     was, now = before.get("feature_table") or {}, said["feature_table"]
-    if more := sorted(was.keys() - {"from", *TableOptions.__slots__}):
+    if more := _more(before):
         raise SettingsError(
             f"{path} says more than the options: {', '.join(more)}\n  do: run with --mapping {path} in the place of the options"
         )

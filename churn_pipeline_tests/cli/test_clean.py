@@ -87,3 +87,15 @@ def test_while_any_business_is_written_the_server_runs_on_and_nothing_is_removed
     clean(settings)
     assert not answers(short_data_dir)
     assert files(short_data_dir) == set()
+
+
+def test_the_mapping_that_options_made_goes_and_the_one_that_a_person_wrote_into_stays(tmp_path: Path) -> None:
+    for business, more in (("ours", ""), ("theirs", "  kinds: {plan: category}\n")):
+        (tmp_path / business / "lake").mkdir(parents=True)
+        said = f"business: {business}\nfeature_table:\n  from: t.csv\n  label: churned\n  positive: 'no'\n{more}"
+        (tmp_path / business / "feature_table.yaml").write_text(said)
+    clean(Settings(data_dir=tmp_path))
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == [
+        "theirs",
+        "theirs/feature_table.yaml",
+    ]
