@@ -60,7 +60,7 @@ def test_workforce_trials_are_counted_against_the_files_and_the_system_does_not_
     assert {row["trial_id"]: row["converted"] for row in labels} == converted
     (verdict,) = tables(settings)["model_verdicts"]
     promoted = verdict["promote"]
-    assert promoted == (verdict["gain_low"] > 0 and verdict["log_loss"] < verdict["base_log_loss"])
+    assert promoted == (verdict["gain_low"] > settings.gate_min_gain and verdict["log_loss"] < verdict["base_log_loss"])
     facts = ModelStore.of(settings).load("1").facts
     assert facts["note"] == "few conversions yet" or facts["cohorts"]["fit"]["conversions"] >= settings.few_conversions
 

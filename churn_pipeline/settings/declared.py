@@ -157,7 +157,9 @@ class Settings(BaseSettings):
         description="Two-sided confidence of the gate's interval; its lower end has to be above gate_min_gain.",
     )
     gate_min_gain: float = Field(
-        0.001, ge=0, description="Least gain in log loss (nats) for which a champion is replaced."
+        0.001,
+        ge=0,
+        description="Least gain in log loss (nats) for which a champion is replaced, or a first model promoted.",
     )
     gate_min_conversions: int = Field(
         20, ge=1, description="Least trials that converted, and that did not, on which the gate judges."

@@ -166,7 +166,7 @@ def judge(
                 None,
                 (
                     _too_few(trials, conversions, rule),
-                    _uncertain(over_compared, trials, rule.min_gain if champion else 0.0, rule.confidence),
+                    _uncertain(over_compared, trials, rule.min_gain, rule.confidence),
                     _no_better(mean["challenger"], mean["base"]),
                     _beaten(gain("floor")),
                 ),

@@ -114,7 +114,7 @@ def test_what_is_undecided_says_how_many_trials_would_tell() -> None:
 
 def test_the_first_model_has_to_beat_the_base_rate() -> None:
     given = rows(1_000, challenger=0.5, champion=1.0)
-    first = verdict(replace(given, compared=given.base), champion=None, rule=replace(RULE, min_gain=5.0))
+    first = verdict(replace(given, compared=given.base), champion=None)
     assert first.promote
     assert first.compared_with == BASE_RATE
     assert first.compared_auc is None
@@ -122,6 +122,10 @@ def test_the_first_model_has_to_beat_the_base_rate() -> None:
     assert re.search(r", AUC \.\d{3}, calibration error", str(first))
     blind = replace(given, challenger=given.base, compared=given.base)
     assert not verdict(blind, champion=None).promote
+    lucky = replace(blind, challenger=given.base + 1e-4 * np.where(given.converted, 1, -1))
+    told = verdict(lucky, champion=None, rule=replace(RULE, min_gain=0.001))
+    assert told.gain.low > 0
+    assert not told.promote, "a model that is all but the base rate is none"
 
 
 def test_too_few_of_either_outcome_decide_nothing() -> None:
