@@ -42,7 +42,6 @@ from churn_pipeline.settings import Settings
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 JUDGED = 0.2
 RESAMPLES = 2_000
-LEAST_SECONDS = 60.0
 OURS = "ours"
 
 

@@ -13,6 +13,7 @@ import argparse
 import json
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def autogluon(x: pd.DataFrame, y: Any, judged: pd.DataFrame, kinds: dict[str, st
     """`best_quality`, for log loss, within the time that ours took."""
     from autogluon.tabular import TabularPredictor
 
-    place = Path("/tmp") / f"autogluon-{time.time_ns()}"
+    place = Path(tempfile.mkdtemp())
     try:
         model = TabularPredictor(label="__label", eval_metric="log_loss", path=str(place), verbosity=0)
         model.fit(

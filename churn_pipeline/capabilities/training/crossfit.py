@@ -46,7 +46,7 @@ def folds(trials: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
     """The fold of each row: that of its trial, by a hash of its number, so that no pattern of the ids becomes one of the folds.
 
     >>> folds(np.array([0, 0, 1, 2, 3])).tolist()
-    [0, 0, 1, 2, 4]
+    [0, 0, 3, 0, 4]
     """
     scattered = np.asarray(trials, dtype=np.uint64) * np.uint64(SPREAD) % np.uint64(2**32)
     return np.asarray(scattered >> np.uint64(16)).astype(np.int64) % (FOLDS if len(trials) < MANY_ROWS else 2)
