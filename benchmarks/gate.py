@@ -16,13 +16,13 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.training import BEGIN, past
@@ -75,10 +75,10 @@ def trained(world: int, seeds: int, folder: Path, *, shuffled: bool = False) -> 
     )
 
 
-def _fit(frame: object, world: int, seed: int, folder: Path) -> Fitted:
+def _fit(frame: pd.DataFrame, world: int, seed: int, folder: Path) -> Fitted:
     recipe = replace(Recipe.of(Settings()), seed=seed, tuning_trials=4)
     return fit(
-        frame,  # type: ignore[arg-type] # a frame
+        frame,
         catalogue=[ModelFeature(f"f{number:03}", "number") for number in range(FEATURES)],
         recipe=recipe,
         studies=Studies(f"sqlite:///{folder}/studies.db"),
@@ -147,10 +147,10 @@ def main() -> None:
     _say(counted)
 
 
-def _say(counted: dict[str, list[bool]], write: Callable[[str], object] = sys.stdout.write) -> None:
-    write("| challengers | judged | promoted | share |\n|---|---|---|---|\n")
+def _say(counted: dict[str, list[bool]]) -> None:
+    sys.stdout.write("| challengers | judged | promoted | share |\n|---|---|---|---|\n")
     for name, found in counted.items():
-        write(f"| {name} | {len(found)} | {sum(found)} | {np.mean(found):.1%} |\n")
+        sys.stdout.write(f"| {name} | {len(found)} | {sum(found)} | {np.mean(found):.1%} |\n")
 
 
 if __name__ == "__main__":

@@ -74,8 +74,13 @@ def write_mapping(options: TableOptions, *, source: str | None) -> Path:
 
 def edited(path: Path) -> bool:
     """Whether a mapping file says more than options can: a person wrote into it."""
+    return bool(_more(_written(path)))
+
+
+def _written(path: Path) -> dict[str, Any]:
+    """What a mapping file says; nothing where there is none."""
     said = yaml.safe_load(path.read_text()) if path.exists() else None
-    return isinstance(said, dict) and bool(_more(said))
+    return said if isinstance(said, dict) else {}
 
 
 def _more(said: dict[str, Any]) -> list[str]:
@@ -88,9 +93,7 @@ def _require_same(path: Path, said: dict[str, Any]) -> None:
     Raises:
         SettingsError: the mapping file says more than the options, or the business was made with another id, label or value.
     """
-    before = yaml.safe_load(path.read_text()) if path.exists() else None
-    if not isinstance(before, dict):
-        return
+    before = _written(path)
     was, now = before.get("feature_table") or {}, said["feature_table"]
     if more := _more(before):
         raise SettingsError(
@@ -150,13 +153,12 @@ def check_table(settings: Settings) -> None:
         f"{rows:,} {label}{' (counts as converted)' if label == looked.table.positive else ''}"
         for label, rows in looked.labels.items()
     )
-    left = looked.unlabelled
     lines = [
-        f"{', '.join(file.file for file in staged.files)}: {looked.rows:,} rows; {looked.table.label}: {labels}; {left:,} without, to score",
+        f"{', '.join(file.file for file in staged.files)}: {looked.rows:,} rows; {looked.table.label}: {labels}; {looked.unlabelled:,} without, to score",
         *(
             _line(
                 column.name,
-                f"{column.kind if column.use == 'feature' else column.use}",
+                column.kind if column.use == "feature" else column.use,
                 looked.seen.get(column.name),
                 column.because,
             )

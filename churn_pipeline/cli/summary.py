@@ -10,10 +10,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from churn_pipeline.adapters.engine import name
 from churn_pipeline.adapters.feature_table import read_columns
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.contracts.lake import CHALLENGER, LABELS, SNAPSHOTS
+from churn_pipeline.contracts.feature_table import NAME as FEATURE_TABLE
+from churn_pipeline.contracts.lake import CHALLENGER
 from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.core.spelling import listed
 from churn_pipeline.settings import PROJECT, Settings
@@ -143,18 +145,18 @@ def _table(lake: Lake, as_of: datetime) -> dict[str, Any] | None:
         "features": [column.name for column in table.features],
         "left_out": {column.name: column.because for column in table.left_out},
         "time": table.time,
-        "known": _known_already(lake, as_of),
+        "every_row_labelled": _every_row_labelled(lake, as_of, table.label),
     }
 
 
-def _known_already(lake: Lake, as_of: datetime) -> int:
-    """How many of the entities that were scored had their label already."""
-    if not (lake.has(SNAPSHOTS.name, as_of) and lake.has(LABELS.name, as_of)):
-        return 0
-    scored, labels = lake.rows(SNAPSHOTS.name, as_of), lake.rows(LABELS.name, as_of)
-    with lake.engine.connection() as connection:
-        found = connection.execute(f"select count(*) from ({scored}) semi join ({labels}) using (trial_id)").fetchone()
-    return int(found[0]) if found else 0
+def _every_row_labelled(lake: Lake, as_of: datetime, label: str) -> bool:
+    """Whether the table of the day left nobody to score, so that rows with a label were."""
+    if not lake.has(FEATURE_TABLE, as_of):
+        return False
+    found = lake.read(
+        FEATURE_TABLE, as_of, select=f"count(*) > 0 and count(*) = count({name(label)}) as whole"
+    ).to_pylist()
+    return bool(found[0]["whole"])
 
 
 def _table_words(table: dict[str, Any]) -> str:
@@ -164,8 +166,8 @@ def _table_words(table: dict[str, Any]) -> str:
         if table["time"]
         else "by a hash of the id, so this is no split by time"
     )
-    known = "; every row has its label, so those are scored that models are only tested on" if table["known"] else ""
-    return f"{len(table['features'])} columns are features{left}; cohorts {order}{known}"
+    whole = "; every row has its label, so those are scored that models are only tested on"
+    return f"{len(table['features'])} columns are features{left}; cohorts {order}{whole if table['every_row_labelled'] else ''}"
 
 
 def _model(champion: dict[str, Any] | None, verdict: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NOT_KNOWN = ("na", "n/a", "nan", "null", "none", "?", "-")
-"""Words that stand for no number."""
+"""Words that stand for a number, or a label, that is not known."""
 READS = 0.99
 """Share of the values that have to read as numbers, or as moments, for a column to be one of them; the rows of the others are quarantined."""
 LEAK_AUC = 0.98
@@ -71,7 +71,7 @@ class Seen:
 
 
 def without_markers(text: str) -> str:
-    """SQL: a number as text, null where it says that it is not known."""
+    """SQL: a number or a label as text, null where it says that it is not known."""
     return f"case when lower(trim({text})) not in ({', '.join(map(quoted, NOT_KNOWN))}) then {trimmed(text)} end"
 
 
@@ -184,7 +184,7 @@ def _seen(
     y = sample[label].to_numpy(dtype=bool)
     if min(int(y.sum()), int((~y).sum())) < LEAST_OUTCOMES or filled == 0:
         return seen
-    return Seen(**{**{f: getattr(seen, f) for f in Seen.__slots__}, "auc": _alone(sample[column], y, seen)})
+    return replace(seen, auc=_alone(sample[column], y, seen))
 
 
 def _sample(

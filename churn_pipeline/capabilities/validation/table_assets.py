@@ -1,7 +1,6 @@
 """Assets of a business that brings its own feature table: its good rows, after a blocking check; the others with their reason."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 
@@ -74,8 +73,7 @@ def checked_feature_table(
     """Rows read = rows kept + rows quarantined + exact duplicates."""
     day, contract = as_of(context), require_columns(lake, as_of(context)).contract
     accepted = accept(lake, contract, as_of=day, read_at=clock.now(), run_id=context.run.run_id, history=False)
-    stamp: dict[str, Any] = {"resolved_at": clock.now(), "run_id": context.run.run_id}
-    closed = close_issues(warehouse, accepted, **stamp)
+    closed = close_issues(warehouse, accepted, resolved_at=clock.now(), run_id=context.run.run_id)
     issues = warehouse.append(DATA_QUALITY_ISSUES, accepted.issues)
     rows = warehouse.append(INGESTION_COUNTS, accepted.counts)
     forget_batches(lake, day)
