@@ -7,11 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.core.log_odds import log_odds
 from churn_pipeline.settings import Settings
@@ -202,6 +204,7 @@ def test_a_champion_that_cannot_be_loaded_is_replaced_by_the_rules_and_an_alert(
     assert damaged.name in error["error"]
     check = {found.check_name: found for found in result.get_asset_check_evaluations()}["scored_by_a_model"]
     assert not check.passed
+    assert check.severity == dg.AssetCheckSeverity.ERROR
 
 
 def test_a_damaged_champion_is_made_again_and_takes_over(business: Settings) -> None:
@@ -217,6 +220,24 @@ def test_a_damaged_champion_is_made_again_and_takes_over(business: Settings) -> 
     assert second["verdict"].endswith("champion 1 cannot be loaded")
     rows = [row for row in scores(business) if row["as_of"] == as_of(UNTIL)]
     assert {(row["scored_by"], row["model_version"]) for row in rows} == {("champion", "2")}
+
+
+def test_where_the_champion_is_damaged_the_one_before_scores_and_the_check_warns(business: Settings) -> None:
+    day = UNTIL + timedelta(days=2)
+    (bundle,) = (business.home / "mlflow").rglob(f"{ModelStore.of(business).version('2').run_id}/artifacts/bundle")
+    (bundle / "golden.json").rename(bundle / "hidden")
+    try:
+        result = run(business, "rescore", day)
+    finally:
+        (bundle / "hidden").rename(bundle / "golden.json")
+    assert result.success
+    assert {(row["scored_by"], row["model_version"]) for row in scores(business) if row["as_of"] == as_of(day)} == {
+        ("champion", "1")
+    }
+    (error,) = [row for row in tables(business)["prediction_errors"] if row["as_of"] == as_of(day)]
+    assert (error["handled_by"], "golden.json is missing" in error["error"]) == ("previous_champion", True)
+    check = {found.check_name: found for found in result.get_asset_check_evaluations()}["scored_by_a_model"]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
 
 
 def test_now_is_after_the_business_ends() -> None:

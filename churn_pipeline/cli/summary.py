@@ -74,7 +74,7 @@ def run_facts(warehouse: Warehouse, lake: Lake, as_of: datetime, *, business: st
         "odd": [
             *_quarantine_words(warehouse.read(OPEN_ISSUES).to_pylist()[0], business),
             *_unexpected_words([row["words"] for row in rows(UNEXPECTED)]),
-            *(f"the model could not score: {row['error'].splitlines()[0]}" for row in rows(ERRORS)),
+            *(f"the champion could not score: {row['error'].splitlines()[0]}" for row in rows(ERRORS)),
             *(f"performance: {row['verdict']}" for row in rows(DEGRADED)),
             *_drift_words([row["feature"] for row in rows(DRIFTED)]),
         ],

@@ -67,7 +67,11 @@ SCORES = Table(
         *(column for place in range(1, SHOWN_REASONS + 1) for column in _reason(place)),
         Column("other_log_odds", Real(), "Sum of the pushes of all features that are not shown.", unit="log-odds"),
         Column("note", SENTENCE, "What a reader must know about this score.", null=True, absent="nothing special"),
-        Column("scored_by", OneOf(("champion", "canary", "rules")), "Who scored: a model in production, or the rules."),
+        Column(
+            "scored_by",
+            OneOf(("champion", "canary", "rules")),
+            "Who scored: a model in production, or the rules. Where the champion could not be loaded it is the champion before it, and `note` says so.",
+        ),
         Column("model_version", LABEL, "Version of the model in the registry, or `rules`."),
         Column("features_version", LABEL, "Fingerprint of the feature definitions behind the score."),
         Column("scored_at", Instant(), "When the score was computed."),
@@ -299,13 +303,13 @@ SOURCE_WATERMARKS = Table(
 
 PREDICTION_ERRORS = Table(
     "prediction_errors",
-    "Each time the model could not score and the rules stepped in, or a trial could not be scored at all.",
+    "Each time the champion could not score and the champion before it or the rules stepped in, or a trial could not be scored at all.",
     key=("as_of", "subject"),
     columns=(
         DAY,
         Column("subject", ID, "The trial, or `all trials`.", privacy=Privacy.PSEUDONYM),
         Column("error", SENTENCE, "What went wrong."),
-        Column("handled_by", OneOf(("rules", "not_scored")), "What was done instead."),
+        Column("handled_by", OneOf(("previous_champion", "rules", "not_scored")), "Who scored instead."),
         Column("happened_at", Instant(), "When."),
         RUN,
     ),

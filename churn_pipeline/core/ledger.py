@@ -57,10 +57,11 @@ def production_on(ledger: Sequence[Promotion], day: datetime) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """Which model scores a day, and what a reader of those scores must know (empty: nothing special)."""
+    """Which model scores a day, what a reader of those scores must know (empty: nothing special), and who may step in: the champion before it."""
 
     model_version: str | None
     note: str = ""
+    before: str | None = None
 
 
 def scores_day(ledger: Sequence[Promotion], day: datetime) -> Scoring:
@@ -71,7 +72,7 @@ def scores_day(ledger: Sequence[Promotion], day: datetime) -> Scoring:
     """
     then = production_on(ledger, day)
     if then is not None:
-        return Scoring(then)
+        return Scoring(then, before=_before(_reign(ledger, day)))
     champions = [entry for entry in ledger if entry.role == "champion"]
     if not champions:
         return Scoring(None)
@@ -160,6 +161,19 @@ def before(ledger: Sequence[Promotion], day: datetime) -> str:
     Raises:
         LedgerError: nobody is champion, or nobody was before.
     """
+    reign = _reign(ledger, day)
+    found = _before(reign)
+    if found is None:
+        holds = f"model {reign[0]} is the first champion" if reign else "nobody is champion"
+        raise LedgerError(
+            f"there is no model to go back to on {day:%Y-%m-%d}: {holds}.\n"
+            "  do: promote a model by name: churn model list, then churn model promote VERSION"
+        )
+    return found
+
+
+def _reign(ledger: Sequence[Promotion], day: datetime) -> list[str]:
+    """The champions up to a day, the last one its own; those that a rollback went back over are not among them."""
     reign: list[str] = []
     for past in ledger:
         if past.role != "champion" or past.from_as_of > day:
@@ -169,10 +183,8 @@ def before(ledger: Sequence[Promotion], day: datetime) -> str:
                 reign.pop()
         else:
             reign.append(past.model_version)
-    if len(reign) < 2:
-        holds = f"model {reign[0]} is the first champion" if reign else "nobody is champion"
-        raise LedgerError(
-            f"there is no model to go back to on {day:%Y-%m-%d}: {holds}.\n"
-            "  do: promote a model by name: churn model list, then churn model promote VERSION"
-        )
-    return reign[-2]
+    return reign
+
+
+def _before(reign: Sequence[str]) -> str | None:
+    return reign[-2] if len(reign) > 1 else None

@@ -159,7 +159,7 @@ def test_whatever_is_odd_is_named(ran: Warehouse, settings: Settings) -> None:
         "words 1",
         "words 2",
         "1 more expectations broken (table data_expectations)",
-        "the model could not score: bundle x is not the saved one",
+        "the champion could not score: bundle x is not the saved one",
         "performance: degraded: AUC 0.5",
         "drifted: f4, f3, f2 and 2 more",
     ]

@@ -10,6 +10,7 @@ from churn_pipeline.core.ledger import (
     By,
     LedgerError,
     Promotion,
+    Scoring,
     before,
     entry,
     production_on,
@@ -117,7 +118,13 @@ def test_there_is_nothing_before_the_first_champion() -> None:
 
 def test_a_day_is_scored_by_the_champion_of_that_day() -> None:
     past = ledger(("1", 0, "gate"), ("2", 10, "gate"))
-    assert (scores_day(past, day(3)).model_version, scores_day(past, day(3)).note) == ("1", "")
+    assert scores_day(past, day(3)) == Scoring("1")
+
+
+def test_the_champion_before_may_step_in_but_no_model_that_a_rollback_went_back_over() -> None:
+    past = ledger(("1", 0, "gate"), ("2", 10, "gate"), ("3", 20, "gate"), ("2", 30, "rollback"))
+    stand_ins = [scores_day(past, day(when)).before for when in (-5, 5, 15, 25, 35)]
+    assert stand_ins == [None, None, "1", "2", "1"]
 
 
 def test_a_day_before_the_first_promotion_is_scored_by_the_newest_champion_and_says_so() -> None:

@@ -11,7 +11,7 @@ from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.day import score_day, write_day
 from churn_pipeline.capabilities.scoring.plan import plan_actions
 from churn_pipeline.capabilities.scoring.production import RULES
-from churn_pipeline.capabilities.scoring.report import describe_actions, describe_day, who_scored
+from churn_pipeline.capabilities.scoring.report import by_the_champion, describe_actions, describe_day, who_scored
 from churn_pipeline.capabilities.scoring.score import Stamp
 from churn_pipeline.contracts.analytics import ACTIONS, SCORES
 from churn_pipeline.core.featurize.version import features_version
@@ -23,7 +23,9 @@ from churn_pipeline.settings import Settings
 
 GROUP = "scoring"
 FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24), warn_window=timedelta(hours=23))
-BY_MODEL = dg.AssetCheckSpec("scored_by_a_model", asset=SCORES.name, description="A model scored, not the rules.")
+BY_MODEL = dg.AssetCheckSpec(
+    "scored_by_a_model", asset=SCORES.name, description="The champion scored, not the one before it or the rules."
+)
 
 
 @table_asset(
@@ -43,7 +45,7 @@ def scores(
     day = score_day(lake, warehouse, models, as_of=as_of(context), settings=settings, stamp=stamp)
     write_day(day, warehouse, as_of=as_of(context))
     by_model = finding(
-        BY_MODEL.name, passed=day.by.scored_by != RULES, words=who_scored(day), blocks=bool(day.by.error)
+        BY_MODEL.name, passed=by_the_champion(day), words=who_scored(day), blocks=day.by.stepped_in == RULES
     )
     return dg.MaterializeResult(metadata=describe_day(day, settings), check_results=[by_model])
 

@@ -38,7 +38,7 @@ class Day:
 def score_day(
     lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings, stamp: Stamp
 ) -> Day:
-    """Score every running trial of the day by whoever is in production; if that model fails, by the rules."""
+    """Score every running trial of the day by whoever is in production; if that model cannot, by the rules."""
     by = _whoever(lake, warehouse, models, as_of)
     earlier = warehouse.read(
         "select trial_id, as_of, conversion_probability from scores where as_of in ($1, $2)",
@@ -47,7 +47,8 @@ def score_day(
     try:
         scores = score(_frame(lake, as_of, by), by, earlier=earlier, settings=settings, stamp=stamp)
     except (SchemaError, ReasonsError) as error:
-        by = InProduction(rules(lake, as_of), RULES, RULES, note=NOT_SCORED, error=str(error))
+        because = "\n".join(part for part in (by.error, str(error)) if part)
+        by = InProduction(rules(lake, as_of), RULES, RULES, note=NOT_SCORED, error=because)
         scores = score(_frame(lake, as_of, by), by, earlier=earlier, settings=settings, stamp=stamp)
     return Day(scores, _errors(by, as_of, stamp), by)
 
@@ -75,7 +76,7 @@ def _errors(by: InProduction, as_of: datetime, stamp: Stamp) -> pa.Table:
             "as_of": [as_of],
             "subject": ["all trials"],
             "error": [(by.error or "")[:2000]],
-            "handled_by": ["rules"],
+            "handled_by": [by.stepped_in],
             "happened_at": [stamp.at],
             "run_id": [stamp.run_id],
         }

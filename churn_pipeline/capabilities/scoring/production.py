@@ -1,8 +1,9 @@
-"""Who scores a day: the model that was champion then, or the rules."""
+"""Who scores a day: the model that was champion then, the one before it, or the rules."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from churn_pipeline.adapters.bundle import BundleError
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
@@ -19,15 +20,25 @@ LEDGER = f"select {', '.join(MODEL_PROMOTIONS.names)} from {MODEL_PROMOTIONS.nam
 
 
 def in_production(chosen: Scoring, models: ModelStore, *, rules: Callable[[], RulesScorer]) -> InProduction:
-    """The champion, loaded and verified; the rules where there is none or it cannot be loaded.
+    """The champion, loaded and verified; where it cannot be, the champion before it; the rules where there is none that is whole.
 
-    A model that cannot be loaded must not stop the day's scores: the rules score, and `error` says why.
+    A model that cannot be loaded must not stop the day's scores: who steps in scores, and `error` says why.
     """
     if chosen.model_version is None:
         return InProduction(rules(), RULES, RULES, note=NEVER_HAD_A_CHAMPION)
-    try:
-        bundle = models.load(chosen.model_version)
-    except (BundleError, ModelStoreError) as error:
-        return InProduction(rules(), RULES, RULES, note=NOT_LOADED, error=str(error))
-    note = "; ".join(part for part in (bundle.facts["note"], chosen.note) if part)
-    return InProduction(bundle.scorer, "champion", chosen.model_version, note=note or None)
+    failed: list[str] = []
+    stepping_in = f"champion before model {chosen.model_version}, which could not be loaded"
+    for version, note in ((chosen.model_version, chosen.note), (chosen.before, stepping_in)):
+        if version is None:
+            continue
+        try:
+            return replace(_loaded(models, version, note), error="\n".join(failed) or None)
+        except (BundleError, ModelStoreError) as error:
+            failed.append(f"model {version} could not be loaded: {error}")
+    return InProduction(rules(), RULES, RULES, note=NOT_LOADED, error="\n".join(failed))
+
+
+def _loaded(models: ModelStore, version: str, note: str) -> InProduction:
+    bundle = models.load(version)
+    notes = "; ".join(part for part in (bundle.facts["note"], note) if part)
+    return InProduction(bundle.scorer, "champion", version, note=notes or None)

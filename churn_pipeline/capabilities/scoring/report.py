@@ -43,8 +43,13 @@ def describe_actions(plan: pa.Table) -> dict[str, Any]:
     return {"dagster/partition_row_count": plan.num_rows, **_counted(plan, "action")}
 
 
+def by_the_champion(day: Day) -> bool:
+    """Whether a model scored that is the day's own: neither the rules nor one that stepped in."""
+    return day.by.scored_by != RULES and day.by.stepped_in is None
+
+
 def who_scored(day: Day) -> str:
-    """Who scored the day, or why the rules had to."""
+    """Who scored the day, or why another had to."""
     return day.by.error or day.by.note or f"scored by model {day.by.model_version}"
 
 

@@ -39,7 +39,14 @@ class InProduction:
     model_version: str
     note: str | None = None
     error: str | None = None
-    """Why no model scores although one should: the rules stepped in."""
+    """Why the champion does not score although it should: the one before it, or the rules, stepped in."""
+
+    @property
+    def stepped_in(self) -> str | None:
+        """Who scores in the place of the champion, as `prediction_errors` calls it; None where nobody had to."""
+        if self.error is None:
+            return None
+        return "rules" if self.scored_by == "rules" else "previous_champion"
 
 
 @dataclass(frozen=True, slots=True)

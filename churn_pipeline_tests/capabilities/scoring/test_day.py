@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,10 +23,10 @@ pytestmark = pytest.mark.flow
 STAMP = Stamp("run-1", NOW, "f1")
 
 
-def crown(shop: Shop, warehouse: Warehouse, version: str = "1") -> None:
+def crown(shop: Shop, warehouse: Warehouse, version: str = "1", from_as_of: datetime = FIRST) -> None:
     promote(
-        version, warehouse=warehouse, models=shop.models, from_as_of=FIRST, by="gate", verdict="better", decided_at=NOW,
-        run_id="r",
+        version, warehouse=warehouse, models=shop.models, from_as_of=from_as_of, by="gate", verdict="better",
+        decided_at=NOW, run_id="r",
     )  # fmt: skip
 
 
@@ -91,6 +91,27 @@ def test_a_model_that_cannot_be_loaded_does_not_stop_the_day_and_the_error_is_wr
     write_day(scored(shop, warehouse), warehouse, as_of=SECOND)
     assert written(warehouse, "prediction_errors") == []
     assert {row["scored_by"] for row in written(warehouse, "scores")} == {"champion"}
+
+
+def test_where_the_champion_is_damaged_the_one_before_scores_and_the_error_says_who_did(
+    shop: Shop, warehouse: Warehouse
+) -> None:
+    crown(shop, warehouse)
+    crown(shop, warehouse, "2", SECOND)
+    (path,) = {p for p in shop.models.folder.rglob("bundle/scorer.json") if shop.models.version("2").run_id in str(p)}
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    try:
+        write_day(scored(shop, warehouse), warehouse, as_of=SECOND)
+    finally:
+        path.write_bytes(whole)
+    assert {(r["scored_by"], r["model_version"], r["note"]) for r in written(warehouse, "scores")} == {
+        ("champion", "1", "few conversions yet; champion before model 2, which could not be loaded")
+    }
+    (error,) = written(warehouse, "prediction_errors")
+    assert error["error"].startswith("model 2 could not be loaded: ")
+    assert "scorer.json was changed" in error["error"]
+    assert error["handled_by"] == "previous_champion"
 
 
 def test_a_champion_with_a_feature_that_is_gone_does_not_stop_the_day_and_the_error_names_it(

@@ -6,7 +6,7 @@ import pytest
 
 from churn_pipeline.capabilities.scoring.day import Day
 from churn_pipeline.capabilities.scoring.plan import plan_actions
-from churn_pipeline.capabilities.scoring.report import describe_actions, describe_day, who_scored
+from churn_pipeline.capabilities.scoring.report import by_the_champion, describe_actions, describe_day, who_scored
 from churn_pipeline.capabilities.scoring.score import InProduction
 from churn_pipeline.contracts.analytics import PREDICTION_ERRORS, SCORES
 from churn_pipeline.core.rules import RulesScorer
@@ -63,6 +63,12 @@ def test_who_scored_is_the_error_if_there_is_one_else_the_note_else_the_model() 
     assert who_scored(day(0.5)) == "scored by model 3"
     assert who_scored(day(0.5, note="few conversions yet")) == "few conversions yet"
     assert who_scored(day(0.5, note="n", error="bundle broken")) == "bundle broken"
+
+
+def test_the_champion_scored_where_neither_the_rules_nor_another_model_did() -> None:
+    assert by_the_champion(day(0.5))
+    assert not by_the_champion(day(0.5, error="model 4 could not be loaded"))
+    assert not by_the_champion(day(0.5, scored_by="rules", model_version="rules"))
 
 
 def test_actions_are_counted() -> None:
