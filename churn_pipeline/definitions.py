@@ -23,6 +23,7 @@ CAPABILITIES = (
     "features",
     "training",
     "promotion",
+    "rollout",
     "scoring",
     "monitoring",
 )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from churn_pipeline.core.scorer import Scorer
 
-Role = Literal["champion", "challenger"]
+Role = Literal["champion", "canary", "challenger"]
 FINGERPRINT = "fingerprint"
 
 
@@ -200,6 +200,11 @@ class ModelStore:
         """
         if role not in self.version(version).roles:
             self._client().set_registered_model_alias(self.name, role, version)
+
+    def free_role(self, role: Role) -> None:
+        """Take a role from whoever has it."""
+        if self.holder(role) is not None:
+            self._client().delete_registered_model_alias(self.name, role)
 
     def _client(self) -> MlflowClient:
         # MLflow itself would wait two minutes for a server that has gone, and its caller with it

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.ledger import Receipt, Step, promote, rollback
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError, ModelVersion
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.capabilities.promotion.effects import Receipt, promote, rollback
 from churn_pipeline.cli.run import parsed_day
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.clock import midnight
@@ -51,7 +51,7 @@ def promote_model(settings: Settings, version: str, *, because: str, as_of: str 
             version,
             warehouse=warehouse,
             models=models,
-            from_as_of=_day(as_of, now, warehouse),
+            from_as_of=day_named(as_of, now, warehouse),
             by="person",
             verdict=f"model {version} promoted by hand: {because}",
             decided_at=now,
@@ -61,14 +61,14 @@ def promote_model(settings: Settings, version: str, *, because: str, as_of: str 
 
 
 def roll_back(settings: Settings, *, because: str, as_of: str | None) -> None:
-    """Go back to the champion before, from a day on (the newest scored day, where none is named)."""
+    """Take the canary out of production, or else go back to the champion before, from a day on (the newest scored day, where none is named)."""
     warehouse, models = Warehouse.of(settings), ModelStore.of(settings)
     now = datetime.now(UTC)
     with warehouse.lock(LOCK):
         receipt = rollback(
             warehouse=warehouse,
             models=models,
-            from_as_of=_day(as_of, now, warehouse),
+            from_as_of=day_named(as_of, now, warehouse),
             why=because,
             decided_at=now,
             run_id=BY_HAND,
@@ -116,11 +116,11 @@ def _looked_at(models: ModelStore, version: str) -> tuple[str, dict[str, Any]]:
         return "unreachable", {}
 
 
-def _say(receipt: Receipt) -> None:
+def _say(receipt: Receipt | Step) -> None:
     sys.stdout.write(f"{receipt}\n")
 
 
-def _day(text: str | None, now: datetime, warehouse: Warehouse) -> datetime:
+def day_named(text: str | None, now: datetime, warehouse: Warehouse) -> datetime:
     """The day that is named; else the newest scored one, since a business's records may end before today; else today."""
     if text:
         return midnight(parsed_day(text))

@@ -8,8 +8,10 @@ import typer
 
 from churn_pipeline.cli import environment
 from churn_pipeline.cli.options import AsJson, HoldsFrom, Mapping, Source
+from churn_pipeline.cli.rollout_app import rollout_app
 
 model_app = typer.Typer(help="List, show, reproduce, promote and roll back models.", no_args_is_help=True)
+model_app.add_typer(rollout_app, name="rollout")
 
 
 @model_app.command("list")
@@ -56,7 +58,7 @@ def model_rollback(
     source: Source = None,
     mapping: Mapping = None,
 ) -> None:
-    """Give the role of champion back to the model that held it before."""
+    """Undo the last change: take a model on trial out of production, else give the role of champion back to who held it before."""
     settings = environment.prepare_known(source=source, mapping=mapping)
     from churn_pipeline.cli.model import roll_back
 

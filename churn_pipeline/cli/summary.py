@@ -37,6 +37,7 @@ select model_version, from_as_of, verdict from model_promotions
 where role = 'champion' and from_as_of <= $1 order by from_as_of desc, decided_at desc limit 1
 """
 VERDICT = "select verdict from model_verdicts where as_of = $1 order by length(model_version) desc, model_version desc limit 1"
+ROLLOUT = "select verdict from rollout_verdicts where as_of = $1"
 BUCKETS = """
 select scored_by, count(*) as trials, count(*) filter (where score_bucket = 'at_risk') as at_risk,
   count(*) filter (where score_bucket = 'middle') as middle, count(*) filter (where score_bucket = 'hot') as hot,
@@ -53,7 +54,7 @@ ERRORS = "select error from prediction_errors where as_of = $1"
 
 
 def run_facts(warehouse: Warehouse, lake: Lake, as_of: datetime, *, business: str = "") -> dict[str, Any]:
-    """What a run did, as plain values: read, table (what a feature table was found to be), champion, verdict (or why there is no challenger), scored, performance, odd.
+    """What a run did, as plain values: read, table (what a feature table was found to be), champion, verdict (or why there is no challenger), rollout, scored, performance, odd.
 
     `business` are the options that name the business, for the commands that are spoken of.
     """
@@ -69,6 +70,7 @@ def run_facts(warehouse: Warehouse, lake: Lake, as_of: datetime, *, business: st
         "table": _table(lake, as_of),
         "champion": champion[0] | {"from_as_of": str(champion[0]["from_as_of"].date())} if champion else None,
         "verdict": verdict[0]["verdict"] if verdict else _no_challenger(lake, as_of),
+        "rollout": next((row["verdict"] for row in rows(ROLLOUT)), None),
         "scored": rows(BUCKETS),
         "performance": [row["verdict"] for row in rows(PERFORMANCE)],
         "odd": [
@@ -116,6 +118,7 @@ def _lines(facts: dict[str, Any], settings: Settings, first: date | None) -> lis
         f"read     {_read(facts['read'])}{'; none of it was known by then' if early else ''}",
         *([f"table    {_table_words(facts['table'])}"] if facts["table"] else []),
         f"model    {_model(facts['champion'], facts['verdict'])}",
+        *([f"rollout  {facts['rollout']}"] if facts["rollout"] else []),
         f"scored   {_scored(facts['scored'], unknown)} (as of {facts['as_of']})",
         f"matured  {'; '.join(facts['performance']) or (_no_labels(settings) if facts['table'] else _nothing_matured(settings))}",
         f"odd      {'; '.join(facts['odd']) or 'nothing'}",

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from churn_pipeline.contracts.columns import AS_OF, DAY, LABEL, RUN, SENTENCE, TRIAL
+from churn_pipeline.contracts.production import (
+    MODEL_PROMOTIONS,
+    MODEL_VERDICTS,
+    ROLLOUT_ARMS,
+    ROLLOUT_SCORES,
+    ROLLOUT_VERDICTS,
+)
 from churn_pipeline.contracts.raw import ID
 from churn_pipeline.contracts.spec import Column, Flag, Instant, Integer, Json, OneOf, Privacy, Real, Table, Text, View
 
-LABEL = Text(low=1, high=200)
-SENTENCE = Text(high=2000)
 SHOWN_REASONS = 5
 AT_RISK_BELOW, HOT_ABOVE = 0.3, 0.7
 """Bounds of the buckets where no setting says otherwise."""
-
-AS_OF = Column("as_of", Instant(), "The moment the trial was looked at; midnight UTC in batch.")
-DAY = Column("as_of", Instant(), "The day the figures belong to: only what was known before this midnight UTC counts.")
-TRIAL = Column("trial_id", ID, "The trial.", privacy=Privacy.PSEUDONYM)
-RUN = Column("run_id", LABEL, "The run that wrote the row.")
-MODEL = Column("model_version", LABEL, "Version of the model in the registry.")
 
 
 def _reason(place: int) -> tuple[Column, ...]:
@@ -75,55 +75,6 @@ SCORES = Table(
         Column("model_version", LABEL, "Version of the model in the registry, or `rules`."),
         Column("features_version", LABEL, "Fingerprint of the feature definitions behind the score."),
         Column("scored_at", Instant(), "When the score was computed."),
-        RUN,
-    ),
-)
-
-MODEL_PROMOTIONS = Table(
-    "model_promotions",
-    "Append-only ledger of who was champion, canary or challenger, from when, by which verdict.",
-    key=("promotion_id",),
-    append_only=True,
-    columns=(
-        Column("promotion_id", LABEL, "The entry: role, model and moment."),
-        Column("role", OneOf(("champion", "canary", "challenger")), "The role that changed hands."),
-        MODEL,
-        Column("from_as_of", Instant(), "First day the model holds the role; until a later entry of the role begins."),
-        Column("replaced", LABEL, "The model that held the role before.", null=True, absent="nobody held it"),
-        Column("by", OneOf(("gate", "person", "rollback")), "What put it there: the gate, a person, or a rollback."),
-        Column("verdict", SENTENCE, "Why, as a sentence."),
-        Column("decided_at", Instant(), "When the change took effect."),
-        RUN,
-    ),
-)
-
-MODEL_VERDICTS = Table(
-    "model_verdicts",
-    "Each comparison of a challenger with the champion (or, before there is one, with the base rate).",
-    key=("as_of", "model_version", "compared_with"),
-    columns=(
-        DAY,
-        Column("model_version", LABEL, "The challenger."),
-        Column("compared_with", LABEL, "The champion it was compared with, or `base rate`."),
-        Column("promote", Flag(), "Whether the challenger takes over."),
-        Column("verdict", SENTENCE, "The decision and its reason, as a sentence."),
-        Column("trials", Integer(0), "Trials of the newest matured cohorts it was judged on.", unit="trials"),
-        Column("conversions", Integer(0), "Conversions among them.", unit="trials"),
-        Column("log_loss", Real(0), "Log loss of the challenger on them.", unit="nats"),
-        Column("compared_log_loss", Real(0), "Log loss of what it was compared with.", unit="nats"),
-        Column("base_log_loss", Real(0), "Log loss of the base rate of the fitted cohorts.", unit="nats"),
-        Column(
-            "floor_log_loss",
-            Real(0),
-            "Log loss of the logistic regression, which may not be better by more than noise.",
-            unit="nats",
-        ),
-        Column("gain", Real(), "Log loss, compared minus challenger: positive is better.", unit="nats"),
-        Column("gain_low", Real(), "Lower end of the paired bootstrap interval of the gain.", unit="nats"),
-        Column("gain_high", Real(), "Upper end of the paired bootstrap interval of the gain.", unit="nats"),
-        Column("auc", Real(0, 1), "Area under the ROC curve of the challenger.", null=True, absent="one class only"),
-        Column("compared_auc", Real(0, 1), "The same of what it was compared with.", null=True, absent="no ranking"),
-        Column("ece", Real(0, 1), "Expected calibration error of the challenger."),
         RUN,
     ),
 )
@@ -303,13 +254,22 @@ SOURCE_WATERMARKS = Table(
 
 PREDICTION_ERRORS = Table(
     "prediction_errors",
-    "Each time the champion could not score and the champion before it or the rules stepped in, or a trial could not be scored at all.",
+    "Each time a model in production could not score and another or the rules stepped in, or a trial could not be scored at all.",
     key=("as_of", "subject"),
     columns=(
         DAY,
-        Column("subject", ID, "The trial, or `all trials`.", privacy=Privacy.PSEUDONYM),
+        Column(
+            "subject",
+            ID,
+            "The trial, `all trials`, or `canary`: the trials that the model on trial should have scored.",
+            privacy=Privacy.PSEUDONYM,
+        ),
         Column("error", SENTENCE, "What went wrong."),
-        Column("handled_by", OneOf(("previous_champion", "rules", "not_scored")), "Who scored instead."),
+        Column(
+            "handled_by",
+            OneOf(("champion", "previous_champion", "rules", "not_scored")),
+            "Who scored instead; `champion` is for the trials of a canary.",
+        ),
         Column("happened_at", Instant(), "When."),
         RUN,
     ),
@@ -333,6 +293,9 @@ ANALYTICS_TABLES = (
     SCORES,
     MODEL_PROMOTIONS,
     MODEL_VERDICTS,
+    ROLLOUT_SCORES,
+    ROLLOUT_VERDICTS,
+    ROLLOUT_ARMS,
     SCORE_OUTCOMES,
     MODEL_PERFORMANCE,
     DRIFT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from churn_pipeline.contracts.analytics import DAY, LABEL, SENTENCE, TRIAL
+from churn_pipeline.contracts.columns import DAY, LABEL, SENTENCE, TRIAL
 from churn_pipeline.contracts.feature_table import Use
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED_COUNTS, NAMED_VALUES
 from churn_pipeline.contracts.features.feature import Feature
@@ -136,6 +136,33 @@ PROMOTION_PLAN = Table(
         DAY,
         Column("promote", LABEL, "The version to make champion.", null=True, absent="everything stays as it is"),
         Column("replaces", LABEL, "The champion it replaces.", null=True, absent="nobody, or nothing changes"),
+        Column(
+            "share",
+            Real(0, 1),
+            "Share of the trials that it scores for a start, as canary.",
+            null=True,
+            absent="it takes over at once, or nothing changes",
+        ),
+        Column("verdict", SENTENCE, "Why."),
+    ),
+)
+
+ROLLOUT_PLAN = Table(
+    "rollout_plan",
+    "What the daily look at a rollout would change in production, before anything is changed.",
+    door=Door.LAKE,
+    key=("as_of",),
+    columns=(
+        DAY,
+        Column("canary", LABEL, "The model on trial.", null=True, absent="no rollout goes on, or nothing changes"),
+        Column(
+            "share",
+            Real(0, 1),
+            "Share of the trials that it is to score: 1 makes it champion, 0 ends the rollout.",
+            null=True,
+            absent="nothing changes",
+        ),
+        Column("champion", LABEL, "The champion of the day.", null=True, absent="nothing changes"),
         Column("verdict", SENTENCE, "Why."),
     ),
 )
@@ -182,4 +209,5 @@ LAKE_TABLES = (
     TRAINING_SET,
     CHALLENGER,
     PROMOTION_PLAN,
+    ROLLOUT_PLAN,
 )

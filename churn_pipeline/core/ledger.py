@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 Role = Literal["champion", "canary", "challenger"]
-By = Literal["gate", "person", "rollback"]
+By = Literal["gate", "person", "rollback", "rollout"]
 
 
 class LedgerError(Exception):
@@ -17,12 +17,16 @@ class LedgerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """One entry: from `from_as_of` on the model holds the role, until a later entry of the role begins."""
+    """One entry: from `from_as_of` on the model holds the role, until a later entry of the role begins.
+
+    `share` is that of the trials which a canary scores; 0 takes the role from it. None for other roles.
+    """
 
     promotion_id: str
     role: Role
     model_version: str
     from_as_of: datetime
+    share: float | None
     replaced: str | None
     by: By
     verdict: str
@@ -56,12 +60,38 @@ def production_on(ledger: Sequence[Promotion], day: datetime) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """A model on trial in production: the share of the trials that it scores, the first day of that step, and of its trial."""
+
+    model_version: str
+    share: float
+    step_from: datetime
+    since: datetime
+
+
+def canary_on(ledger: Sequence[Promotion], day: datetime) -> Canary | None:
+    """The model on trial on a day. A rollout ends when its share becomes 0 and with every change of the champion."""
+    canary: Canary | None = None
+    for past in ledger:
+        if past.from_as_of > day or past.role == "challenger":
+            continue
+        if past.role == "champion" or not past.share:
+            canary = None
+        else:
+            same = canary is not None and canary.model_version == past.model_version
+            since = canary.since if canary is not None and same else past.from_as_of
+            canary = Canary(past.model_version, past.share, past.from_as_of, since)
+    return canary
+
+
+@dataclass(frozen=True, slots=True)
 class Scoring:
-    """Which model scores a day, what a reader of those scores must know (empty: nothing special), and who may step in: the champion before it."""
+    """Which model scores a day, what a reader of those scores must know (empty: nothing special), who may step in (the champion before it), and who is on trial."""
 
     model_version: str | None
     note: str = ""
     before: str | None = None
+    canary: Canary | None = None
 
 
 def scores_day(ledger: Sequence[Promotion], day: datetime) -> Scoring:
@@ -72,7 +102,7 @@ def scores_day(ledger: Sequence[Promotion], day: datetime) -> Scoring:
     """
     then = production_on(ledger, day)
     if then is not None:
-        return Scoring(then, before=_before(_reign(ledger, day)))
+        return Scoring(then, before=_before(_reign(ledger, day)), canary=canary_on(ledger, day))
     champions = [entry for entry in ledger if entry.role == "champion"]
     if not champions:
         return Scoring(None)
@@ -94,10 +124,11 @@ def entry(
     decided_at: datetime,
     run_id: str,
     role: Role = "champion",
+    share: float | None = None,
 ) -> Promotion | None:
-    """The entry that makes `version` hold the role from a day on; None if it holds it then already."""
-    holds = in_force(ledger, from_as_of, role=role)
-    if holds is not None and holds.model_version == version:
+    """The entry that makes `version` hold the role (a canary with that share) from a day on; None if that is so already."""
+    holds = _holds(ledger, from_as_of, role)
+    if holds == (version, share) or (role == "canary" and holds is None and not share):
         return None
     place = sum(entry.role == role for entry in ledger) + 1
     return Promotion(
@@ -105,7 +136,8 @@ def entry(
         role=role,
         model_version=version,
         from_as_of=from_as_of,
-        replaced=holds.model_version if holds else None,
+        share=share,
+        replaced=holds[0] if holds and holds[0] != version else None,
         by=by,
         verdict=verdict,
         decided_at=decided_at,
@@ -113,28 +145,45 @@ def entry(
     )
 
 
+def _holds(ledger: Sequence[Promotion], day: datetime, role: Role) -> tuple[str, float | None] | None:
+    """The version that has a role on a day, and its share."""
+    if role == "canary":
+        canary = canary_on(ledger, day)
+        return (canary.model_version, canary.share) if canary else None
+    entry = in_force(ledger, day, role=role)
+    return (entry.model_version, entry.share) if entry else None
+
+
 def taken_back(ledger: Sequence[Promotion], version: str) -> Promotion | None:
-    """The entry by which a person took the role of champion from a version; None if it holds it, never did, or lost it to the gate.
+    """The entry by which a version lost production to a person, or to its own rollout; None if it is in it, never was, or lost to a better one.
 
     Such a decision stands until a person gives the role back: the gate would find the same verdict again.
     """
-    touched = [e for e in ledger if e.role == "champion" and version in (e.model_version, e.replaced)]
+    touched = [
+        e
+        for e in ledger
+        if e.role != "challenger" and (e.model_version == version or (e.role == "champion" and e.replaced == version))
+    ]
     last = touched[-1] if touched else None
-    return last if last is not None and last.replaced == version and last.by != "gate" else None
+    if last is None:
+        return None
+    if last.role == "canary":
+        return None if last.share else last
+    return last if last.replaced == version and last.by not in ("gate", "rollout") else None
 
 
 def refuse_earlier(ledger: Sequence[Promotion], day: datetime) -> None:
     """Refuse a day on which a decision taken now would be overruled later by one that was taken before.
 
     Raises:
-        LedgerError: the last champion begins after the day.
+        LedgerError: the last champion, or the last step of a rollout, begins after the day.
     """
-    champions = [entry for entry in ledger if entry.role == "champion"]
-    if champions and champions[-1].from_as_of > day:
-        last = champions[-1]
+    later = [entry for entry in ledger if entry.role != "challenger" and entry.from_as_of > day]
+    if later:
+        last = later[-1]
         raise LedgerError(
-            f"the champion cannot be changed from {day:%Y-%m-%d} on: model {last.model_version} is champion from "
-            f"{last.from_as_of:%Y-%m-%d} on and would stay it, so nothing would change.\n"
+            f"nothing can be changed from {day:%Y-%m-%d} on: model {last.model_version} is {last.role} from "
+            f"{last.from_as_of:%Y-%m-%d} on and would stay it.\n"
             f"  allowed: {last.from_as_of:%Y-%m-%d} and later\n"
             f"  do:      name such a day: --as-of {last.from_as_of:%Y-%m-%d}"
         )
@@ -148,7 +197,7 @@ def refuse_foresight(version: str, day: datetime, *, trained_as_of: datetime) ->
     """
     if trained_as_of > day:
         raise LedgerError(
-            f"model {version} cannot be champion from {day:%Y-%m-%d} on: it has learnt from what was known on "
+            f"model {version} cannot score from {day:%Y-%m-%d} on: it has learnt from what was known on "
             f"{trained_as_of:%Y-%m-%d}, and the scores of the days between would be taken for predictions.\n"
             f"  allowed: {trained_as_of:%Y-%m-%d} and later\n"
             f"  do:      name such a day: --as-of {trained_as_of:%Y-%m-%d}"

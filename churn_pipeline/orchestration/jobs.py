@@ -14,7 +14,9 @@ RESOLVED = dg.AssetSelection.assets("data_quality_resolutions")
 ((TAGGED, BY),) = BY_HAND.items()
 RECORDS = dg.AssetSelection.groups("simulation", "ingestion", "validation") - dg.AssetSelection.tag(TAGGED, BY)
 MODEL = dg.AssetSelection.groups("features", "training", "promotion") - dg.AssetSelection.assets("snapshots")
-SCORES = dg.AssetSelection.assets("snapshots", "labels") | dg.AssetSelection.groups("scoring", "monitoring")
+SCORES = dg.AssetSelection.assets("snapshots", "labels") | dg.AssetSelection.groups("rollout", "scoring", "monitoring")
+STEP = dg.AssetSelection.assets("rollout_verdicts", "rollout_plan", "canary")
+"""Who scores a day is decided on that day, and never again."""
 
 everything = dg.define_asset_job(
     "everything",
@@ -25,7 +27,7 @@ everything = dg.define_asset_job(
 daily_scoring = dg.define_asset_job(
     "daily_scoring",
     selection=RECORDS | SCORES,
-    description="Read what is new, score every running trial, watch how good the scores were.",
+    description="Read what is new, take a rollout one step on or back, score every running trial, watch how good the scores were.",
     tags=WRITES,
 )
 retrain = dg.define_asset_job(
@@ -36,7 +38,7 @@ retrain = dg.define_asset_job(
 )
 rescore = dg.define_asset_job(
     "rescore",
-    selection=SCORES,
+    selection=SCORES - STEP,
     description="Score a past day again, as it was known then, from the records that are in the lake.",
     tags=WRITES,
 )

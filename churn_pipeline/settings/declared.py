@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -166,6 +167,36 @@ class Settings(BaseSettings):
     )
     gate_resamples: int = Field(10_000, ge=100, description="Bootstrap resamples of the gate.")
 
+    promotion: Literal["at_once", "gradual"] = Field(
+        "at_once",
+        description="Whether a challenger that passes the gate takes over at once, or starts a rollout beside the champion. A first model always takes over at once.",
+    )
+    rollout_steps: tuple[int, ...] = Field(
+        (10, 50), description="Percent of the trials that a canary scores, step by step, before it becomes champion."
+    )
+    rollout_wait_days: int = Field(7, ge=1, description="Least days that a step of a rollout lasts.")
+    rollout_auto: bool = Field(
+        True,
+        description="Whether the daily job takes a rollout to its next step, or back, by itself; else it says what it would do.",
+    )
+    rollout_confidence: float = Field(
+        0.9,
+        gt=0.5,
+        lt=1,
+        description="Confidence of a rollout's interval of the gain in log loss, which holds at all daily looks together.",
+    )
+    rollout_margin: float = Field(
+        0.02,
+        gt=0,
+        description="Loss (log loss, nats) that has to be ruled out before a rollout goes on. It goes back where a loss of any size is certain.",
+    )
+    rollout_max_distance: float = Field(
+        0.15,
+        gt=0,
+        le=1,
+        description="Distance between the scores of canary and champion, as distributions (probability), beyond which a rollout goes back.",
+    )
+
     performance_window_days: int = Field(28, ge=1, description="Matured trials of as many days are judged together.")
     performance_min_auc: float = Field(
         0.65, ge=0.5, le=1, description="Below it (the whole interval) performance counts as degraded."
@@ -257,6 +288,8 @@ class Settings(BaseSettings):
     def _in_order(self) -> Settings:
         if self.at_risk_below > self.hot_above:
             raise ValueError("at_risk_below is above hot_above: a score would be both; lower one or raise the other")
+        if any(low >= high for low, high in pairwise((0, *self.rollout_steps, 100))):
+            raise ValueError(f"rollout_steps rise between 0 and 100; got {', '.join(map(str, self.rollout_steps))}")
         wrong = [day for day in self.landmarks if not 1 <= day <= 365]
         if wrong or not self.landmarks:
             raise ValueError(f"landmarks are days 1 to 365 of a trial; got {', '.join(map(str, wrong)) or 'none'}")

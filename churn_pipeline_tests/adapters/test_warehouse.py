@@ -12,7 +12,8 @@ import pytest
 
 from churn_pipeline.adapters.postgres import connect, database_url
 from churn_pipeline.adapters.warehouse import Warehouse, WarehouseError
-from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, DATA_QUALITY_ISSUES, MODEL_PROMOTIONS, SCORES
+from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, DATA_QUALITY_ISSUES, SCORES
+from churn_pipeline.contracts.production import MODEL_PROMOTIONS
 from churn_pipeline.contracts.spec import Column, Instant, Integer, Json, Money, OneOf, Real, Table, Text, View
 from churn_pipeline.settings import Settings
 

@@ -49,7 +49,7 @@ def test_each_command_explains_itself(command: tuple[str, ...]) -> None:
 
 def test_the_commands_are_those_that_were_promised() -> None:
     assert {" ".join(command) for command in COMMANDS} == {
-        "run", "score", "score explain", "retrain", "source check", "source contract", "source init", "source reland", "features check", "model list", "model show", "model reproduce", "model promote", "model rollback",
+        "run", "score", "score explain", "retrain", "source check", "source contract", "source init", "source reland", "features check", "model list", "model show", "model reproduce", "model promote", "model rollback", "model rollout start", "model rollout status", "model rollout advance", "model rollout abort",
         "quarantine list", "quarantine show", "quarantine replay",
         "quarantine dismiss", "table", "dev", "stop", "clean", "docs",
     }  # fmt: skip

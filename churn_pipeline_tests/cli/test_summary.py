@@ -17,11 +17,10 @@ from churn_pipeline.contracts.analytics import (
     DRIFT,
     INGESTION_COUNTS,
     MODEL_PERFORMANCE,
-    MODEL_PROMOTIONS,
-    MODEL_VERDICTS,
     PREDICTION_ERRORS,
     SCORES,
 )
+from churn_pipeline.contracts.production import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.rows import DAY, rows
 

@@ -5,11 +5,11 @@ import pytest
 from churn_pipeline.contracts.analytics import (
     ANALYTICS_TABLES,
     DATA_QUALITY_RESOLUTIONS,
-    MODEL_PROMOTIONS,
     SCORES,
     SCORES_LATEST,
     SHOWN_REASONS,
 )
+from churn_pipeline.contracts.production import MODEL_PROMOTIONS
 from churn_pipeline.contracts.spec import Door, OneOf, Real, Table
 from churn_pipeline.settings import Settings
 

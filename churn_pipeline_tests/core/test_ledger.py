@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,10 +9,12 @@ from hypothesis import strategies as st
 
 from churn_pipeline.core.ledger import (
     By,
+    Canary,
     LedgerError,
     Promotion,
     Scoring,
     before,
+    canary_on,
     entry,
     production_on,
     read,
@@ -136,17 +139,63 @@ def test_a_day_before_the_first_promotion_is_scored_by_the_newest_champion_and_s
     assert scores_day((), day(0)).model_version is None
 
 
-def test_other_roles_are_told_apart() -> None:
-    canary = entry(
-        ledger(("1", 0, "gate")),
-        "2",
-        from_as_of=day(1),
-        by="gate",
-        verdict="because",
-        decided_at=day(1),
-        run_id="r",
-        role="canary",
+def trials(*decisions: tuple[str, int, float | None]) -> tuple[Promotion, ...]:
+    """Model 1 is champion from day 0 on; then decisions (model, from which day, share: None makes it champion)."""
+    made = ledger(("1", 0, "gate"))
+    for number, (version, from_day, share) in enumerate(decisions):
+        new = entry(
+            made,
+            version,
+            from_as_of=day(from_day),
+            by="rollout",
+            verdict="because",
+            decided_at=BEGIN + timedelta(days=200, hours=number),
+            run_id="r",
+            role="champion" if share is None else "canary",
+            share=share,
+        )
+        made = read(e.row() for e in (*made, *([new] if new else [])))
+    return made
+
+
+def test_a_canary_stands_beside_the_champion_with_its_share_and_goes_step_by_step() -> None:
+    past = trials(("2", 3, 0.1), ("2", 10, 0.5), ("2", 20, None))
+    assert canary_on(past, day(2)) is None
+    assert canary_on(past, day(3)) == Canary("2", 0.1, step_from=day(3), since=day(3))
+    assert canary_on(past, day(19)) == Canary("2", 0.5, step_from=day(10), since=day(3))
+    assert canary_on(past, day(20)) is None
+    assert [production_on(past, day(n)) for n in (0, 19, 20)] == ["1", "1", "2"]
+    assert scores_day(past, day(12)) == Scoring("1", canary=canary_on(past, day(12)))
+
+
+def test_a_rollout_ends_with_its_share_and_with_every_change_of_the_champion() -> None:
+    assert canary_on(trials(("2", 3, 0.1), ("2", 5, 0.0)), day(5)) is None
+    assert canary_on(trials(("2", 3, 0.1), ("3", 5, None)), day(9)) is None
+    again = trials(("2", 3, 0.1), ("3", 5, None), ("2", 6, 0.1))
+    assert canary_on(again, day(9)) == Canary("2", 0.1, step_from=day(6), since=day(6))
+    assert len(again) == 4
+    assert trials(("2", 3, 0.0)) == trials()
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("12"), st.integers(1, 9), st.sampled_from((0.0, 0.1, 0.5, None))), max_size=6)
+)
+def test_the_same_step_twice_adds_nothing(steps: list[tuple[str, int, float | None]]) -> None:
+    assert trials(*(step for step in steps for _ in range(2))) == tuple(
+        replace(e, decided_at=twice.decided_at)
+        for e, twice in zip(trials(*steps), trials(*(step for step in steps for _ in range(2))), strict=True)
     )
-    assert canary is not None
-    assert canary.replaced is None
-    assert production_on((*ledger(("1", 0, "gate")), canary), day(2)) == "1"
+
+
+def test_what_its_own_rollout_took_back_stays_so() -> None:
+    past = trials(("2", 3, 0.1), ("2", 5, 0.0))
+    assert taken_back(past, "2") == past[-1]
+    assert taken_back(trials(("2", 3, 0.1)), "2") is None
+    assert taken_back(trials(("2", 3, 0.1), ("2", 5, 0.0), ("2", 9, 0.1)), "2") is None
+    assert taken_back(trials(("2", 3, 0.1), ("2", 5, None)), "2") is None
+    assert taken_back(trials(("2", 3, 0.1), ("2", 5, None)), "1") is None
+
+
+def test_no_day_before_the_last_step_can_be_decided_on() -> None:
+    with pytest.raises(LedgerError, match=r"model 2 is canary from 2024-05-11 on and would stay it"):
+        refuse_earlier(trials(("2", 3, 0.1), ("2", 10, 0.5)), day(9))

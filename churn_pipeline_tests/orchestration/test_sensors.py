@@ -9,7 +9,8 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.contracts.analytics import DRIFT, MODEL_PERFORMANCE, MODEL_PROMOTIONS
+from churn_pipeline.contracts.analytics import DRIFT, MODEL_PERFORMANCE
+from churn_pipeline.contracts.production import MODEL_PROMOTIONS
 from churn_pipeline.definitions import build
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.sensors import RETRAINING, UNDER_WAY, degradation, read_signs

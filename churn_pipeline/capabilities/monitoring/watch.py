@@ -39,11 +39,11 @@ select trial_id, as_of, trial_day, conversion_probability, scored_by, model_vers
 where as_of <= $1 and not exists (select from score_outcomes o where o.as_of = s.as_of and o.trial_id = s.trial_id)
 and (scored_by = 'rules' or exists (
   select from model_promotions p
-  where p.role = 'champion' and p.model_version = s.model_version and p.from_as_of <= s.as_of
+  where p.role in ('champion', 'canary') and p.model_version = s.model_version and p.from_as_of <= s.as_of
 ))
 order by as_of, trial_id
 """
-"""Scores given in hindsight, by a model that was no champion yet, are no record of it: they stay without outcome."""
+"""Scores given in hindsight, by a model that was not in production yet, are no record of it: they stay without outcome."""
 SETTLED = "select distinct trial_id, converted from score_outcomes where matured_at <= $1 order by trial_id, converted"
 LATELY_MATURED = "select * from score_outcomes where matured_at > $1 and matured_at <= $2 order by as_of, trial_id"
 SCORED_DAYS = "select distinct as_of from scores where as_of > $1 and as_of <= $2 order by as_of"

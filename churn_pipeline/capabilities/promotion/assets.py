@@ -4,13 +4,13 @@ import dagster as dg
 
 from churn_pipeline.adapters.bundle import BundleError
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.ledger import read_ledger
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion import decide
-from churn_pipeline.capabilities.promotion.effects import read_ledger
 from churn_pipeline.capabilities.promotion.show import describe_champion, describe_thresholds
-from churn_pipeline.contracts.analytics import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.contracts.lake import PROMOTION_PLAN
+from churn_pipeline.contracts.production import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import DAYS, as_of
 from churn_pipeline.orchestration.memory import measured
@@ -42,9 +42,10 @@ def promotion_plan(
     lake: dg.ResourceParam[Lake],
     warehouse: dg.ResourceParam[Warehouse],
     models: dg.ResourceParam[ModelStore],
+    settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult:
     """Nothing is changed here: a blocking check looks at the plan first."""
-    planned = decide.plan(lake, warehouse, models, as_of=as_of(context))
+    planned = decide.plan(lake, warehouse, models, as_of=as_of(context), settings=settings)
     decide.write_plan(planned, lake, as_of=as_of(context))
     return dg.MaterializeResult(metadata={"promote": planned.promote or "nobody", "verdict": planned.verdict})
 

@@ -13,15 +13,15 @@ from churn_pipeline.adapters.bundle import Bundle
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.frames import lacking, snapshot_frame
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.ledger import Receipt, Step, align, promote, put_on_trial, read_ledger
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion.comparison import compare, unseen
-from churn_pipeline.capabilities.promotion.effects import Receipt, align, promote, read_ledger
 from churn_pipeline.capabilities.promotion.gate import BASE_RATE, Judged, Rule, Verdict, judge
-from churn_pipeline.contracts.analytics import MODEL_VERDICTS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.lake import CHALLENGER, PROMOTION_PLAN, TRAINING_SET
-from churn_pipeline.core.ledger import LedgerError, Promotion, production_on, taken_back
+from churn_pipeline.contracts.production import MODEL_VERDICTS
+from churn_pipeline.core.ledger import Canary, LedgerError, Promotion, canary_on, production_on, taken_back
 from churn_pipeline.core.vocabulary import unregistered
 from churn_pipeline.settings import Settings
 
@@ -37,11 +37,12 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be changed: the version to promote, or nothing."""
+    """What is to be changed: the version to promote, or nothing. With a `share` it scores that share of the trials for a start, as canary."""
 
     promote: str | None
     replaces: str | None
     verdict: str
+    share: float | None = None
 
 
 def evaluate(
@@ -64,6 +65,9 @@ def evaluate(
     champion = production_on(past, as_of)
     if challenger == champion:
         return Evaluation(None, f"model {challenger} is the champion already")
+    canary = canary_on(past, as_of)
+    if canary is not None and canary.model_version == challenger:
+        return Evaluation(None, _on_trial(canary))
     if taken := taken_back(past, challenger):
         return Evaluation(None, _stands(taken))
     remark = _obstacle(champion, models, lake, as_of)
@@ -115,8 +119,12 @@ def figures(evaluation: Evaluation) -> dict[str, float | int]:
     }
 
 
-def plan(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime) -> Plan:
-    """What the verdict on the day's challenger asks for; nothing where a person took that challenger back."""
+def plan(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings) -> Plan:
+    """What the verdict on the day's challenger asks for; nothing where a person took that challenger back, or another model is on trial.
+
+    Where promotion is gradual it goes on trial beside the champion. A first model, and one in the place of a champion that
+    can score nothing any more, takes over at once.
+    """
     challenger = lake.read(CHALLENGER.name, as_of).to_pylist()[0]["model_version"]
     past = read_ledger(warehouse)
     champion = production_on(past, as_of)
@@ -132,17 +140,35 @@ def plan(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetim
     ).to_pylist()
     if not found:
         return nothing
-    verdict = found[0]
-    if not verdict["promote"]:
-        return Plan(None, None, verdict["verdict"])
-    return Plan(challenger, champion, verdict["verdict"])
+    verdict = found[0]["verdict"]
+    if not found[0]["promote"]:
+        return Plan(None, None, verdict)
+    return (
+        Plan(challenger, champion, verdict)
+        if rival is None
+        else _beside(challenger, rival, verdict, past, as_of, settings)
+    )
+
+
+def _beside(
+    challenger: str, champion: str, verdict: str, past: Sequence[Promotion], as_of: datetime, settings: Settings
+) -> Plan:
+    """The plan for a challenger that has beaten a champion which scores."""
+    if canary := canary_on(past, as_of):
+        return Plan(None, None, f"{verdict}; but {_on_trial(canary)}, and one is at a time")
+    if settings.promotion == "at_once":
+        return Plan(challenger, champion, verdict)
+    if any(entry.from_as_of > as_of for entry in past):
+        return Plan(None, None, f"{verdict}; but who scores later days was decided already")
+    return Plan(challenger, champion, verdict, settings.rollout_steps[0] / 100)
 
 
 def write_plan(planned: Plan, lake: Lake, *, as_of: datetime) -> None:
     """Put the plan where the check and the effect read it."""
     values = (
         f"timestamptz {quoted(as_of.isoformat())} as as_of, {_text(planned.promote)} as promote, "
-        f"{_text(planned.replaces)} as replaces, {_text(planned.verdict)} as verdict"
+        f"{_text(planned.replaces)} as replaces, cast({'null' if planned.share is None else planned.share} as double) as share, "
+        f"{_text(planned.verdict)} as verdict"
     )
     with lake.engine.connection() as connection:
         lake.write(connection, PROMOTION_PLAN.name, as_of, f"select {values}")
@@ -155,7 +181,7 @@ def read_plan(lake: Lake, *, as_of: datetime) -> Plan:
         LakeError: nobody has planned that day.
     """
     row: Mapping[str, Any] = lake.read(PROMOTION_PLAN.name, as_of).to_pylist()[0]
-    return Plan(row["promote"], row["replaces"], row["verdict"])
+    return Plan(row["promote"], row["replaces"], row["verdict"], row["share"])
 
 
 def check_plan(planned: Plan, models: ModelStore) -> Bundle | None:
@@ -170,8 +196,8 @@ def check_plan(planned: Plan, models: ModelStore) -> Bundle | None:
 
 def carry_out(
     planned: Plan, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, decided_at: datetime, run_id: str
-) -> Receipt | None:
-    """Make the planned model the champion from the day on; where nothing is planned only an alias left behind is set right.
+) -> Receipt | Step | None:
+    """Make the planned model the champion, or put it on trial, from the day on; where nothing is planned only an alias left behind is set right.
 
     A run killed between the ledger and the alias has made the model champion already: the next one plans nothing.
 
@@ -182,16 +208,18 @@ def carry_out(
         align(warehouse=warehouse, models=models)
         return None
     _refuse_stale(planned, read_ledger(warehouse), as_of)
-    return promote(
-        planned.promote,
-        warehouse=warehouse,
-        models=models,
-        from_as_of=as_of,
-        by="gate",
-        verdict=planned.verdict,
-        decided_at=decided_at,
-        run_id=run_id,
-    )
+    common: dict[str, Any] = {
+        "warehouse": warehouse,
+        "models": models,
+        "from_as_of": as_of,
+        "by": "gate",
+        "verdict": planned.verdict,
+        "decided_at": decided_at,
+        "run_id": run_id,
+    }
+    if planned.share is None:
+        return promote(planned.promote, **common)
+    return put_on_trial(planned.promote, share=planned.share, **common)
 
 
 def _refuse_stale(planned: Plan, past: Sequence[Promotion], as_of: datetime) -> None:
@@ -221,10 +249,19 @@ def _obstacle(champion: str | None, models: ModelStore, lake: Lake, as_of: datet
 
 def _stands(taken: Promotion) -> str:
     """What a person decided about a challenger before, as a sentence."""
-    how = "rolled back" if taken.by == "rollback" else "replaced by hand"
+    loser = taken.model_version if taken.role == "canary" else taken.replaced
+    how = {"rollback": "rolled back", "rollout": "rolled back by its rollout"}.get(
+        taken.by, "taken out of production by hand"
+    )
     return (
-        f"nothing changes: model {taken.replaced} was {how} on {taken.from_as_of:%Y-%m-%d} ({taken.verdict}); "
+        f"nothing changes: model {loser} was {how} on {taken.from_as_of:%Y-%m-%d} ({taken.verdict}); "
         "promote it by hand to bring it back"
+    )
+
+
+def _on_trial(canary: Canary) -> str:
+    return (
+        f"model {canary.model_version} is on trial since {canary.since:%Y-%m-%d}, on {canary.share:.0%} of the trials"
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from churn_pipeline.adapters.ledger import Receipt, Step, champion_words
 from churn_pipeline.capabilities.promotion.decide import Plan
-from churn_pipeline.capabilities.promotion.effects import Receipt, champion_words
 from churn_pipeline.capabilities.promotion.gate import Judged
 from churn_pipeline.capabilities.promotion.thresholds import buckets, split
 from churn_pipeline.core.ledger import Promotion, production_on
@@ -32,7 +32,13 @@ def describe_thresholds(judged: Judged | None, settings: Settings) -> dict[str, 
 
 
 def describe_champion(
-    past: Sequence[Promotion], day: datetime, planned: Plan, receipt: Receipt | None, *, model: str, settings: Settings
+    past: Sequence[Promotion],
+    day: datetime,
+    planned: Plan,
+    receipt: Receipt | Step | None,
+    *,
+    model: str,
+    settings: Settings,
 ) -> dict[str, Any]:
     """Who is champion and since when, what changed and why, and its page in MLflow; `model` is its registered name."""
     version = production_on(past, day)

@@ -8,12 +8,20 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.own_features import own_features
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.scoring.both import both_say
 from churn_pipeline.capabilities.scoring.day import score_day, write_day
 from churn_pipeline.capabilities.scoring.plan import plan_actions
 from churn_pipeline.capabilities.scoring.production import RULES
-from churn_pipeline.capabilities.scoring.report import by_the_champion, describe_actions, describe_day, who_scored
+from churn_pipeline.capabilities.scoring.report import (
+    by_the_champion,
+    describe_actions,
+    describe_both,
+    describe_day,
+    who_scored,
+)
 from churn_pipeline.capabilities.scoring.score import Stamp
 from churn_pipeline.contracts.analytics import ACTIONS, SCORES
+from churn_pipeline.contracts.production import ROLLOUT_SCORES
 from churn_pipeline.core.featurize.version import features_version
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.orchestration.days import as_of
@@ -29,7 +37,11 @@ BY_MODEL = dg.AssetCheckSpec(
 
 
 @table_asset(
-    SCORES, group=GROUP, deps=("snapshots", "labels", "champion"), freshness_policy=FRESH, check_specs=[BY_MODEL]
+    SCORES,
+    group=GROUP,
+    deps=("snapshots", "labels", "champion", "canary"),
+    freshness_policy=FRESH,
+    check_specs=[BY_MODEL],
 )
 def scores(
     context: dg.AssetExecutionContext,
@@ -39,7 +51,7 @@ def scores(
     settings: dg.ResourceParam[Settings],
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult:
-    """Every running trial of the day, scored and explained by whoever is champion that day."""
+    """Every running trial of the day, scored and explained by whoever is champion that day; its share of them by the canary."""
     version = features_version(own_features(settings.own_features, lake.engine))
     stamp = Stamp(context.run.run_id, clock.now(), version)
     day = score_day(lake, warehouse, models, as_of=as_of(context), settings=settings, stamp=stamp)
@@ -48,6 +60,19 @@ def scores(
         BY_MODEL.name, passed=by_the_champion(day), words=who_scored(day), blocks=day.by.stepped_in == RULES
     )
     return dg.MaterializeResult(metadata=describe_day(day, settings), check_results=[by_model])
+
+
+@table_asset(ROLLOUT_SCORES, group=GROUP, deps=(SCORES.name, "snapshots"))
+def rollout_scores(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    models: dg.ResourceParam[ModelStore],
+) -> dg.MaterializeResult:
+    """No rows where no rollout goes on."""
+    said = both_say(lake, warehouse, models, as_of=as_of(context), run_id=context.run.run_id)
+    warehouse.replace(ROLLOUT_SCORES, said, where={"as_of": as_of(context)})
+    return dg.MaterializeResult(metadata=describe_both(said))
 
 
 @table_asset(ACTIONS, group=GROUP, deps=(SCORES.name,), owner="team:customer-success")

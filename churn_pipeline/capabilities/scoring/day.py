@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,11 +13,10 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.fallback import rules
-from churn_pipeline.capabilities.scoring.production import LEDGER, NOT_SCORED, RULES, in_production
+from churn_pipeline.capabilities.scoring.production import NOT_SCORED, RULES, Lineup, lineup
 from churn_pipeline.capabilities.scoring.score import InProduction, Stamp, score, to_arrow
 from churn_pipeline.contracts.analytics import PREDICTION_ERRORS, SCORES
 from churn_pipeline.contracts.lake import SNAPSHOTS
-from churn_pipeline.core import ledger
 from churn_pipeline.core.reasons import ReasonsError
 from churn_pipeline.core.schema import SchemaError
 from churn_pipeline.settings import Settings
@@ -28,29 +28,51 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What was scored."""
+    """What was scored, and by whom."""
 
     scores: pa.Table
     errors: pa.Table
-    by: InProduction
+    who: Lineup
+
+    @property
+    def by(self) -> InProduction:
+        """The champion, or who stepped in for it."""
+        return self.who.champion
 
 
 def score_day(
     lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings, stamp: Stamp
 ) -> Day:
-    """Score every running trial of the day by whoever is in production; if that model cannot, by the rules."""
-    by = _whoever(lake, warehouse, models, as_of)
+    """Score every running trial of the day by whoever is in production.
+
+    During a rollout the canary scores its share of them; the champion does where the canary cannot. Where the champion
+    cannot, the rules score its trials.
+    """
+    who = lineup(warehouse, models, as_of=as_of, rules=partial(rules, lake, as_of))
     earlier = warehouse.read(
         "select trial_id, as_of, conversion_probability from scores where as_of in ($1, $2)",
         [as_of - timedelta(days=1), as_of - timedelta(days=7)],
     ).to_pandas()
+
+    def scored(by: InProduction, theirs: bool) -> pa.Table:
+        frame = snapshots(lake, as_of, by)
+        mine = frame if who.canary is None else frame[who.of_canary(frame["trial_id"]) == theirs]
+        return score(mine, by, earlier=earlier, settings=settings, stamp=stamp)
+
+    parts = []
+    if who.canary is not None:
+        try:
+            parts.append(scored(who.canary, theirs=True))
+        except (SchemaError, ReasonsError) as error:
+            who = who.without_canary(f"model {who.canary.model_version} could not score: {error}")
     try:
-        scores = score(_frame(lake, as_of, by), by, earlier=earlier, settings=settings, stamp=stamp)
+        parts.insert(0, scored(who.champion, theirs=False))
     except (SchemaError, ReasonsError) as error:
-        because = "\n".join(part for part in (by.error, str(error)) if part)
-        by = InProduction(rules(lake, as_of), RULES, RULES, note=NOT_SCORED, error=because)
-        scores = score(_frame(lake, as_of, by), by, earlier=earlier, settings=settings, stamp=stamp)
-    return Day(scores, _errors(by, as_of, stamp), by)
+        because = "\n".join(part for part in (who.champion.error, str(error)) if part)
+        instead = InProduction(rules(lake, as_of), RULES, RULES, note=NOT_SCORED, error=because)
+        who = replace(who, champion=instead)
+        parts.insert(0, scored(instead, theirs=False))
+    return Day(_together(parts), _errors(who, as_of, stamp), who)
 
 
 def write_day(day: Day, warehouse: Warehouse, *, as_of: datetime) -> None:
@@ -59,26 +81,35 @@ def write_day(day: Day, warehouse: Warehouse, *, as_of: datetime) -> None:
     warehouse.replace(PREDICTION_ERRORS, day.errors, where={"as_of": as_of})
 
 
-def _whoever(lake: Lake, warehouse: Warehouse, models: ModelStore, as_of: datetime) -> InProduction:
-    chosen = ledger.scores_day(ledger.read(warehouse.read(LEDGER).to_pylist()), as_of)
-    return in_production(chosen, models, rules=partial(rules, lake, as_of))
-
-
-def _frame(lake: Lake, as_of: datetime, by: InProduction) -> pd.DataFrame:
+def snapshots(lake: Lake, as_of: datetime, by: InProduction) -> pd.DataFrame:
+    """The running trials of the day with the features that `by` needs."""
     return snapshot_frame(lake, SNAPSHOTS.name, as_of, by.scorer.schema.features, also=("sector as segment",))
 
 
-def _errors(by: InProduction, as_of: datetime, stamp: Stamp) -> pa.Table:
+def _together(parts: Sequence[pa.Table]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.concat_tables(parts)
+
+
+def _errors(who: Lineup, as_of: datetime, stamp: Stamp) -> pa.Table:
     import pandas as pd
 
+    failed = [
+        ("all trials", who.champion.error, who.champion.stepped_in),
+        ("canary", who.failed, "champion"),
+    ]
     rows = pd.DataFrame(
-        {
-            "as_of": [as_of],
-            "subject": ["all trials"],
-            "error": [(by.error or "")[:2000]],
-            "handled_by": [by.stepped_in],
-            "happened_at": [stamp.at],
-            "run_id": [stamp.run_id],
-        }
+        [
+            {
+                "as_of": as_of,
+                "subject": subject,
+                "error": (error or "")[:2000],
+                "handled_by": instead,
+                "happened_at": stamp.at,
+                "run_id": stamp.run_id,
+            }
+            for subject, error, instead in failed
+        ]
     )
-    return to_arrow(PREDICTION_ERRORS, rows if by.error else rows.iloc[:0])
+    return to_arrow(PREDICTION_ERRORS, rows[[error is not None for _, error, _ in failed]])

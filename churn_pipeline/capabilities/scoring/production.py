@@ -1,22 +1,63 @@
-"""Who scores a day: the model that was champion then, the one before it, or the rules."""
+"""Who scores a day: the model that was champion then, the one before it, or the rules; and beside it the model on trial."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.ledger import read_ledger
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
+from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.score import InProduction
-from churn_pipeline.contracts.analytics import MODEL_PROMOTIONS
-from churn_pipeline.core.ledger import Scoring
+from churn_pipeline.core.arms import of_canary
+from churn_pipeline.core.ledger import Scoring, scores_day
 from churn_pipeline.core.rules import RulesScorer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 RULES = "rules"
 NEVER_HAD_A_CHAMPION = "rules: no model has beaten the base rate yet"
 NOT_LOADED = "rules: no model could be loaded"
 NOT_SCORED = "rules: the model could not score this day"
-LEDGER = f"select {', '.join(MODEL_PROMOTIONS.names)} from {MODEL_PROMOTIONS.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """Who scores a day: the champion (or who stepped in for it) and, beside it, the canary with its share of the trials."""
+
+    champion: InProduction
+    canary: InProduction | None = None
+    share: float = 0.0
+    failed: str | None = None
+    """Why the canary does not score although it should: the champion scores its trials."""
+
+    def of_canary(self, trials: ArrayLike) -> NDArray[np.bool_]:
+        """Which of the trials are the canary's; none where there is no canary."""
+        version = self.canary.model_version if self.canary else ""
+        return of_canary(trials, canary=version, share=self.share if self.canary else 0.0)
+
+    def without_canary(self, why: str) -> Lineup:
+        """The same where the canary failed, and the champion scores all trials."""
+        return replace(self, canary=None, failed=why)
+
+
+def lineup(warehouse: Warehouse, models: ModelStore, *, as_of: datetime, rules: Callable[[], RulesScorer]) -> Lineup:
+    """Who scores the day by the ledger, each loaded and verified."""
+    chosen = scores_day(read_ledger(warehouse), as_of)
+    champion = in_production(chosen, models, rules=rules)
+    if chosen.canary is None:
+        return Lineup(champion)
+    version, share = chosen.canary.model_version, chosen.canary.share
+    try:
+        canary = replace(_loaded(models, version, chosen.note), scored_by="canary")
+    except (BundleError, ModelStoreError) as error:
+        return Lineup(champion, share=share, failed=f"model {version} could not be loaded: {error}")
+    return Lineup(champion, canary, share)
 
 
 def in_production(chosen: Scoring, models: ModelStore, *, rules: Callable[[], RulesScorer]) -> InProduction:

@@ -22,9 +22,7 @@ def describe_day(day: Day, settings: Settings) -> dict[str, Any]:
     counted = _counted(day.scores, "score_bucket")
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": day.scores.num_rows,
-        "scored by": "the rules"
-        if day.by.scored_by == RULES
-        else f"model {day.by.model_version}, the {day.by.scored_by}",
+        "scored by": _scorers(day),
         **({"note": day.by.note} if day.by.note else {}),
         **{f"trials {words}": counted.get(bucket, 0) for bucket, words in BUCKETS.items()},
     }
@@ -35,6 +33,14 @@ def describe_day(day: Day, settings: Settings) -> dict[str, Any]:
         metadata["score distribution"] = picture(histogram, f"Histogram of {day.scores.num_rows:,} scores")
         metadata["highest scores"] = _first_rows(day.scores, "descending")
         metadata["lowest scores"] = _first_rows(day.scores, "ascending")
+    return metadata
+
+
+def describe_both(said: pa.Table) -> dict[str, Any]:
+    """How many trials both models of a rollout scored, whose score is shown, and what they say on average."""
+    metadata: dict[str, Any] = {"dagster/partition_row_count": said.num_rows, **_counted(said, "arm")}
+    for name in ("champion", "canary") if said.num_rows else ():
+        metadata[f"mean probability by the {name}"] = round(float(said[f"{name}_probability"].to_numpy().mean()), 3)
     return metadata
 
 
@@ -50,7 +56,14 @@ def by_the_champion(day: Day) -> bool:
 
 def who_scored(day: Day) -> str:
     """Who scored the day, or why another had to."""
-    return day.by.error or day.by.note or f"scored by model {day.by.model_version}"
+    return day.by.error or day.who.failed or day.by.note or f"scored by model {day.by.model_version}"
+
+
+def _scorers(day: Day) -> str:
+    champion = "the rules" if day.by.scored_by == RULES else f"model {day.by.model_version}, the {day.by.scored_by}"
+    if day.who.canary is None:
+        return f"{champion}; the canary could not" if day.who.failed else champion
+    return f"{champion}; {day.who.share:.0%} of the trials by model {day.who.canary.model_version}, the canary"
 
 
 def _counted(table: pa.Table, column: str) -> dict[str, int]:

@@ -15,8 +15,10 @@ from churn_pipeline.core.schema import FeatureSchema
 from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 
 class Explains(Protocol):
@@ -25,6 +27,9 @@ class Explains(Protocol):
     @property
     def schema(self) -> FeatureSchema:
         """The features it uses."""
+
+    def log_odds(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """The log-odds of each row."""
 
     def explain(self, frame: pd.DataFrame) -> Explanation:
         """The log-odds of each row and the pushes that make them."""

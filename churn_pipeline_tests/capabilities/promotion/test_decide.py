@@ -3,19 +3,22 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from churn_pipeline.adapters.bundle import Bundle, BundleError
 from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.adapters.ledger import Receipt, promote, read_ledger, rollback
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion import decide
 from churn_pipeline.capabilities.promotion.decide import Evaluation, Plan
-from churn_pipeline.capabilities.promotion.effects import Receipt, promote, read_ledger, rollback
 from churn_pipeline.capabilities.training.train import Trained, write_challenger
+from churn_pipeline.contracts.production import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.core.ledger import LedgerError
 from churn_pipeline.core.schema import ModelFeature
+from churn_pipeline_tests.rows import rows
 from churn_pipeline_tests.shops import FIRST, NOW, SECOND, Shop, elsewhere
 
 pytestmark = pytest.mark.flow
@@ -25,6 +28,11 @@ def evaluated(shop: Shop, warehouse: Warehouse, day: datetime, lake: Lake | None
     evaluation = decide.evaluate(lake or shop.lake, warehouse, shop.models, as_of=day, settings=shop.settings)
     decide.write_verdict(evaluation, warehouse, as_of=day, run_id="r")
     return evaluation
+
+
+def plan(shop: Shop, warehouse: Warehouse, day: datetime, lake: Lake | None = None, **other: Any) -> Plan:
+    settings = shop.settings.model_copy(update=other)
+    return decide.plan(lake or shop.lake, warehouse, shop.models, as_of=day, settings=settings)
 
 
 def crown(shop: Shop, warehouse: Warehouse, version: str, *, day: datetime = FIRST) -> None:
@@ -45,7 +53,7 @@ def test_the_first_model_is_compared_with_the_base_rate_and_takes_over_if_it_bea
     assert (row["verdict"], row["gain"], row["promote"]) == (str(verdict), verdict.gain.mid, True)
     assert decide.figures(evaluation)["gain in log loss"] == round(verdict.gain.mid, 4)
 
-    planned = decide.plan(shop.lake, warehouse, shop.models, as_of=FIRST)
+    planned = plan(shop, warehouse, FIRST)
     assert planned == Plan("1", None, str(verdict))
     carried = decide.carry_out(planned, warehouse, shop.models, as_of=FIRST, decided_at=NOW, run_id="r")
     assert carried == Receipt("1", None, FIRST, changed=True)
@@ -69,7 +77,7 @@ def test_a_challenger_is_judged_only_on_trials_newer_than_what_either_model_was_
     assert verdict is not None
     assert (verdict.challenger, verdict.compared_with) == ("2", "1")
     assert verdict.trials <= shop.models.load("2").facts["cohorts"]["test"]["trials"]
-    planned = decide.plan(shop.lake, warehouse, shop.models, as_of=SECOND)
+    planned = plan(shop, warehouse, SECOND)
     assert (planned.promote, planned.replaces) == (("2", "1") if verdict.promote else (None, None))
     assert planned.verdict == str(verdict)
 
@@ -77,7 +85,7 @@ def test_a_challenger_is_judged_only_on_trials_newer_than_what_either_model_was_
 def test_a_verdict_against_an_older_champion_promotes_nobody(shop: Shop, warehouse: Warehouse) -> None:
     evaluated(shop, warehouse, SECOND)  # against the base rate
     crown(shop, warehouse, "1")
-    assert decide.plan(shop.lake, warehouse, shop.models, as_of=SECOND).promote is None
+    assert plan(shop, warehouse, SECOND).promote is None
 
 
 def test_a_model_that_was_rolled_back_is_not_promoted_again_until_a_person_does(
@@ -99,7 +107,7 @@ def test_a_model_that_was_rolled_back_is_not_promoted_again_until_a_person_does(
         "promote it by hand to bring it back"
     )
     assert evaluated(shop, warehouse, SECOND) == Evaluation(None, words)
-    assert decide.plan(shop.lake, warehouse, shop.models, as_of=SECOND) == Plan(None, None, words)
+    assert plan(shop, warehouse, SECOND) == Plan(None, None, words)
 
 
 def test_a_champion_with_a_feature_that_is_gone_is_no_rival_and_the_verdict_says_so(
@@ -121,7 +129,7 @@ def test_a_champion_with_a_feature_that_is_gone_is_no_rival_and_the_verdict_says
     assert evaluation.verdict is not None
     assert evaluation.verdict.compared_with == "base rate"
     assert evaluation.because.endswith("champion 1 has features that are no longer registered: luck")
-    assert decide.plan(shop.lake, warehouse, shop.models, as_of=SECOND).promote == "2"
+    assert plan(shop, warehouse, SECOND).promote == "2"
 
 
 def test_a_champion_that_cannot_be_read_now_stops_the_decision(
@@ -144,14 +152,14 @@ def test_the_champion_itself_is_not_judged_again_and_nothing_is_written(shop: Sh
     assert evaluation == Evaluation(None, "model 1 is the champion already")
     assert decide.figures(evaluation) == {}
     assert warehouse.read("select * from model_verdicts").num_rows == 0
-    assert decide.plan(shop.lake, warehouse, shop.models, as_of=FIRST).promote is None
+    assert plan(shop, warehouse, FIRST).promote is None
 
 
 def test_where_there_is_no_challenger_the_reason_is_handed_on(shop: Shop, warehouse: Warehouse, tmp_path: Path) -> None:
     lake = elsewhere(shop, tmp_path)
     write_challenger(lake, FIRST, Trained(None, "30 trials have matured"))
     assert evaluated(shop, warehouse, FIRST, lake).because == "no challenger: 30 trials have matured"
-    assert decide.plan(lake, warehouse, shop.models, as_of=FIRST) == Plan(
+    assert plan(shop, warehouse, FIRST, lake) == Plan(
         None, None, "nothing changes: there is no verdict on another model"
     )
 
@@ -199,3 +207,74 @@ def test_a_plan_that_changes_nothing_sets_right_an_alias_that_was_left_behind(sh
     champion = shop.models.champion()
     assert champion is not None
     assert champion.version == "1"
+
+
+def win(shop: Shop, warehouse: Warehouse) -> None:
+    """Let model 2 have passed the gate against champion 1."""
+    crown(shop, warehouse, "1")
+    verdict = rows(
+        MODEL_VERDICTS, {"model_version": "2", "compared_with": "1", "promote": True, "verdict": "better"}, as_of=SECOND
+    )
+    warehouse.replace(MODEL_VERDICTS, verdict, where={"as_of": SECOND})
+
+
+def test_where_promotion_is_gradual_a_challenger_goes_on_trial_beside_the_champion(
+    shop: Shop, warehouse: Warehouse
+) -> None:
+    win(shop, warehouse)
+    assert plan(shop, warehouse, SECOND) == Plan("2", "1", "better")
+    planned = plan(shop, warehouse, SECOND, promotion="gradual", rollout_steps=(20, 60))
+    assert planned == Plan("2", "1", "better", 0.2)
+    for _ in range(2):
+        done = decide.carry_out(planned, warehouse, shop.models, as_of=SECOND, decided_at=NOW, run_id="r")
+        assert str(done).endswith(("champion 1 the others", "scores 20% of the trials on 2026-10-01"))
+    assert evaluated(shop, warehouse, SECOND).because == "model 2 is on trial since 2026-10-01, on 20% of the trials"
+    assert [(e.role, e.share, e.by) for e in read_ledger(warehouse)] == [
+        ("champion", None, "gate"),
+        ("canary", 0.2, "gate"),
+    ]
+
+
+def test_a_first_model_takes_over_at_once_however_promotion_is_set(shop: Shop, warehouse: Warehouse) -> None:
+    evaluated(shop, warehouse, FIRST)
+    assert plan(shop, warehouse, FIRST, promotion="gradual").share is None
+
+
+def test_one_model_is_on_trial_at_a_time(shop: Shop, warehouse: Warehouse) -> None:
+    win(shop, warehouse)
+    warehouse.append(
+        MODEL_PROMOTIONS,
+        rows(
+            MODEL_PROMOTIONS,
+            {"role": "canary", "model_version": "9", "share": 0.1, "from_as_of": FIRST, "decided_at": NOW},
+        ),
+    )
+    assert plan(shop, warehouse, SECOND) == Plan(
+        None, None, "better; but model 9 is on trial since 2026-09-01, on 10% of the trials, and one is at a time"
+    )
+
+
+def test_a_model_that_its_rollout_took_back_is_not_tried_again_by_itself(shop: Shop, warehouse: Warehouse) -> None:
+    win(shop, warehouse)
+    for number, share in enumerate((0.1, 0.0)):
+        given = {
+            "role": "canary",
+            "model_version": "2",
+            "share": share,
+            "by": "rollout",
+            "verdict": "worse for certain",
+        }
+        at = {"promotion_id": f"c{number}", "from_as_of": SECOND, "decided_at": NOW + timedelta(hours=number)}
+        warehouse.append(MODEL_PROMOTIONS, rows(MODEL_PROMOTIONS, {**given, **at}))
+    assert plan(shop, warehouse, SECOND, promotion="gradual").verdict == (
+        "nothing changes: model 2 was rolled back by its rollout on 2026-10-01 (worse for certain); promote it by hand to bring it back"
+    )
+
+
+def test_a_trial_of_a_day_after_which_others_were_decided_does_not_begin(shop: Shop, warehouse: Warehouse) -> None:
+    win(shop, warehouse)
+    crown(shop, warehouse, "2", day=SECOND + timedelta(days=3))
+    assert (
+        plan(shop, warehouse, SECOND, promotion="gradual").verdict
+        == "better; but who scores later days was decided already"
+    )

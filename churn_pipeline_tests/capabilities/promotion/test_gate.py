@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from churn_pipeline.capabilities.promotion.gate import BASE_RATE, GateError, Judged, Rule, Verdict, judge
-from churn_pipeline.contracts.analytics import MODEL_VERDICTS
+from churn_pipeline.contracts.production import MODEL_VERDICTS
 from churn_pipeline.core.log_odds import log_odds, probability
 from churn_pipeline.core.metrics import log_loss
 

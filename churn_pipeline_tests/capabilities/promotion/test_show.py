@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from churn_pipeline.adapters.ledger import Receipt
 from churn_pipeline.capabilities.promotion.decide import Plan
-from churn_pipeline.capabilities.promotion.effects import Receipt
 from churn_pipeline.capabilities.promotion.gate import Judged
 from churn_pipeline.capabilities.promotion.show import describe_champion, describe_thresholds
 from churn_pipeline.core.ledger import Promotion
 from churn_pipeline.settings import Settings
 
 DAY = datetime(2024, 5, 1, tzinfo=UTC)
-PROMOTION = Promotion("champion-1", "champion", "3", DAY, None, "gate", "better", DAY, "r")
+PROMOTION = Promotion("champion-1", "champion", "3", DAY, None, None, "gate", "better", DAY, "r")
 
 
 def test_the_champion_shows_since_when_it_holds_what_changed_and_its_page() -> None:

@@ -4,15 +4,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
+from churn_pipeline.adapters.bundle import Bundle, BundleError
 from churn_pipeline.adapters.lake import LakeError
+from churn_pipeline.adapters.ledger import promote, put_on_trial
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.capabilities.promotion.effects import promote
+from churn_pipeline.capabilities.scoring.both import both_say
 from churn_pipeline.capabilities.scoring.day import Day, score_day, write_day
 from churn_pipeline.capabilities.scoring.score import Stamp
 from churn_pipeline.contracts.analytics import SCORES
+from churn_pipeline.core.arms import of_canary
 from churn_pipeline.core.log_odds import log_odds
 from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline_tests.rows import rows
@@ -138,3 +142,59 @@ def test_a_day_without_snapshots_is_an_error(shop: Shop, warehouse: Warehouse) -
         score_day(
             shop.lake, warehouse, shop.models, as_of=SECOND + timedelta(days=1), settings=shop.settings, stamp=STAMP
         )
+
+
+def try_out(shop: Shop, warehouse: Warehouse, version: str = "2", share: float = 0.4) -> None:
+    put_on_trial(
+        version, share=share, warehouse=warehouse, models=shop.models, from_as_of=SECOND, by="person", verdict="why not",
+        decided_at=NOW, run_id="r",
+    )  # fmt: skip
+
+
+def test_a_canary_scores_its_share_of_the_trials_and_every_trial_is_scored_once(
+    shop: Shop, warehouse: Warehouse
+) -> None:
+    crown(shop, warehouse)
+    alone = {row["trial_id"]: row for row in scored(shop, warehouse).scores.to_pylist()}
+    try_out(shop, warehouse)
+    day = scored(shop, warehouse)
+    rows = {row["trial_id"]: row for row in day.scores.to_pylist()}
+    assert rows.keys() == alone.keys()
+    assert day.scores.num_rows == len(rows)
+    theirs = {trial for trial, row in rows.items() if row["scored_by"] == "canary"}
+    assert theirs == set(np.array(list(rows))[of_canary(list(rows), canary="2", share=0.4)])
+    assert 0 < len(theirs) < len(rows)
+    assert {rows[trial]["model_version"] for trial in theirs} == {"2"}
+    assert all(rows[trial] == alone[trial] for trial in rows.keys() - theirs)
+    assert day.errors.num_rows == 0
+
+
+def test_where_the_canary_cannot_score_the_champion_scores_its_trials_and_why_is_kept(
+    shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crown(shop, warehouse)
+    try_out(shop, warehouse)
+    load = ModelStore.load
+
+    def damaged(models: ModelStore, version: str) -> Bundle:
+        if version == "2":
+            raise BundleError("one byte is another")
+        return load(models, version)
+
+    def lacking(models: ModelStore, version: str) -> Bundle:
+        bundle = load(models, version)
+        if version == "1":
+            return bundle
+        schema = replace(
+            bundle.scorer.schema, features=(*bundle.scorer.schema.features, ModelFeature("own_luck", "number"))
+        )
+        return replace(bundle, scorer=replace(bundle.scorer, schema=schema))
+
+    for fault, words in ((damaged, "could not be loaded: one byte"), (lacking, "could not score: ")):
+        monkeypatch.setattr(ModelStore, "load", fault)
+        day = scored(shop, warehouse)
+        assert set(day.scores["model_version"].to_pylist()) == {"1"}
+        (error,) = day.errors.to_pylist()
+        assert (error["subject"], error["handled_by"]) == ("canary", "champion")
+        assert error["error"].startswith(f"model 2 {words}")
+        assert both_say(shop.lake, warehouse, shop.models, as_of=SECOND, run_id="r").num_rows == 0

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from churn_pipeline.adapters.lake import LakeError
+from churn_pipeline.adapters.ledger import promote
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.capabilities.promotion.effects import promote
 from churn_pipeline.capabilities.scoring.day import score_day, write_day
 from churn_pipeline.capabilities.scoring.rebuild import RebuildError, Rebuilt, rebuild
 from churn_pipeline.capabilities.scoring.score import Stamp

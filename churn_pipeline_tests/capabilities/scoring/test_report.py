@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from churn_pipeline.capabilities.scoring.day import Day
 from churn_pipeline.capabilities.scoring.plan import plan_actions
-from churn_pipeline.capabilities.scoring.report import by_the_champion, describe_actions, describe_day, who_scored
+from churn_pipeline.capabilities.scoring.production import Lineup
+from churn_pipeline.capabilities.scoring.report import (
+    by_the_champion,
+    describe_actions,
+    describe_both,
+    describe_day,
+    who_scored,
+)
 from churn_pipeline.capabilities.scoring.score import InProduction
 from churn_pipeline.contracts.analytics import PREDICTION_ERRORS, SCORES
+from churn_pipeline.contracts.production import ROLLOUT_SCORES
 from churn_pipeline.core.rules import RulesScorer
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.rows import rows
@@ -32,7 +41,7 @@ def day(*probabilities: float, **by: Any) -> Day:
     return Day(
         scores if probabilities else scores.slice(0, 0),
         rows(PREDICTION_ERRORS).slice(0, 0),
-        InProduction(RulesScorer(0.3), **told),
+        Lineup(InProduction(RulesScorer(0.3), **told)),
     )
 
 
@@ -46,6 +55,32 @@ def test_a_day_tells_how_many_trials_are_in_each_bucket_and_shows_both_ends() ->
     assert highest.index("| t2 |") < highest.index("| t1 |") < highest.index("| t0 |")
     assert lowest.index("| t0 |") < lowest.index("| t1 |") < lowest.index("| t2 |")
     assert "data:image/png" in shown["score distribution"].value
+
+
+def test_a_rollout_says_who_scores_beside_the_champion_or_that_it_could_not() -> None:
+    canary = InProduction(RulesScorer(0.3), "canary", "5")
+    beside = replace(day(0.5), who=Lineup(day(0.5).by, canary, 0.1))
+    assert (
+        describe_day(beside, Settings())["scored by"]
+        == "model 3, the champion; 10% of the trials by model 5, the canary"
+    )
+    failed = replace(beside, who=beside.who.without_canary("model 5 could not be loaded"))
+    assert describe_day(failed, Settings())["scored by"] == "model 3, the champion; the canary could not"
+    assert who_scored(failed) == "model 5 could not be loaded"
+
+
+def test_both_say_tells_the_arms_and_the_means() -> None:
+    said = rows(
+        ROLLOUT_SCORES,
+        {"trial_id": "a", "arm": "champion", "champion_probability": 0.2, "canary_probability": 0.4},
+        {"trial_id": "b", "arm": "canary", "champion_probability": 0.4, "canary_probability": 0.8},
+    )
+    shown = describe_both(said)
+    assert shown == {
+        "dagster/partition_row_count": 2, "champion": 1, "canary": 1, "mean probability by the champion": 0.3,
+        "mean probability by the canary": 0.6,
+    }  # fmt: skip
+    assert describe_both(said.slice(0, 0)) == {"dagster/partition_row_count": 0}
 
 
 def test_a_day_on_which_nobody_runs_draws_nothing() -> None:

@@ -123,6 +123,7 @@ def test_a_missing_feature_is_an_error_and_no_score() -> None:
 def test_reasons_that_do_not_add_up_are_an_error_and_no_score() -> None:
     class Liar:
         schema = fitted().schema
+        log_odds = fitted().log_odds
 
         @staticmethod
         def explain(frame: pd.DataFrame) -> Any:

@@ -1,0 +1,212 @@
+"""A day's look at the rollout: read what is known, judge, plan, and carry out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from churn_pipeline.adapters.engine import quoted
+from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.ledger import Receipt, Step, align, end_trial, promote, put_on_trial, read_ledger
+from churn_pipeline.adapters.model_store import ModelStore
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.rollout.judge import Matured, Rule, Said, Verdict, judge
+from churn_pipeline.contracts.derive.arrow import arrow_schema
+from churn_pipeline.contracts.lake import LABELS, ROLLOUT_PLAN
+from churn_pipeline.contracts.production import ROLLOUT_VERDICTS
+from churn_pipeline.core.ledger import LedgerError, Promotion, canary_on, production_on
+from churn_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BOTH = """
+select as_of, trial_id, arm, champion_probability, canary_probability from rollout_scores
+where canary_version = $1 and champion_version = $2 and as_of >= $3 and as_of < $4 order by as_of, trial_id
+"""
+"""In order: sums of doubles differ with it in their last bits."""
+FAILED = "select count(*) as days from prediction_errors where subject = 'canary' and as_of >= $1 and as_of < $2"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be changed: the share that the canary scores from the day on (1: it becomes champion), or nothing."""
+
+    canary: str | None
+    share: float | None
+    champion: str | None
+    verdict: str
+
+
+def look(
+    lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings
+) -> Verdict | None:
+    """The verdict of a day on the rollout that goes on; None where there is none.
+
+    What an earlier look of the same day has changed is looked away from, so that a second look finds the same.
+    """
+    past = undecided(read_ledger(warehouse), as_of)
+    canary, champion = canary_on(past, as_of), production_on(past, as_of)
+    if canary is None or champion is None:
+        return None
+    scored = both_scored(warehouse, canary.model_version, champion, since=canary.since, before=as_of)
+    newest = scored[scored["as_of"] == scored["as_of"].max()]
+    failed = warehouse.read(FAILED, [canary.step_from, as_of]).to_pylist()[0]
+    return judge(
+        _matured(scored, lake, as_of),
+        _said(newest),
+        canary=canary,
+        champion=champion,
+        as_of=as_of,
+        errors=failed["days"],
+        damage=models.damage(canary.model_version),
+        rule=_rule(settings),
+    )
+
+
+def undecided(past: Sequence[Promotion], as_of: datetime) -> tuple[Promotion, ...]:
+    """The ledger as it was before the day's own look at the rollout."""
+    return tuple(entry for entry in past if not (entry.by == "rollout" and entry.from_as_of == as_of))
+
+
+def both_scored(warehouse: Warehouse, canary: str, champion: str, *, since: datetime, before: datetime) -> pd.DataFrame:
+    """What the two said of every trial on the days of their rollout: as_of, trial_id, arm and both probabilities."""
+    scored: pd.DataFrame = warehouse.read(BOTH, [canary, champion, since, before]).to_pandas()
+    return scored
+
+
+def with_outcome(scored: pd.DataFrame, lake: Lake, as_of: datetime) -> pd.DataFrame:
+    """The rows of `scored` whose trial has matured by the day and was scored before it did, with `converted`."""
+    import pandas as pd
+
+    labels = lake.read(LABELS.name, as_of, select="trial_id, converted, matured_at").to_pandas()
+    joined = scored.merge(labels[labels["matured_at"] <= pd.Timestamp(as_of)], on="trial_id")
+    return joined[joined["as_of"] < joined["matured_at"]]
+
+
+def _matured(scored: pd.DataFrame, lake: Lake, as_of: datetime) -> Matured:
+    known = with_outcome(scored, lake, as_of)
+    return Matured(known["trial_id"].to_numpy(dtype=object), known["converted"].to_numpy(dtype=bool), _said(known))
+
+
+def _said(rows: pd.DataFrame) -> Said:
+    return Said(*(rows[f"{who}_probability"].to_numpy(dtype=np.float64) for who in ("champion", "canary")))
+
+
+def _rule(settings: Settings) -> Rule:
+    return Rule(
+        steps=tuple(percent / 100 for percent in settings.rollout_steps),
+        wait_days=settings.rollout_wait_days,
+        confidence=settings.rollout_confidence,
+        margin=settings.rollout_margin,
+        min_conversions=settings.gate_min_conversions,
+        max_distance=settings.rollout_max_distance,
+    )
+
+
+def write_verdict(verdict: Verdict | None, warehouse: Warehouse, *, as_of: datetime, run_id: str) -> None:
+    """Put the day's verdict in the place of an earlier one of the day."""
+    import pyarrow as pa
+
+    rows = [verdict.row(as_of=as_of, run_id=run_id)] if verdict else []
+    table = pa.Table.from_pylist(rows, schema=arrow_schema(ROLLOUT_VERDICTS))
+    warehouse.replace(ROLLOUT_VERDICTS, table, where={"as_of": as_of})
+
+
+def plan(warehouse: Warehouse, *, as_of: datetime, settings: Settings) -> Plan:
+    """What the day's verdict asks for; nothing where the settings leave it to a person, or a later day was decided already."""
+    found = warehouse.read(
+        "select model_version, compared_with, decision, share, verdict from rollout_verdicts where as_of = $1", [as_of]
+    ).to_pylist()
+    if not found:
+        return Plan(None, None, None, "no rollout goes on")
+    verdict = found[0]
+    if verdict["decision"] == "wait":
+        return Plan(None, None, None, verdict["verdict"])
+    if not settings.rollout_auto:
+        return Plan(None, None, None, f"{verdict['verdict']}; it is left to a person (churn model rollout)")
+    if any(entry.from_as_of > as_of for entry in read_ledger(warehouse)):
+        return Plan(None, None, None, f"{verdict['verdict']}; but who scores later days was decided already")
+    share = 0.0 if verdict["decision"] == "go_back" else _rule(settings).after(verdict["share"])
+    return Plan(verdict["model_version"], share, verdict["compared_with"], verdict["verdict"])
+
+
+def write_plan(planned: Plan, lake: Lake, *, as_of: datetime) -> None:
+    """Put the plan where the check and the effect read it."""
+    share = "null" if planned.share is None else repr(planned.share)
+    values = (
+        f"timestamptz {quoted(as_of.isoformat())} as as_of, {_text(planned.canary)} as canary, cast({share} as double) as share, "
+        f"{_text(planned.champion)} as champion, {_text(planned.verdict)} as verdict"
+    )
+    with lake.engine.connection() as connection:
+        lake.write(connection, ROLLOUT_PLAN.name, as_of, f"select {values}")
+
+
+def read_plan(lake: Lake, *, as_of: datetime) -> Plan:
+    """The plan of the day.
+
+    Raises:
+        LakeError: nobody has planned that day.
+    """
+    row: Mapping[str, Any] = lake.read(ROLLOUT_PLAN.name, as_of).to_pylist()[0]
+    return Plan(row["canary"], row["share"], row["champion"], row["verdict"])
+
+
+def check_plan(planned: Plan, warehouse: Warehouse, *, as_of: datetime) -> None:
+    """See that nobody has changed who is in production since the plan was made, but the plan itself.
+
+    Raises:
+        LedgerError: somebody has; says who is in production now.
+    """
+    if planned.canary is None:
+        return
+    past = undecided(read_ledger(warehouse), as_of)
+    canary, champion = canary_on(past, as_of), production_on(past, as_of)
+    now = canary.model_version if canary else None
+    if (now, champion) != (planned.canary, planned.champion):
+        raise LedgerError(
+            f"the plan of {as_of:%Y-%m-%d} is stale: it is about model {planned.canary} beside champion {planned.champion}, "
+            f"by now champion is {champion or 'nobody'}, on trial is {now or 'nobody'}.\n  do: run the day again"
+        )
+
+
+def carry_out(
+    planned: Plan, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, decided_at: datetime, run_id: str
+) -> Receipt | Step | None:
+    """Do what is planned; where nothing is, only set aliases right that a killed run left behind.
+
+    Raises:
+        LedgerError: the plan is stale.
+        BundleError: the canary is damaged by now.
+    """
+    past = read_ledger(warehouse)
+    if planned.canary is None or planned.share is None:
+        if past and past[-1].by == "rollout":
+            align(warehouse=warehouse, models=models)
+        return None
+    check_plan(planned, warehouse, as_of=as_of)
+    common: dict[str, Any] = {
+        "warehouse": warehouse,
+        "models": models,
+        "from_as_of": as_of,
+        "by": "rollout",
+        "verdict": planned.verdict,
+        "decided_at": decided_at,
+        "run_id": run_id,
+    }
+    if planned.share == 1:
+        return promote(planned.canary, **common)
+    if planned.share > 0:
+        return put_on_trial(planned.canary, share=planned.share, **common)
+    if canary_on(past, as_of) is None:
+        align(warehouse=warehouse, models=models)
+        return Step(planned.canary, planned.champion or "", 0.0, as_of, changed=False)
+    return end_trial(**common)
+
+
+def _text(value: str | None) -> str:
+    return "cast(null as varchar)" if value is None else quoted(value)

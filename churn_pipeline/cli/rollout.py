@@ -1,0 +1,139 @@
+"""Rollouts by hand: start, status, next step, and back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from churn_pipeline.adapters.ledger import Receipt, Step, end_trial, promote, put_on_trial, read_ledger
+from churn_pipeline.adapters.model_store import ModelStore
+from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.cli.model import BY_HAND, day_named
+from churn_pipeline.cli.table import print_table
+from churn_pipeline.core.ledger import Canary, LedgerError, canary_on
+from churn_pipeline.orchestration.writers import LOCK
+from churn_pipeline.settings import Settings
+
+VERDICT = "select as_of, decision, verdict from rollout_verdicts where model_version = $1 order by as_of desc limit 1"
+ARMS = """
+select arm, scored_by, trials, matured, conversions, conversion, conversion_low, conversion_high, mean_score, log_loss, auc,
+  difference, difference_low, difference_high
+from rollout_arms where model_version = $1 and as_of = (select max(as_of) from rollout_arms where model_version = $1) order by arm desc
+"""
+STEPS = """
+select from_as_of, role, model_version, share, by, verdict from model_promotions
+where model_version = $1 and (role = 'canary' or by = 'rollout') order by from_as_of, decided_at
+"""
+
+
+def start(settings: Settings, version: str, *, because: str, share: int | None, as_of: str | None) -> None:
+    """Put a model on trial beside the champion, on `share` percent of the trials (the first step, where none is named)."""
+    percent = share if share is not None else settings.rollout_steps[0]
+    _decide(
+        settings,
+        as_of,
+        lambda common: put_on_trial(
+            version, share=percent / 100, verdict=f"model {version} put on trial by hand: {because}", **common
+        ),
+    )
+
+
+def advance(settings: Settings, *, because: str, as_of: str | None) -> None:
+    """Take the rollout to its next step; after the last the canary is champion."""
+
+    def step(common: dict[str, Any]) -> Receipt | Step:
+        canary = _on_trial(common["warehouse"], common["from_as_of"])
+        shares = (*(percent / 100 for percent in settings.rollout_steps), 1.0)
+        share = next(share for share in shares if share > canary.share)
+        verdict = f"model {canary.model_version} taken to {share:.0%} of the trials by hand: {because}"
+        if share == 1:
+            return promote(canary.model_version, verdict=verdict, **common)
+        return put_on_trial(canary.model_version, share=share, verdict=verdict, **common)
+
+    _decide(settings, as_of, step)
+
+
+def abort(settings: Settings, *, because: str, as_of: str | None) -> None:
+    """Take the canary out of production: the champion scores every trial again."""
+
+    def stop(common: dict[str, Any]) -> Step:
+        canary = _on_trial(common["warehouse"], common["from_as_of"])
+        return end_trial(verdict=f"model {canary.model_version} taken off its trial by hand: {because}", **common)
+
+    _decide(settings, as_of, stop)
+
+
+def status(settings: Settings, *, as_of: str | None, as_json: bool) -> None:
+    """Print who is on trial, what the newest look at it says, the A/B of its arms, and its steps so far."""
+    warehouse = Warehouse.of(settings)
+    day = day_named(as_of, datetime.now(UTC), warehouse)
+    past = read_ledger(warehouse)
+    canary = canary_on(past, day)
+    version = (
+        canary.model_version if canary else next((e.model_version for e in reversed(past) if e.role == "canary"), None)
+    )
+    if version is None:
+        said = (
+            {"on_trial": None}
+            if as_json
+            else "no model was ever on trial: churn model rollout start VERSION --because WHY"
+        )
+        sys.stdout.write((json.dumps(said) if as_json else str(said)) + "\n")
+        return
+    tables = {
+        name: warehouse.read(query, [version]) for name, query in (("looks", VERDICT), ("arms", ARMS), ("steps", STEPS))
+    }
+    if as_json:
+        rows = {name: table.to_pylist() for name, table in tables.items()}
+        sys.stdout.write(json.dumps({"on_trial": _facts(canary), "model_version": version, **rows}, default=str) + "\n")
+        return
+    sys.stdout.write(f"{_words(canary, version, day)}\n")
+    for look in tables["looks"].to_pylist():
+        sys.stdout.write(f"looked at on {look['as_of']:%Y-%m-%d}: {look['verdict']}\n")
+    for name in ("arms", "steps"):
+        if tables[name].num_rows:
+            print_table(tables[name])
+
+
+def _decide(settings: Settings, as_of: str | None, decision: Any) -> None:
+    """Take a decision under the writers' lock, and print what it did."""
+    warehouse, models = Warehouse.of(settings), ModelStore.of(settings)
+    now = datetime.now(UTC)
+    with warehouse.lock(LOCK):
+        done = decision(
+            {
+                "warehouse": warehouse,
+                "models": models,
+                "from_as_of": day_named(as_of, now, warehouse),
+                "by": "person",
+                "decided_at": now,
+                "run_id": BY_HAND,
+            }
+        )
+    sys.stdout.write(f"{done}\n")
+
+
+def _on_trial(warehouse: Warehouse, day: datetime) -> Canary:
+    canary = canary_on(read_ledger(warehouse), day)
+    if canary is None:
+        raise LedgerError(
+            f"no model is on trial on {day:%Y-%m-%d}.\n  do: churn model rollout status; churn model rollout start VERSION"
+        )
+    return canary
+
+
+def _words(canary: Canary | None, version: str, day: datetime) -> str:
+    if canary is None:
+        return f"no model is on trial on {day:%Y-%m-%d}; the last one was model {version}"
+    return (
+        f"model {version} is on trial since {canary.since:%Y-%m-%d}; it scores {canary.share:.0%} of the trials "
+        f"since {canary.step_from:%Y-%m-%d}"
+    )
+
+
+def _facts(canary: Canary | None) -> dict[str, Any] | None:
+    if canary is None:
+        return None
+    return {"share": canary.share, "step_from": canary.step_from.date(), "since": canary.since.date()}
