@@ -12,4 +12,3 @@ AS_OF = Column("as_of", Instant(), "The moment the trial was looked at; midnight
 DAY = Column("as_of", Instant(), "The day the figures belong to: only what was known before this midnight UTC counts.")
 TRIAL = Column("trial_id", ID, "The trial.", privacy=Privacy.PSEUDONYM)
 RUN = Column("run_id", LABEL, "The run that wrote the row.")
-MODEL = Column("model_version", LABEL, "Version of the model in the registry.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from churn_pipeline.contracts.columns import AS_OF, DAY, LABEL, MODEL, RUN, SENTENCE, TRIAL
+from churn_pipeline.contracts.columns import AS_OF, DAY, LABEL, RUN, SENTENCE, TRIAL
 from churn_pipeline.contracts.spec import Column, Flag, Instant, Integer, OneOf, Real, Table
 
 ARM = OneOf(("champion", "canary"))
@@ -16,7 +16,7 @@ MODEL_PROMOTIONS = Table(
     columns=(
         Column("promotion_id", LABEL, "The entry: role, model and moment."),
         Column("role", OneOf(("champion", "canary", "challenger")), "The role that changed hands."),
-        MODEL,
+        Column("model_version", LABEL, "Version of the model in the registry."),
         Column("from_as_of", Instant(), "First day the model holds the role; until a later entry of the role begins."),
         Column(
             "share",
