@@ -249,6 +249,34 @@ def drift_bars(features: Sequence[str], multiples: ArrayLike) -> bytes:
     return _png(draw, height=1.6 + 0.26 * max(len(shown), 1))
 
 
+def searches(
+    losses: Mapping[str, Sequence[float]],
+    *,
+    seconds: Mapping[str, Sequence[float]],
+    pruned: Mapping[str, Sequence[bool]],
+    importance: Mapping[str, Mapping[str, float]],
+) -> bytes:
+    """How each search for parameters went, by name of what was tuned: each tuning trial as a line as long as it took, at its loss (a pruned one
+    at the last that was seen of it), the best so far, and beside it what share of the differences each parameter answers for."""
+    best = min(losses, key=lambda name: _best(losses[name], pruned[name])[-1])
+    tried = sum(map(len, losses.values()))
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(len(losses), 2, squeeze=False, width_ratios=(3, 2))
+        for name, (way, shares) in zip(losses, panels, strict=True):
+            _way(way, name, np.asarray(losses[name]), np.asarray(seconds[name]), np.asarray(pruned[name], dtype=bool))
+            _shares(shares, importance.get(name, {}), whole=int(np.sum(~np.asarray(pruned[name], dtype=bool))))
+        figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize=8)
+        panels[-1][0].set_xlabel("seconds of work")
+        panels[-1][1].set_xlabel("share, of 1")
+        figure.suptitle(
+            f"Best of {tried} tuning trials: {best}, log loss {_best(losses[best], pruned[best])[-1]:.4f}",
+            x=0.01, ha="left", fontsize=12, fontweight="bold",
+        )  # fmt: skip
+
+    return _png(draw, height=0.9 + 2.5 * len(losses))
+
+
 def wilson(share: NDArray[np.float64], rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """95 % interval of a share of so many rows (Wilson 1927, JASA 22, eq. 8)."""
     centre = (share + Z**2 / (2 * rows)) / (1 + Z**2 / rows)
@@ -278,6 +306,43 @@ def _png(draw: Callable[[Figure], None], *, height: float = 4.2) -> bytes:
         written = BytesIO()
         figure.savefig(written, format="png", metadata={"Software": None})
     return written.getvalue()
+
+
+def _best(losses: ArrayLike, pruned: ArrayLike) -> NDArray[np.float64]:
+    """The least loss of a whole tuning trial so far."""
+    best: NDArray[np.float64] = np.minimum.accumulate(np.where(pruned, np.inf, losses))
+    return best
+
+
+def _way(
+    axes: Axes, name: str, losses: NDArray[np.float64], seconds: NDArray[np.float64], pruned: NDArray[np.bool_]
+) -> None:
+    end = np.cumsum(seconds)
+    begin, best = end - seconds, _best(losses, pruned)
+    low, high = float(best[-1]), float(losses[~pruned].max())
+    top = high + 0.25 * max(high - low, 0.001)
+    for label, chosen, colour in (("whole", ~pruned, BLUE), ("pruned, at the last loss seen", pruned, AMBER)):
+        axes.hlines(np.minimum(losses, top)[chosen], begin[chosen], end[chosen], color=colour, linewidth=3, label=label)
+    axes.step(end, best, where="post", color=GREEN, linewidth=1.2, label="best so far")
+    place = int(np.argmin(np.where(pruned, np.inf, losses)))
+    middle = (begin[place] + end[place]) / 2
+    axes.annotate(
+        f"no. {place + 1}", (middle, low), (0, -12), textcoords="offset points", ha="center", fontsize=8, color=GREEN
+    )
+    axes.set(ylabel="log loss", ylim=(low - 0.25 * (top - low), top + 0.05 * (top - low)))
+    axes.set_title(f"{name}: {len(losses)} tuning trials, {int(pruned.sum())} pruned", fontsize=10)
+
+
+def _shares(axes: Axes, importance: Mapping[str, float], *, whole: int) -> None:
+    ranked = sorted(importance.items(), key=lambda item: item[1])
+    if not ranked:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, f"too few whole trials ({whole})\nto tell parameters apart", ha="center", color=QUIET)
+        return
+    axes.barh([_short(name) for name, _ in ranked], [share for _, share in ranked], color=BLUE, height=0.6)
+    axes.set_title(f"importance, {whole} whole ones", fontsize=10)
+    axes.set_xlim(0, 1)
+    axes.grid(axis="y", visible=False)
 
 
 def _band(axes: Axes, x: Sequence[Any], areas: Sequence[Interval], colour: str, label: str) -> None:

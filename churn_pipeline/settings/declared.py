@@ -136,6 +136,16 @@ class Settings(BaseSettings):
         description="About as many landmark snapshots do models learn from and are judged on; where there are more, whole trials are drawn by their id.",
     )
     tuning_trials: int = Field(12, ge=1, description="Tuning trials for each boosting library.")
+    tuning_sampler: Literal["tpe", "random", "grid"] = Field(
+        "tpe",
+        description="How tuning trials are chosen: by what the ones before them lost (`tpe`), at random, or from a grid in an order drawn by the seed.",
+    )
+    tuning_seconds: float = Field(
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds of work after which no tuning trial begins, for each library; 0 is no limit.",
+    )
     tuning_rows: int = Field(
         20_000,
         ge=100,

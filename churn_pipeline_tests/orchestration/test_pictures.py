@@ -40,6 +40,29 @@ DRAWN = {
     "drift of nothing": lambda: pictures.drift_bars([], []),
 }
 
+TRIED = {name: RNG.normal(level, 0.02, 12).tolist() for name, level in (("xgboost", 0.6), ("lightgbm", 0.61))}
+HOPELESS = {name: [False] * 4 + [True, False] * 4 for name in TRIED}
+DRAWN |= {
+    "searches": lambda: pictures.searches(
+        TRIED,
+        seconds={name: np.linspace(3, 1, 12).tolist() for name in TRIED},
+        pruned=HOPELESS,
+        importance={"xgboost": {"max_depth": 0.7, "learning_rate": 0.3}},
+    ),
+    "a search of no time, half of it without a loss": lambda: pictures.searches(
+        {"network": [0.6, float("inf")]},
+        seconds={"network": [0.0, 0.0]},
+        pruned={"network": [False, True]},
+        importance={},
+    ),
+    "five searches": lambda: pictures.searches(
+        {str(n): [0.6] for n in range(5)},
+        seconds={str(n): [1.0] for n in range(5)},
+        pruned={str(n): [False] for n in range(5)},
+        importance={},
+    ),
+}
+
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_picture_is_a_png_of_700_pixels(name: str) -> None:
@@ -47,7 +70,7 @@ def test_every_picture_is_a_png_of_700_pixels(name: str) -> None:
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = struct.unpack(">II", png[16:24])
     assert width == 700
-    assert 150 <= height <= 800
+    assert 150 <= height <= 1400
     assert len(png) < 150_000
 
 

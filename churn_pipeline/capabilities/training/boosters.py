@@ -1,4 +1,4 @@
-"""The boosting libraries that compete: where each is searched for parameters, and how it is fitted.
+"""The boosting libraries that compete, and how each is fitted.
 
 Fixed seeds, so that the same rows give the same bytes; as far as was seen, and a test looks, with any number of threads. Histograms have 63 bins: on usage counts that costs
 nothing that a test cohort can see, and a fit takes a third of the time.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from churn_pipeline.capabilities.training.tuning import Parameter, watcher
+from churn_pipeline.capabilities.training.space import Parameter, Space
+from churn_pipeline.capabilities.training.spaces import lightgbm_space, xgboost_space
+from churn_pipeline.capabilities.training.tuning import watcher
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +58,9 @@ class Stopped:
 class Booster(Protocol):
     """A boosting library as training sees it."""
 
+    libraries: ClassVar[tuple[str, ...]]
+    """The packages whose versions a fit may depend on."""
+
     @property
     def name(self) -> str:
         """Name of the library."""
@@ -67,12 +72,8 @@ class Booster(Protocol):
         ...
 
     @property
-    def first(self) -> Mapping[str, Parameter]:
-        """Where the search begins: the parameters a careful person would take."""
-        ...
-
-    def suggest(self, trial: optuna.Trial) -> dict[str, Parameter]:
-        """The parameters of a tuning trial."""
+    def space(self) -> Space:
+        """Where it is searched for parameters."""
         ...
 
     def fit_stopped(
@@ -90,7 +91,7 @@ def objective(booster: Booster, material: Material) -> Callable[[optuna.Trial], 
     """What a tuning trial does: fit with what it suggests, and give the log loss on validation."""
 
     def loss(trial: optuna.Trial) -> float:
-        stopped = booster.fit_stopped(material, booster.suggest(trial), watcher(trial))
+        stopped = booster.fit_stopped(material, booster.space.suggest(trial), watcher(trial))
         trial.set_user_attr("rounds", stopped.rounds)
         return stopped.loss
 
@@ -101,32 +102,15 @@ def objective(booster: Booster, material: Material) -> Callable[[optuna.Trial], 
 class XGBoost:
     """XGBoost (Chen and Guestrin 2016), histogram trees."""
 
+    libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
     seed: int
     threads: int = 1
     name: str = "xgboost"
 
     @property
-    def first(self) -> Mapping[str, Parameter]:
-        """Shallow trees, a little randomness."""
-        return {
-            "learning_rate": 0.1,
-            "max_depth": 4,
-            "min_child_weight": 10.0,
-            "subsample": 0.8,
-            "colsample_bytree": 0.7,
-            "reg_lambda": 5.0,
-        }
-
-    def suggest(self, trial: optuna.Trial) -> dict[str, Parameter]:
-        """The parameters of a tuning trial."""
-        return {
-            "learning_rate": trial.suggest_float("learning_rate", 0.06, 0.2, log=True),
-            "max_depth": trial.suggest_int("max_depth", 2, 6),
-            "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 100.0, log=True),
-            "subsample": trial.suggest_float("subsample", 0.6, 1.0),
-            "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
-            "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 100.0, log=True),
-        }
+    def space(self) -> Space:
+        """Where it is searched for parameters."""
+        return xgboost_space()
 
     def fit_stopped(
         self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None
@@ -184,32 +168,15 @@ class XGBoost:
 class LightGBM:
     """LightGBM (Ke et al. 2017), leaf-wise trees."""
 
+    libraries: ClassVar[tuple[str, ...]] = ("lightgbm",)
     seed: int
     threads: int = 1
     name: str = "lightgbm"
 
     @property
-    def first(self) -> Mapping[str, Parameter]:
-        """Small trees, a little randomness."""
-        return {
-            "learning_rate": 0.1,
-            "num_leaves": 15,
-            "min_data_in_leaf": 60,
-            "bagging_fraction": 0.8,
-            "feature_fraction": 0.7,
-            "lambda_l2": 5.0,
-        }
-
-    def suggest(self, trial: optuna.Trial) -> dict[str, Parameter]:
-        """The parameters of a tuning trial."""
-        return {
-            "learning_rate": trial.suggest_float("learning_rate", 0.06, 0.2, log=True),
-            "num_leaves": trial.suggest_int("num_leaves", 4, 48, log=True),
-            "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 10, 300, log=True),
-            "bagging_fraction": trial.suggest_float("bagging_fraction", 0.6, 1.0),
-            "feature_fraction": trial.suggest_float("feature_fraction", 0.3, 1.0),
-            "lambda_l2": trial.suggest_float("lambda_l2", 0.1, 100.0, log=True),
-        }
+    def space(self) -> Space:
+        """Where it is searched for parameters."""
+        return lightgbm_space()
 
     def fit_stopped(
         self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None

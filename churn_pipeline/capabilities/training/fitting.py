@@ -33,8 +33,8 @@ from churn_pipeline.capabilities.training.boosters import (
 from churn_pipeline.capabilities.training.choice import Candidate, choose
 from churn_pipeline.capabilities.training.crossfit import Fit, out_of_fold
 from churn_pipeline.capabilities.training.evaluation import Measured, evaluate
-from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
-from churn_pipeline.capabilities.training.tuning import Tuned, tune
+from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint, search_fingerprint
+from churn_pipeline.capabilities.training.tuning import Earlier, Plan, Tuned, tune
 from churn_pipeline.core.base_rate import BaseRate
 from churn_pipeline.core.calibration import Calibrator, level
 from churn_pipeline.core.calibration import choose as choose_calibration
@@ -86,6 +86,8 @@ class Fitted:
     golden: pd.DataFrame
     """Rows of the test cohort whose scores the stored model must give again."""
     tested: Measured
+    tuned: Mapping[str, Tuned] = field(default_factory=dict)
+    """How each search for parameters went; empty where nothing was tuned."""
 
 
 @dataclass(frozen=True)
@@ -150,13 +152,14 @@ def fit(
     code: str,
     business: str,
     threads: int = 1,
+    earlier: Mapping[str, Earlier] | None = None,
     progress: Progress = lambda _: None,
 ) -> Fitted:
     """Tune, choose, fit, calibrate and test on the landmark snapshots of the trials that had matured by `as_of`.
 
     `frame` has trial_id, as_of, trial_day, started_at, converted (0/1, never null) and the features; one row a snapshot,
     only of trials that had not converted by then. `code` is the version of the code. Searches that were killed are taken
-    up where they stopped. The number of `threads`, which work on large frames, changes nothing but the time.
+    up where they stopped, from what an `earlier` model tells of each. The number of `threads`, which work on large frames, changes nothing but the time.
 
     Raises:
         TrainingError: there is too little to learn from (see `shortage`).
@@ -165,7 +168,7 @@ def fit(
         raise TrainingError(f"nothing was trained: {lack}.\n  do: wait, the trials are scored by the rules until then")
     mark = fingerprint(frame, catalogue=catalogue, recipe=recipe, code=code)
     rows = _prepared(frame, catalogue, recipe)
-    found = _searched(rows, recipe, studies, f"{business} {mark}", threads, progress)
+    found = _searched(rows, recipe, studies, earlier or {}, threads, progress)
     fits, learnt = found.fits, rows.cut.development
     progress(f"cross-fitting {', '.join(fits)} on {int(learnt.sum()):,} rows")
     margins = out_of_fold(fits, rows.x[learnt], rows.y[learnt], rows.trials[learnt])
@@ -191,13 +194,14 @@ def fit(
         "chosen": choice.chosen.name,
         "cross_fitted_loss": {candidate.name: candidate.loss for candidate in choice.considered},
         "parameters": found.parameters,
+        "tuning": {name: tuned.facts() for name, tuned in found.tuned.items()},
         "weights": dict(choice.chosen.weights),
         "calibration": {"kind": scorer.calibrator.kind, "losses": dict(calibration_losses)},
         "features": list(rows.schema.names),
         "left_out": {dropped.name: dropped.because for dropped in rows.schema.dropped},
         "test": tested.facts(),
     }
-    return Fitted(mark, scorer, floor, facts, tested.metrics(), _golden(test, tested), tested)
+    return Fitted(mark, scorer, floor, facts, tested.metrics(), _golden(test, tested), tested, found.tuned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,16 +210,19 @@ class _Searched:
 
     fits: dict[str, Fit]
     parameters: dict[str, dict[str, float]]
+    tuned: dict[str, Tuned]
     few: bool
 
 
-def _searched(rows: _Rows, recipe: Recipe, studies: Studies, name: str, threads: int, progress: Progress) -> _Searched:
+def _searched(
+    rows: _Rows, recipe: Recipe, studies: Studies, earlier: Mapping[str, Earlier], threads: int, progress: Progress
+) -> _Searched:
     few = rows.conversions(rows.cut.fit) < recipe.few_conversions
     strength = _floor(rows, SHRUNKEN if few else STRENGTHS)
     boosters = _boosters(recipe, threads if rows.x.size > THREADED_CELLS else 1)
-    tuned = {} if few else _tuned(rows, boosters, recipe, studies, name, progress)
+    tuned = {} if few else _tuned(rows, boosters, recipe, studies, earlier, progress)
     rounds = _rounds(rows, boosters, tuned)
-    return _Searched(_fits(boosters, tuned, rounds, strength), _parameters(tuned, rounds, strength), few)
+    return _Searched(_fits(boosters, tuned, rounds, strength), _parameters(tuned, rounds, strength), tuned, few)
 
 
 def cut(frame: pd.DataFrame, recipe: Recipe) -> Cohorts:
@@ -246,22 +253,28 @@ def _floor(rows: _Rows, strengths: Sequence[float]) -> float:
 
 
 def _tuned(
-    rows: _Rows, boosters: Sequence[Booster], recipe: Recipe, studies: Studies, name: str, progress: Progress
+    rows: _Rows,
+    boosters: Sequence[Booster],
+    recipe: Recipe,
+    studies: Studies,
+    earlier: Mapping[str, Earlier],
+    progress: Progress,
 ) -> dict[str, Tuned]:
     fit, validation = _sampled(rows, recipe), rows.cut.validation
     material = Material(rows.x[fit], rows.y[fit], rows.x[validation], rows.y[validation])
     found = {}
     for booster in boosters:
-        with studies.search(f"{name} {booster.name}") as search:
-            tuned = tune(
-                objective(booster, material),
-                first=booster.first,
-                search=search,
-                trials=recipe.tuning_trials,
-                seed=booster.seed,
-            )
-        progress(f"{booster.name}: {tuned.trials} tuning trials, {tuned.pruned} pruned, log loss {tuned.loss:.4f}")
-        found[booster.name] = tuned
+        mark = search_fingerprint(material, booster, sampler=recipe.tuning_sampler)
+        plan = Plan(
+            recipe.tuning_trials,
+            booster.seed,
+            recipe.tuning_sampler,
+            recipe.tuning_seconds,
+            earlier.get(booster.name, Earlier()),
+        )
+        with studies.search(f"{booster.name} {mark}") as search:
+            found[booster.name] = tune(objective(booster, material), space=booster.space, search=search, plan=plan)
+        progress(f"{booster.name}: {found[booster.name]}")
     return found
 
 

@@ -1,18 +1,25 @@
-"""The recipe: the settings that a model depends on, and the fingerprint of everything that makes it what it is."""
+"""The recipe: the settings that a model depends on, and the fingerprints of everything that makes it, and its searches, what they are."""
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from churn_pipeline.capabilities.training import space, tuning
+from churn_pipeline.core.members import kinds
+
 if TYPE_CHECKING:
     import pandas as pd
 
+    from churn_pipeline.capabilities.training.boosters import Booster, Material
     from churn_pipeline.core.schema import ModelFeature
     from churn_pipeline.settings import Settings
 
@@ -25,6 +32,8 @@ class Recipe:
     calibration_share: float
     test_share: float
     tuning_trials: int
+    tuning_sampler: tuning.Way
+    tuning_seconds: float
     tuning_rows: int
     few_conversions: int
     seed: int
@@ -34,7 +43,7 @@ class Recipe:
         """The recipe that the settings ask for."""
         return cls(**{name: getattr(settings, name) for name in cls.__slots__})
 
-    def to_json(self) -> dict[str, float]:
+    def to_json(self) -> dict[str, float | str]:
         """The recipe as JSON values."""
         return asdict(self)
 
@@ -42,7 +51,9 @@ class Recipe:
 def fingerprint(frame: pd.DataFrame, *, catalogue: Sequence[ModelFeature], recipe: Recipe, code: str) -> str:
     """What makes a model: 32 hex digits over the rows (in any order), the features, the recipe and the code version.
 
-    Equal fingerprints mean equal model bytes; so a model is trained once, however often it is asked for.
+    Equal fingerprints mean equal model bytes, up to two things that the facts of a model tell and that are no part of it: how many tuning
+    trials a budget in seconds left time for, and the champion whose parameters a search began with. A model is trained once all the same,
+    however often it is asked for: another champion, or a faster machine, is no reason to train on the same rows again.
     """
     used = ["trial_id", "as_of", "started_at", "trial_day", "converted", *sorted(f.name for f in catalogue)]
     ordered = frame.sort_values(["trial_id", "as_of"], kind="stable")
@@ -52,6 +63,24 @@ def fingerprint(frame: pd.DataFrame, *, catalogue: Sequence[ModelFeature], recip
     for name in dict.fromkeys(used):
         digest.update(f"\x1e{name}\x1e".encode())
         digest.update(_bytes(ordered[name]) if name in ordered else b"absent")
+    return digest.hexdigest()[:32]
+
+
+def search_fingerprint(material: Material, booster: Booster, *, sampler: tuning.Way) -> str:
+    """What makes the tuning trials of a search what they are: 32 hex digits over the encoded rows that are fitted and judged on, the search space,
+    seed, sampler, and the code and libraries that a tuning trial runs through.
+
+    Nothing else is part of it, so that trials kept from before serve whoever would run the same: neither how many there are to be or how long
+    they may take, nor where the search began (which is kept with them), nor calibration, the gate or any other code.
+    """
+    versions = {name: str(import_module(name).__version__) for name in ("numpy", "optuna", *booster.libraries)}
+    told = [booster.name, booster.seed, sampler, asdict(booster.space), versions]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for part in (tuning, space, type(booster), kinds()[booster.name]):
+        digest.update(Path(inspect.getfile(part)).read_bytes())
+    for rows in (material.x, material.y, material.x_validation, material.y_validation):
+        digest.update(f"\x1e{rows.shape}\x1e".encode())
+        digest.update(np.ascontiguousarray(rows).data)
     return digest.hexdigest()[:32]
 
 

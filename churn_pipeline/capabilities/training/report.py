@@ -18,8 +18,9 @@ PICTURES = {
     "roc.png": "ROC curve",
     "landmarks.png": "AUC by trial day",
     "scores.png": "scores by outcome",
+    "tuning.png": "searches for parameters",
 }
-"""All of the newest matured trials, which nothing was fitted on."""
+"""All but the last of the newest matured trials, which nothing was fitted on."""
 COHORTS = ("fit", "validation", "calibration", "test")
 
 
@@ -52,6 +53,7 @@ def describe(trained: Trained, models: ModelStore, settings: Settings) -> dict[s
         "features": len(facts["features"]),
         "features left out": rows(("feature", "because"), sorted(facts["left_out"].items())),
         "parameters": rows(("model", "parameter", "value"), _parameters(facts["parameters"])),
+        "tuning": rows(("model", "tuning trials", "pruned", "after the defaults", "stopped"), _tuning(facts["tuning"])),
         "fingerprint": trained.version.fingerprint,
     }
 
@@ -131,6 +133,20 @@ def _parameters(parameters: Mapping[str, Mapping[str, float]]) -> list[tuple[str
         for member, chosen in sorted(parameters.items())
         for name, value in sorted(chosen.items())
     ]
+
+
+def _tuning(searches: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str, str, str]]:
+    """A line for each search: how many tuning trials it had, and what it was told beside the defaults."""
+    return [
+        (name, str(found["trials"]), str(found["pruned"]), _start(found["warm_start"]), found["stopped"])
+        for name, found in sorted(searches.items())
+    ]
+
+
+def _start(parameters: Mapping[str, float] | None) -> str:
+    if not parameters:
+        return "no champion's parameters"
+    return "the champion's: " + ", ".join(f"{name} {value:.4g}" for name, value in sorted(parameters.items()))
 
 
 def _auc(figures: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from churn_pipeline.adapters.studies import Studies
 from churn_pipeline.capabilities.training.fitting import fit
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
 from churn_pipeline.capabilities.training.train import code_version, material
+from churn_pipeline.capabilities.training.tuning import as_before
 from churn_pipeline.contracts.lake import TRAINING_SET
 from churn_pipeline.core.schema import SchemaError
 from churn_pipeline.settings import Settings
@@ -47,6 +48,8 @@ def reproduce(
 ) -> Reproduced:
     """Train the version again, its search for parameters included, from the training set of its day; nothing is registered.
 
+    The search is done again without a clock: it begins where it began, and has as many tuning trials as it had.
+
     Raises:
         BundleError: the model is damaged.
         LakeError: the training set of its day is not there any more.
@@ -75,6 +78,7 @@ def reproduce(
             code=code,
             business=facts["business"],
             threads=settings.threads,
+            earlier=as_before(facts),
             progress=progress,
         )
         save(again.scorer, Path(folder) / "again", golden=again.golden, facts=again.facts)

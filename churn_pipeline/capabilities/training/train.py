@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import churn_pipeline
+from churn_pipeline.adapters.bundle import BundleError
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.feature_table import read_columns
 from churn_pipeline.adapters.frames import candidate_features, snapshot_frame
@@ -21,6 +22,7 @@ from churn_pipeline.capabilities.training.fitting import Fitted, cut, fit, short
 from churn_pipeline.capabilities.training.journey import past_steps, way_features
 from churn_pipeline.capabilities.training.pictures import pictures
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
+from churn_pipeline.capabilities.training.tuning import Earlier, from_champion
 from churn_pipeline.contracts.lake import CHALLENGER, TRAINING_SET
 from churn_pipeline.core.feature_table import table_features
 from churn_pipeline.core.featurize.version import features_version
@@ -48,7 +50,10 @@ def train(
     settings: Settings,
     progress: Callable[[str], None],
 ) -> Trained:
-    """Train a challenger on the training set of the day; one made from the same rows, recipe and code is taken as it is."""
+    """Train a challenger on the training set of the day; one made from the same rows, recipe and code is taken as it is.
+
+    Its searches try the champion's parameters after the defaults, unless they began before that champion was there.
+    """
     recipe = Recipe.of(settings)
     code = code_version()
     looks = snapshot_frame(lake, TRAINING_SET.name, as_of, (), also=("converted",))
@@ -68,12 +73,25 @@ def train(
         code=code,
         business=settings.business,
         threads=settings.threads,
+        earlier=_of_champion(models, progress),
         progress=progress,
     )
     return Trained(
         models.log(logged(fitted)),
         _learnt_from(fitted, newer=_by_time(lake, as_of)),
     )
+
+
+def _of_champion(models: ModelStore, progress: Callable[[str], None]) -> dict[str, Earlier]:
+    champion = models.champion()
+    if champion is None:
+        return {}
+    try:
+        return from_champion(models.load(champion.version).facts)
+    except BundleError as error:
+        # its successor may well be what mends this
+        progress(f"no search begins with the champion's parameters: {error}")
+        return {}
 
 
 def material(
@@ -137,7 +155,7 @@ def logged(fitted: Fitted) -> Logged:
         facts=fitted.facts,
         parameters={**parameters, **fitted.facts["recipe"], "chosen": fitted.facts["chosen"]},
         metrics=fitted.metrics,
-        pictures=pictures(fitted.tested),
+        pictures=pictures(fitted.tested, fitted.tuned),
         tags={"code": fitted.facts["code"], "trained_as_of": fitted.facts["trained_as_of"]},
     )
 

@@ -25,7 +25,7 @@ def material(rows: int = 1_500) -> Material:
 @pytest.mark.parametrize("booster", BOOSTERS, ids=lambda b: b.name)
 def test_a_fit_stops_by_itself_and_says_what_it_lost_on_validation(booster: Booster) -> None:
     given = material()
-    stopped = booster.fit_stopped(given, booster.first)
+    stopped = booster.fit_stopped(given, booster.space.first)
     margin = stopped.member.margin(given.x_validation)
     assert auc(margin, given.y_validation) > 0.7
     assert 5 < stopped.rounds < 400
@@ -38,8 +38,8 @@ def test_a_fit_stops_by_itself_and_says_what_it_lost_on_validation(booster: Boos
 def test_the_same_rows_give_the_same_bytes_however_many_threads_work(booster: XGBoost | LightGBM) -> None:
     def fitted(threads: int) -> tuple[dict[str, bytes], ...]:
         given, with_threads = material(9_000), replace(booster, threads=threads)
-        stopped = with_threads.fit_stopped(given, booster.first)
-        return stopped.member.files(), with_threads.fit(given.x, given.y, booster.first, rounds=20).files()
+        stopped = with_threads.fit_stopped(given, booster.space.first)
+        return stopped.member.files(), with_threads.fit(given.x, given.y, booster.space.first, rounds=20).files()
 
     assert fitted(1) == fitted(1) == fitted(2) == fitted(3)
 
@@ -53,4 +53,4 @@ def test_a_tuning_trial_tells_its_rounds_and_a_hopeless_one_is_pruned(booster: B
     unhurried = optuna.create_study(pruner=optuna.pruners.NopPruner()).ask()
     assert objective(booster, material())(unhurried) < 0.7
     assert unhurried.user_attrs["rounds"] >= 1
-    assert set(booster.suggest(unhurried)) == set(booster.first)
+    assert set(unhurried.params) == set(booster.space.first)

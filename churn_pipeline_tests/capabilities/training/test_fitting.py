@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.adapters.studies import Studies
 from churn_pipeline.capabilities.training.fitting import FEW_CONVERSIONS, Fitted, TrainingError, fit, shortage
 from churn_pipeline.capabilities.training.recipe import Recipe
+from churn_pipeline.capabilities.training.tuning import as_before, from_champion
 from churn_pipeline.core.splits import Bound, after
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.past import BEGIN, CATALOGUE, past
@@ -60,6 +62,7 @@ def test_the_facts_are_json_and_tell_what_it_was_made_from(model: Fitted, frame:
     assert facts["cohorts"]["test"]["trials"] == 400
     assert set(facts["weights"]) <= {"logistic", "xgboost", "lightgbm"}
     assert set(facts["parameters"]) == {"logistic", "xgboost", "lightgbm"}
+    assert {name: told["trials"] for name, told in facts["tuning"].items()} == {"xgboost": 3, "lightgbm": 3}
     assert sum(facts["test"]["scores"]) == model.tested.overall.rows
 
 
@@ -90,6 +93,39 @@ def test_the_same_rows_in_any_order_give_the_same_model_bytes(
     assert files(again) == files(model)
     assert again.scorer == model.scorer
     assert again.fingerprint == model.fingerprint
+
+
+def test_of_the_same_data_only_tuning_trials_that_are_new_are_run(
+    studies: Studies, model: Fitted, frame: pd.DataFrame
+) -> None:
+    more = fitted(studies, frame, recipe=replace(RECIPE, tuning_trials=4), code="2")
+    assert [(tuned.reused, tuned.trials) for tuned in more.tuned.values()] == [(3, 4), (3, 4)]
+    elsewhere = replace(RECIPE, test_share=0.2, calibration_share=0.15, few_conversions=100)
+    again = fitted(studies, frame, recipe=elsewhere, code="calibrated otherwise")
+    assert again.fingerprint != model.fingerprint
+    assert [(tuned.reused, tuned.trials) for tuned in again.tuned.values()] == [(3, 3), (3, 3)]
+    other = fitted(studies, frame, recipe=replace(RECIPE, tuning_sampler="random"))
+    assert [tuned.reused for tuned in other.tuned.values()] == [0, 0]
+
+
+def test_a_search_begins_with_the_champion_and_the_facts_are_enough_to_do_it_again(
+    studies: Studies, model: Fitted, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    before = fitted(studies, frame[frame["as_of"] < frame["as_of"].quantile(0.8)])
+    rushed = replace(RECIPE, tuning_seconds=1e-9)
+    assert {name: told["trials"] for name, told in fitted(studies, frame, recipe=rushed).facts["tuning"].items()} == {
+        "xgboost": 1,
+        "lightgbm": 1,
+    }
+    changed = replace(RECIPE, seed=3)
+    begun = fitted(studies, frame, recipe=changed, earlier=from_champion(before.facts))
+    told = begun.facts["tuning"]["lightgbm"]
+    assert told["warm_start"] is None or told["warm_start"].items() <= before.facts["parameters"]["lightgbm"].items()
+    assert any(told["warm_start"] for told in begun.facts["tuning"].values())
+    fresh = Studies(f"sqlite:///{tmp_path}/studies.db")
+    again = fitted(fresh, frame, recipe=changed, earlier=as_before(json.loads(json.dumps(begun.facts))))
+    assert again.facts == begun.facts
+    assert files(again) == files(begun)
 
 
 def test_golden_rows_come_from_the_test_cohort_from_low_to_high(model: Fitted) -> None:

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
+from churn_pipeline.capabilities.training import boosters, recipe, spaces
+from churn_pipeline.capabilities.training.boosters import LightGBM, Material, XGBoost
+from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint, search_fingerprint
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.past import CATALOGUE, past
 
@@ -28,6 +31,8 @@ def test_the_order_of_rows_and_columns_and_unused_columns_change_nothing() -> No
     [
         {"recipe": replace(RECIPE, seed=1)},
         {"recipe": replace(RECIPE, tuning_trials=3)},
+        {"recipe": replace(RECIPE, tuning_sampler="grid")},
+        {"recipe": replace(RECIPE, tuning_seconds=60.0)},
         {"code": "2"},
         {"catalogue": CATALOGUE[:-1]},
     ],
@@ -64,3 +69,48 @@ def test_it_does_not_depend_on_how_types_are_stored() -> None:
         sector=frame["sector"].astype("str"),
     )
     assert mark(frame) == mark(other)
+
+
+ROWS = np.arange(12.0).reshape(6, 2)
+MATERIAL = Material(ROWS[:4], np.array([0.0, 1, 0, 1]), ROWS[4:], np.array([1.0, 0]))
+
+
+@pytest.mark.flow
+def test_a_search_depends_on_its_rows_its_space_its_seed_and_its_sampler() -> None:
+    marks = [
+        search_fingerprint(MATERIAL, XGBoost(1), sampler="tpe"),
+        search_fingerprint(MATERIAL, XGBoost(1), sampler="grid"),
+        search_fingerprint(MATERIAL, XGBoost(2), sampler="tpe"),
+        search_fingerprint(MATERIAL, LightGBM(1), sampler="tpe"),
+        search_fingerprint(replace(MATERIAL, y=1 - MATERIAL.y), XGBoost(1), sampler="tpe"),
+        search_fingerprint(replace(MATERIAL, x=MATERIAL.x[::-1]), XGBoost(1), sampler="tpe"),
+        search_fingerprint(replace(MATERIAL, x=MATERIAL.x.reshape(2, 4)), XGBoost(1), sampler="tpe"),
+        search_fingerprint(replace(MATERIAL, x_validation=ROWS[:2]), XGBoost(1), sampler="tpe"),
+    ]
+    assert len(set(marks)) == len(marks)
+    assert search_fingerprint(MATERIAL, XGBoost(1, threads=2), sampler="tpe") == marks[0]
+    fortran = replace(MATERIAL, x=np.asfortranarray(MATERIAL.x))
+    assert search_fingerprint(fortran, XGBoost(1), sampler="tpe") == marks[0]
+
+
+@pytest.mark.flow
+def test_another_space_or_library_is_another_search_but_that_of_another_model_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import xgboost
+
+    before = [search_fingerprint(MATERIAL, booster, sampler="tpe") for booster in (XGBoost(1), LightGBM(1))]
+    narrow = replace(spaces.xgboost_space(), ranges=spaces.xgboost_space().ranges[:2])
+    monkeypatch.setattr(boosters, "xgboost_space", lambda: narrow)
+    after = [search_fingerprint(MATERIAL, booster, sampler="tpe") for booster in (XGBoost(1), LightGBM(1))]
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+    monkeypatch.setattr(xgboost, "__version__", "another")
+    assert search_fingerprint(MATERIAL, XGBoost(1), sampler="tpe") not in {*before, *after}
+
+
+@pytest.mark.flow
+def test_other_code_that_a_tuning_trial_runs_through_is_another_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = search_fingerprint(MATERIAL, XGBoost(1), sampler="tpe")
+    monkeypatch.setattr(recipe, "tuning", spaces)
+    assert search_fingerprint(MATERIAL, XGBoost(1), sampler="tpe") != before

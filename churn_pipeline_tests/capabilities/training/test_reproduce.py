@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,25 @@ def test_a_model_of_a_past_day_comes_out_the_same_byte_for_byte(shop: Shop) -> N
     assert str(found) == f"model 1: trained again, all {found.files} files are the same, byte for byte"
 
 
-def test_so_does_one_that_was_tuned_and_the_search_is_done_again(shop: Shop, settings: Settings) -> None:
+def test_so_does_one_that_was_tuned_from_a_champion_until_time_was_up(shop: Shop, settings: Settings) -> None:
     tuned = settings.model_copy(update={"few_conversions": 10, "tuning_trials": 2})
-    models = ModelStore.of(tuned)
-    version = train(shop.lake, models, Studies.of(tuned), as_of=SECOND, settings=tuned, progress=silent).version
-    assert version is not None
+    models, studies = ModelStore.of(tuned), Studies.of(tuned)
+
+    def trained(day: datetime, chosen: Settings) -> str:
+        version = train(shop.lake, models, studies, as_of=day, settings=chosen, progress=silent).version
+        assert version is not None
+        return version.version
+
+    models.set_role("champion", trained(FIRST, tuned))
+    rushed = tuned.model_copy(update={"tuning_trials": 40, "tuning_seconds": 0.5})
+    version = trained(SECOND, rushed)
     said: list[str] = []
-    found = reproduce(shop.lake, models, version=version.version, settings=tuned, progress=said.append)
-    assert found.same
-    assert any("2 tuning trials" in words for words in said)
+    found = reproduce(shop.lake, models, version=version, settings=tuned, progress=said.append)
+    assert found.same, found.differing
+    told = models.load(version).facts["tuning"]["xgboost"]
+    assert told["trials"] < 40
+    assert any(told["stopped"] in words and "the budget of 0.5 s was spent" in words for words in said)
+    assert "tuning.png" in models.pictures(version)
 
 
 def test_a_model_of_other_code_is_not_held_against_this_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

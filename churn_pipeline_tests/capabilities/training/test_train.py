@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.capabilities.training import train as training
 from churn_pipeline.capabilities.training.train import Trained, code_version, train, write_challenger
+from churn_pipeline.capabilities.training.tuning import Earlier
 from churn_pipeline_tests.batches import empty_lake
 from churn_pipeline_tests.shops import FIRST, SECOND, Shop, elsewhere, look
 
@@ -53,6 +56,31 @@ def test_other_code_another_seed_or_other_rows_are_another_model(shop: Shop, mon
     monkeypatch.setattr(training, "code_version", lambda: "another")
     with pytest.raises(AskedError):
         train(shop.lake, shop.models, shop.studies, as_of=SECOND, settings=shop.settings, progress=silent)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_search_is_told_of_the_champion_unless_its_files_are_damaged(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    class ToldError(Exception): ...
+
+    def told(*_: object, earlier: object, **__: object) -> None:
+        raise ToldError(earlier)
+
+    def load(*_: object) -> None:
+        raise BundleError("scorer.json was changed")
+
+    said: list[str] = []
+    other = shop.settings.model_copy(update={"seed": 1})
+    monkeypatch.setattr(training, "fit", told)
+    monkeypatch.setattr(ModelStore, "champion", lambda models: models.version("1"))
+    if damaged:
+        monkeypatch.setattr(ModelStore, "load", load)
+    with pytest.raises(ToldError) as found:
+        train(shop.lake, shop.models, shop.studies, as_of=SECOND, settings=other, progress=said.append)
+    strength = {} if damaged else shop.models.load("1").facts["parameters"]["logistic"]
+    assert found.value.args == (({} if damaged else {"logistic": Earlier(strength)}),)
+    assert any("scorer.json was changed" in words for words in said) == damaged
 
 
 def test_a_young_business_gets_no_model_and_a_sentence_that_says_why(shop: Shop, tmp_path: Path) -> None:
