@@ -21,6 +21,7 @@ from churn_pipeline.core.clock import midnight
 from churn_pipeline.definitions import build
 from churn_pipeline.orchestration.clock import Clock
 from churn_pipeline.settings import PROJECT, Settings
+from churn_pipeline_tests.copies import begin
 
 UNTIL = date(2026, 11, 1)
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -72,6 +73,8 @@ def run(
 
     Without an `instance` Dagster forgets the run.
     """
+    if settings.postgres_url is not None:
+        begin(settings.postgres_url.get_secret_value())
     warehouse = Warehouse.of(settings)
     warehouse.create()
     definitions = build(settings, warehouse=warehouse, clock=FixedClock())

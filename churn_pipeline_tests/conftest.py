@@ -7,10 +7,9 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import coverage
 import hypothesis
@@ -18,10 +17,11 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from churn_pipeline.adapters.embedded_postgres import running_server, stop_server
-from churn_pipeline.adapters.postgres import connect, database_url
+from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.environment import QUIET
 from churn_pipeline.settings import Settings
+from churn_pipeline_tests.copies import execute, forget, sibling
 
 if TYPE_CHECKING:
     from churn_pipeline_tests.shops import Shop
@@ -91,6 +91,7 @@ def postgres() -> Iterator[str]:
     given = os.environ.get("CHURN_TEST_POSTGRES_URL")
     if given:
         yield given
+        forget(given)
         return
     with short_folder() as folder:
         url = running_server(folder).url()
@@ -179,14 +180,6 @@ def fresh_database(postgres: str) -> Iterator[str]:
     name = f"churn_test_{secrets.token_hex(6)}"
     execute(postgres, f"create database {name}")
     try:
-        parts = urlsplit(postgres)
-        yield f"{parts.scheme}://{parts.netloc}/{name}" + (f"?{parts.query}" if parts.query else "")
+        yield sibling(postgres, name)
     finally:
         execute(postgres, f"drop database {name} with (force)")
-
-
-def execute(url: str, statement: str) -> None:
-    """Run one statement outside of a transaction."""
-    with closing(connect(url)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        cursor.execute(statement)

@@ -18,7 +18,7 @@ from dagster_postgres import PostgresRunStorage
 from churn_pipeline.adapters.dagster_storage import BESIDE, OF_EACH, dagster_folder, make_tables
 from churn_pipeline.adapters.postgres import DatabaseError, connect, database_url
 from churn_pipeline.settings import PROJECT, Settings
-from churn_pipeline_tests.conftest import execute
+from churn_pipeline_tests.copies import execute
 
 pytestmark = pytest.mark.flow
 

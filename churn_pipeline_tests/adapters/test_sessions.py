@@ -6,7 +6,7 @@ import adbc_driver_manager
 import pytest
 
 from churn_pipeline.adapters.sessions import MOST_IDLE, close_idle, session
-from churn_pipeline_tests.conftest import execute
+from churn_pipeline_tests.copies import execute
 
 
 @pytest.fixture(autouse=True)

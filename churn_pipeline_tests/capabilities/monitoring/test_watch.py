@@ -10,7 +10,7 @@ from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.monitoring import watch
 from churn_pipeline.contracts.analytics import SCORE_OUTCOMES, SCORES
 from churn_pipeline.contracts.production import MODEL_PROMOTIONS
-from churn_pipeline_tests.conftest import execute
+from churn_pipeline_tests.copies import execute
 from churn_pipeline_tests.rows import rows
 from churn_pipeline_tests.shops import FIRST, SECOND, Shop
 
