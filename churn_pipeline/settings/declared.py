@@ -135,7 +135,9 @@ class Settings(BaseSettings):
         ge=1_000,
         description="About as many landmark snapshots do models learn from and are judged on; where there are more, whole trials are drawn by their id.",
     )
-    tuning_trials: int = Field(12, ge=1, description="Tuning trials for each boosting library.")
+    tuning_trials: int = Field(
+        12, ge=1, description="Tuning trials for each boosting library; the network takes a third as many."
+    )
     tuning_rows: int = Field(
         20_000,
         ge=100,

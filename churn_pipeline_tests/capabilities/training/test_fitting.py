@@ -58,8 +58,8 @@ def test_the_facts_are_json_and_tell_what_it_was_made_from(model: Fitted, frame:
     assert facts["note"] == ""
     assert sum(part["trials"] for part in facts["cohorts"].values()) == frame["trial_id"].nunique()
     assert facts["cohorts"]["test"]["trials"] == 400
-    assert set(facts["weights"]) <= {"logistic", "xgboost", "lightgbm"}
-    assert set(facts["parameters"]) == {"logistic", "xgboost", "lightgbm"}
+    assert set(facts["weights"]) <= {"logistic", "xgboost", "lightgbm", "network"}
+    assert set(facts["parameters"]) == {"logistic", "xgboost", "lightgbm", "network"}
     assert sum(facts["test"]["scores"]) == model.tested.overall.rows
 
 
