@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from churn_pipeline.adapters.frames import candidate_features, snapshot_frame
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.capabilities.training.boosters import LightGBM, Material
+from churn_pipeline.capabilities.training.boosters import LightGBM
 from churn_pipeline.capabilities.training.fitting import cut
 from churn_pipeline.capabilities.training.journey import past_steps, way_features
+from churn_pipeline.capabilities.training.learners import Material
 from churn_pipeline.capabilities.training.recipe import Recipe
 from churn_pipeline.contracts.features.catalogue import FEATURES, NAMED
 from churn_pipeline.contracts.features.value import REACHED

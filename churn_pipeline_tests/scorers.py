@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from churn_pipeline.core.calibration import FITS, Calibrator, Kind
-from churn_pipeline.core.log_odds import probability
+from churn_pipeline.core.log_odds import fit_linear, probability
 from churn_pipeline.core.members import Member
 from churn_pipeline.core.members.lightgbm import LightGBMMember
 from churn_pipeline.core.members.logistic import LogisticMember
+from churn_pipeline.core.members.network import Inputs, Layers, NetworkMember, silu
 from churn_pipeline.core.members.xgboost import XGBoostMember
 from churn_pipeline.core.schema import FeatureSchema, ModelFeature
 from churn_pipeline.core.scorer import Scorer
@@ -80,17 +81,27 @@ def lightgbm_member(x: NDArray[np.float64], labels: NDArray[np.float64], rounds:
     return LightGBMMember.of(lightgbm.train(parameters, lightgbm.Dataset(x, labels), rounds))
 
 
+def network_member(x: NDArray[np.float64], labels: NDArray[np.float64], rounds: int = 40) -> NetworkMember:
+    """A network of so many units, whose weights are drawn and whose slopes are fitted (Rahimi and Recht 2008)."""
+    inputs, rng = Inputs.learn(x), np.random.default_rng(1)
+    weights, biases = rng.normal(size=(len(inputs.centre), rounds)) / 2, rng.normal(size=rounds)
+    reached = silu(inputs.apply(x) @ weights + biases)
+    intercept, *slopes = fit_linear(np.column_stack([np.ones(len(x)), reached]), labels, penalty=1.0).coefficients
+    return NetworkMember.of(inputs, Layers(weights, biases, np.array(slopes), float(intercept)))
+
+
 @cache
 def fitted(kind: Kind = "centred isotonic") -> Scorer:
-    """A blend in which all three members have weight, calibrated that way."""
+    """A blend in which all four members have weight, calibrated that way."""
     frame, labels = trials(1500, seed=1)
     schema = FeatureSchema.learn(frame, CATALOGUE)
     x = schema.encode(frame)
     members: tuple[Member, ...] = (
         xgboost_member(x, labels),
         lightgbm_member(x, labels),
+        network_member(x, labels),
         LogisticMember.fit(x, labels, strength=1.0),
     )
     frame, labels = trials(1500, seed=2)
-    raw = Scorer(schema, members, (0.3, 0.4, 0.5), 0.1, Calibrator("temperature", (0.0,), (0.0,), 1.0, 1.0))
+    raw = Scorer(schema, members, (0.3, 0.3, 0.2, 0.4), 0.1, Calibrator("temperature", (0.0,), (0.0,), 1.0, 1.0))
     return replace(raw, calibrator=FITS[kind](raw.margin(schema.encode(frame)), labels))

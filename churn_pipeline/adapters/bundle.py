@@ -4,7 +4,7 @@
     manifest.sha256   the sha256 of the manifest, which names the bundle
     scorer.json       features, encoding, blend, calibration
     golden.json       rows with the log-odds and pushes that the scorer gave when it was saved
-    xgboost.ubj, lightgbm.txt, logistic.json     the members it has
+    xgboost.ubj, lightgbm.txt, network.npz, logistic.json     the members it has
 
 Nothing is pickled, and the same scorer, golden rows and facts give the same bytes.
 """

@@ -135,7 +135,9 @@ class Settings(BaseSettings):
         ge=1_000,
         description="About as many landmark snapshots do models learn from and are judged on; where there are more, whole trials are drawn by their id.",
     )
-    tuning_trials: int = Field(12, ge=1, description="Tuning trials for each boosting library.")
+    tuning_trials: int = Field(
+        12, ge=1, description="Tuning trials for each boosting library; the network takes a third as many."
+    )
     tuning_sampler: Literal["tpe", "random", "grid"] = Field(
         "tpe",
         description="How tuning trials are chosen: by what the ones before them lost (`tpe`), at random, or from a grid in an order drawn by the seed.",

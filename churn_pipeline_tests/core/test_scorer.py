@@ -14,7 +14,7 @@ from churn_pipeline.core.calibration import FITS, Kind
 from churn_pipeline.core.members.logistic import LogisticMember
 from churn_pipeline.core.reasons import TOLERANCE, reasons
 from churn_pipeline.core.scorer import Scorer, ScorerError
-from churn_pipeline_tests.scorers import fitted, lightgbm_member, trials, xgboost_member
+from churn_pipeline_tests.scorers import fitted, lightgbm_member, network_member, trials, xgboost_member
 
 EVERY_KIND = pytest.mark.parametrize("kind", FITS)
 
@@ -65,7 +65,8 @@ def test_a_feature_that_no_member_uses_pushes_exactly_nothing() -> None:
     weekday = scorer.schema.names.index("started_weekday")
     x[:, scorer.schema.owner == weekday] = 3.0  # training saw one weekday only: nothing to learn from it
     labels = trials(1500, seed=1)[1]
-    members = (xgboost_member(x, labels), lightgbm_member(x, labels), LogisticMember.fit(x, labels, strength=1.0))
+    fits = (xgboost_member, lightgbm_member, network_member)
+    members = (*(fit(x, labels) for fit in fits), LogisticMember.fit(x, labels, strength=1.0))
     blind = replace(scorer, members=members)
     assert (blind.explain(_unseen(500, seed=8)).pushes[:, weekday] == 0).all()
 
@@ -106,7 +107,7 @@ def test_words_agree_with_signs_and_a_null_says_so() -> None:
 
 
 def test_a_margin_at_the_limit_still_adds_up() -> None:
-    frame, scorer = _unseen(200, seed=12), replace(fitted("platt"), weights=(40.0, 0.0, 40.0))
+    frame, scorer = _unseen(200, seed=12), replace(fitted("platt"), weights=(40.0, 0.0, 40.0, 40.0))
     explained = scorer.explain(frame)
     assert np.abs(explained.log_odds).max() == logit.LIMIT
     assert explained.residue < TOLERANCE
@@ -122,7 +123,7 @@ def test_the_scorer_ranks_and_is_calibrated_on_trials_it_never_saw() -> None:
 
 def test_a_member_without_weight_is_never_asked() -> None:
     frame, scorer = _unseen(50, seed=14), fitted()
-    alone = replace(scorer, weights=(1.0, 0.0, 0.0))
+    alone = replace(scorer, weights=(1.0, 0.0, 0.0, 0.0))
     np.testing.assert_array_equal(
         alone.margin(scorer.schema.encode(frame)),
         scorer.intercept + scorer.members[0].margin(scorer.schema.encode(frame)),
@@ -138,9 +139,9 @@ def test_no_trials_have_no_scores_and_no_reasons() -> None:
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ((1.0, 1.0), "3 members, 2 weights"),
-        ((1.0, -0.1, 0.0), "a weight is negative"),
-        ((1.0, np.inf, 0.0), "not finite"),
+        ((1.0, 1.0), "4 members, 2 weights"),
+        ((1.0, -0.1, 0.0, 0.0), "a weight is negative"),
+        ((1.0, np.inf, 0.0, 0.0), "not finite"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(weights: tuple[float, ...], message: str) -> None:

@@ -7,16 +7,15 @@ nothing that a test cohort can see, and a fit takes a third of the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from churn_pipeline.capabilities.training.learners import Material, Stopped, Watch
 from churn_pipeline.capabilities.training.space import Parameter, Space
 from churn_pipeline.capabilities.training.spaces import lightgbm_space, xgboost_space
-from churn_pipeline.capabilities.training.tuning import watcher
 
 if TYPE_CHECKING:
     import numpy as np
-    import optuna
     from numpy.typing import NDArray
 
     from churn_pipeline.core.members import Member
@@ -31,72 +30,6 @@ PATIENCE = 30
 THREADED_CELLS = 5_000_000
 """Rows times columns below which a second thread costs more than it brings."""
 
-Watch = Callable[[int, float], None]
-
-
-@dataclass(frozen=True)
-class Material:
-    """Encoded rows and labels to fit on, and those that say when to stop."""
-
-    x: Matrix
-    y: Matrix
-    x_validation: Matrix
-    y_validation: Matrix
-    cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    """Binned rows by library: binning costs more than a small fit, and all tuning trials share it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """A fit that stopped by itself: the member, its rounds, and its log loss on validation."""
-
-    member: Member
-    rounds: int
-    loss: float
-
-
-class Booster(Protocol):
-    """A boosting library as training sees it."""
-
-    libraries: ClassVar[tuple[str, ...]]
-    """The packages whose versions a fit may depend on."""
-
-    @property
-    def name(self) -> str:
-        """Name of the library."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Seed of its search and its fits."""
-        ...
-
-    @property
-    def space(self) -> Space:
-        """Where it is searched for parameters."""
-        ...
-
-    def fit_stopped(
-        self, material: Material, parameters: Mapping[str, Parameter], watch: Watch | None = None
-    ) -> Stopped:
-        """A fit that stops when validation does; `watch` is told the loss after every round."""
-        ...
-
-    def fit(self, x: Matrix, y: Matrix, parameters: Mapping[str, Parameter], *, rounds: int) -> Member:
-        """A fit of so many rounds."""
-        ...
-
-
-def objective(booster: Booster, material: Material) -> Callable[[optuna.Trial], float]:
-    """What a tuning trial does: fit with what it suggests, and give the log loss on validation."""
-
-    def loss(trial: optuna.Trial) -> float:
-        stopped = booster.fit_stopped(material, booster.space.suggest(trial), watcher(trial))
-        trial.set_user_attr("rounds", stopped.rounds)
-        return stopped.loss
-
-    return loss
-
 
 @dataclass(frozen=True)
 class XGBoost:
@@ -106,6 +39,7 @@ class XGBoost:
     seed: int
     threads: int = 1
     name: str = "xgboost"
+    searched: float = 1.0
 
     @property
     def space(self) -> Space:
@@ -172,6 +106,7 @@ class LightGBM:
     seed: int
     threads: int = 1
     name: str = "lightgbm"
+    searched: float = 1.0
 
     @property
     def space(self) -> Space:

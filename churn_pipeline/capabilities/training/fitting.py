@@ -22,17 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from churn_pipeline.capabilities.training.boosters import (
-    THREADED_CELLS,
-    Booster,
-    LightGBM,
-    Material,
-    XGBoost,
-    objective,
-)
+from churn_pipeline.capabilities.training.boosters import THREADED_CELLS, LightGBM, XGBoost
 from churn_pipeline.capabilities.training.choice import Candidate, choose
 from churn_pipeline.capabilities.training.crossfit import Fit, out_of_fold
 from churn_pipeline.capabilities.training.evaluation import Measured, evaluate
+from churn_pipeline.capabilities.training.learners import Learner, Material, objective
+from churn_pipeline.capabilities.training.networks import Network
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint, search_fingerprint
 from churn_pipeline.capabilities.training.tuning import Earlier, Plan, Tuned, tune
 from churn_pipeline.core.base_rate import BaseRate
@@ -219,10 +214,10 @@ def _searched(
 ) -> _Searched:
     few = rows.conversions(rows.cut.fit) < recipe.few_conversions
     strength = _floor(rows, SHRUNKEN if few else STRENGTHS)
-    boosters = _boosters(recipe, threads if rows.x.size > THREADED_CELLS else 1)
-    tuned = {} if few else _tuned(rows, boosters, recipe, studies, earlier, progress)
-    rounds = _rounds(rows, boosters, tuned)
-    return _Searched(_fits(boosters, tuned, rounds, strength), _parameters(tuned, rounds, strength), tuned, few)
+    learners = _learners(recipe, threads if rows.x.size > THREADED_CELLS else 1)
+    tuned = {} if few else _tuned(rows, learners, recipe, studies, earlier, progress)
+    rounds = _rounds(rows, learners, tuned)
+    return _Searched(_fits(learners, tuned, rounds, strength), _parameters(tuned, rounds, strength), tuned, few)
 
 
 def cut(frame: pd.DataFrame, recipe: Recipe) -> Cohorts:
@@ -239,8 +234,8 @@ def _prepared(frame: pd.DataFrame, catalogue: Sequence[ModelFeature], recipe: Re
     return _Rows(ordered, cohorts_of, schema, schema.encode(ordered))
 
 
-def _boosters(recipe: Recipe, threads: int) -> tuple[Booster, ...]:
-    return (XGBoost(recipe.seed, threads), LightGBM(recipe.seed + 1, threads))
+def _learners(recipe: Recipe, threads: int) -> tuple[Learner, ...]:
+    return (XGBoost(recipe.seed, threads), LightGBM(recipe.seed + 1, threads), Network(recipe.seed + 2))
 
 
 def _floor(rows: _Rows, strengths: Sequence[float]) -> float:
@@ -254,7 +249,7 @@ def _floor(rows: _Rows, strengths: Sequence[float]) -> float:
 
 def _tuned(
     rows: _Rows,
-    boosters: Sequence[Booster],
+    learners: Sequence[Learner],
     recipe: Recipe,
     studies: Studies,
     earlier: Mapping[str, Earlier],
@@ -263,18 +258,18 @@ def _tuned(
     fit, validation = _sampled(rows, recipe), rows.cut.validation
     material = Material(rows.x[fit], rows.y[fit], rows.x[validation], rows.y[validation])
     found = {}
-    for booster in boosters:
-        mark = search_fingerprint(material, booster, sampler=recipe.tuning_sampler)
+    for learner in learners:
+        mark = search_fingerprint(material, learner, sampler=recipe.tuning_sampler)
         plan = Plan(
-            recipe.tuning_trials,
-            booster.seed,
+            max(1, round(learner.searched * recipe.tuning_trials)),
+            learner.seed,
             recipe.tuning_sampler,
             recipe.tuning_seconds,
-            earlier.get(booster.name, Earlier()),
+            earlier.get(learner.name, Earlier()),
         )
-        with studies.search(f"{booster.name} {mark}") as search:
-            found[booster.name] = tune(objective(booster, material), space=booster.space, search=search, plan=plan)
-        progress(f"{booster.name}: {found[booster.name]}")
+        with studies.search(f"{learner.name} {mark}") as search:
+            found[learner.name] = tune(objective(learner, material), space=learner.space, search=search, plan=plan)
+        progress(f"{learner.name}: {found[learner.name]}")
     return found
 
 
@@ -287,30 +282,30 @@ def _sampled(rows: _Rows, recipe: Recipe) -> NDArray[np.bool_]:
     return fit & np.isin(rows.trials, names[drawn])
 
 
-def _rounds(rows: _Rows, boosters: Sequence[Booster], tuned: Mapping[str, Tuned]) -> dict[str, int]:
-    """The rounds after which each booster stops by itself on validation, fitted on all of the fit cohort."""
+def _rounds(rows: _Rows, learners: Sequence[Learner], tuned: Mapping[str, Tuned]) -> dict[str, int]:
+    """The rounds after which each learner stops by itself on validation, fitted on all of the fit cohort."""
     fit, validation = rows.cut.fit, rows.cut.validation
     material = Material(rows.x[fit], rows.y[fit], rows.x[validation], rows.y[validation])
     return {
-        booster.name: booster.fit_stopped(material, tuned[booster.name].parameters).rounds
-        for booster in boosters
-        if booster.name in tuned
+        learner.name: learner.fit_stopped(material, tuned[learner.name].parameters).rounds
+        for learner in learners
+        if learner.name in tuned
     }
 
 
 def _fits(
-    boosters: Sequence[Booster], tuned: Mapping[str, Tuned], rounds: Mapping[str, int], strength: float
+    learners: Sequence[Learner], tuned: Mapping[str, Tuned], rounds: Mapping[str, int], strength: float
 ) -> dict[str, Fit]:
     """How each kind of member is fitted, the floor first."""
 
     def floor(x: Matrix, y: Matrix) -> Member:
         return LogisticMember.fit(x, y, strength=strength)
 
-    def boosted(booster: Booster) -> Fit:
-        parameters, stop = tuned[booster.name].parameters, rounds[booster.name]
-        return lambda x, y: booster.fit(x, y, parameters, rounds=stop)
+    def learnt(learner: Learner) -> Fit:
+        parameters, stop = tuned[learner.name].parameters, rounds[learner.name]
+        return lambda x, y: learner.fit(x, y, parameters, rounds=stop)
 
-    return {FLOOR: floor} | {booster.name: boosted(booster) for booster in boosters if booster.name in tuned}
+    return {FLOOR: floor} | {learner.name: learnt(learner) for learner in learners if learner.name in tuned}
 
 
 def _scorer(
@@ -355,8 +350,8 @@ def _counts(rows: _Rows) -> dict[str, dict[str, int]]:
 
 
 def _parameters(tuned: Mapping[str, Tuned], rounds: Mapping[str, int], strength: float) -> dict[str, dict[str, float]]:
-    boosters = {name: {**found.parameters, "rounds": rounds[name]} for name, found in tuned.items()}
-    return {FLOOR: {"strength": strength}, **boosters}
+    learners = {name: {**found.parameters, "rounds": rounds[name]} for name, found in tuned.items()}
+    return {FLOOR: {"strength": strength}, **learners}
 
 
 def _golden(test: pd.DataFrame, tested: Measured) -> pd.DataFrame:

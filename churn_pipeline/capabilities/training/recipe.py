@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churn_pipeline.capabilities.training import space, tuning
+from churn_pipeline.capabilities.training import learners, space, tuning
 from churn_pipeline.core.members import kinds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from churn_pipeline.capabilities.training.boosters import Booster, Material
+    from churn_pipeline.capabilities.training.learners import Learner, Material
     from churn_pipeline.core.schema import ModelFeature
     from churn_pipeline.settings import Settings
 
@@ -66,17 +66,17 @@ def fingerprint(frame: pd.DataFrame, *, catalogue: Sequence[ModelFeature], recip
     return digest.hexdigest()[:32]
 
 
-def search_fingerprint(material: Material, booster: Booster, *, sampler: tuning.Way) -> str:
+def search_fingerprint(material: Material, learner: Learner, *, sampler: tuning.Way) -> str:
     """What makes the tuning trials of a search what they are: 32 hex digits over the encoded rows that are fitted and judged on, the search space,
     seed, sampler, and the code and libraries that a tuning trial runs through.
 
     Nothing else is part of it, so that trials kept from before serve whoever would run the same: neither how many there are to be or how long
     they may take, nor where the search began (which is kept with them), nor calibration, the gate or any other code.
     """
-    versions = {name: str(import_module(name).__version__) for name in ("numpy", "optuna", *booster.libraries)}
-    told = [booster.name, booster.seed, sampler, asdict(booster.space), versions]
+    versions = {name: str(import_module(name).__version__) for name in ("numpy", "optuna", *learner.libraries)}
+    told = [learner.name, learner.seed, sampler, asdict(learner.space), versions]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-    for part in (tuning, space, type(booster), kinds()[booster.name]):
+    for part in (tuning, learners, space, type(learner), kinds()[learner.name]):
         digest.update(Path(inspect.getfile(part)).read_bytes())
     for rows in (material.x, material.y, material.x_validation, material.y_validation):
         digest.update(f"\x1e{rows.shape}\x1e".encode())

@@ -31,3 +31,14 @@ def lightgbm_space() -> Space:
             Range("lambda_l2", 0.1, 100.0, first=5.0, levels=2, log=True),
         )
     )
+
+
+def network_space() -> Space:
+    """Few units, hardly any decay; 36 points on a grid."""
+    return Space(
+        (
+            Range("units", 8, 64, first=32, levels=3, log=True, integer=True),
+            Range("learning_rate", 1e-3, 1e-2, first=3e-3, levels=3, log=True),
+            Range("decay", 1e-3, 1.0, first=0.03, levels=4, log=True),
+        )
+    )

@@ -43,9 +43,10 @@ def kinds() -> dict[str, type[Member]]:
     """Every kind of member by its name."""
     from churn_pipeline.core.members.lightgbm import LightGBMMember
     from churn_pipeline.core.members.logistic import LogisticMember
+    from churn_pipeline.core.members.network import NetworkMember
     from churn_pipeline.core.members.xgboost import XGBoostMember
 
-    return {kind.name: kind for kind in (XGBoostMember, LightGBMMember, LogisticMember)}
+    return {kind.name: kind for kind in (XGBoostMember, LightGBMMember, NetworkMember, LogisticMember)}
 
 
 def read_member(name: str, files: Mapping[str, bytes]) -> Member:

@@ -4,13 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import optuna
 import pytest
 
-from churn_pipeline.capabilities.training.boosters import Booster, LightGBM, Material, XGBoost, objective
+from churn_pipeline.capabilities.training.boosters import LightGBM, XGBoost
+from churn_pipeline.capabilities.training.learners import Learner, Material
+from churn_pipeline.capabilities.training.networks import Network
 from churn_pipeline.core.metrics import auc
 
 BOOSTERS: list[Any] = [XGBoost(7), LightGBM(7)]
+LEARNERS: list[Any] = [*BOOSTERS, Network(7)]
 
 
 def material(rows: int = 1_500) -> Material:
@@ -22,10 +24,10 @@ def material(rows: int = 1_500) -> Material:
     return Material(x[:cut], y[:cut], x[cut:], y[cut:])
 
 
-@pytest.mark.parametrize("booster", BOOSTERS, ids=lambda b: b.name)
-def test_a_fit_stops_by_itself_and_says_what_it_lost_on_validation(booster: Booster) -> None:
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: learner.name)
+def test_a_fit_stops_by_itself_and_says_what_it_lost_on_validation(learner: Learner) -> None:
     given = material()
-    stopped = booster.fit_stopped(given, booster.space.first)
+    stopped = learner.fit_stopped(given, learner.space.first)
     margin = stopped.member.margin(given.x_validation)
     assert auc(margin, given.y_validation) > 0.7
     assert 5 < stopped.rounds < 400
@@ -42,15 +44,3 @@ def test_the_same_rows_give_the_same_bytes_however_many_threads_work(booster: XG
         return stopped.member.files(), with_threads.fit(given.x, given.y, booster.space.first, rounds=20).files()
 
     assert fitted(1) == fitted(1) == fitted(2) == fitted(3)
-
-
-@pytest.mark.parametrize("booster", BOOSTERS, ids=lambda b: b.name)
-def test_a_tuning_trial_tells_its_rounds_and_a_hopeless_one_is_pruned(booster: Booster) -> None:
-    study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=0.1, n_warmup_steps=20))
-    trial = study.ask()
-    with pytest.raises(optuna.TrialPruned):
-        objective(booster, material())(trial)
-    unhurried = optuna.create_study(pruner=optuna.pruners.NopPruner()).ask()
-    assert objective(booster, material())(unhurried) < 0.7
-    assert unhurried.user_attrs["rounds"] >= 1
-    assert set(unhurried.params) == set(booster.space.first)

@@ -60,9 +60,13 @@ def test_the_facts_are_json_and_tell_what_it_was_made_from(model: Fitted, frame:
     assert facts["note"] == ""
     assert sum(part["trials"] for part in facts["cohorts"].values()) == frame["trial_id"].nunique()
     assert facts["cohorts"]["test"]["trials"] == 400
-    assert set(facts["weights"]) <= {"logistic", "xgboost", "lightgbm"}
-    assert set(facts["parameters"]) == {"logistic", "xgboost", "lightgbm"}
-    assert {name: told["trials"] for name, told in facts["tuning"].items()} == {"xgboost": 3, "lightgbm": 3}
+    assert set(facts["weights"]) <= {"logistic", "xgboost", "lightgbm", "network"}
+    assert set(facts["parameters"]) == {"logistic", "xgboost", "lightgbm", "network"}
+    assert {name: told["trials"] for name, told in facts["tuning"].items()} == {
+        "xgboost": 3,
+        "lightgbm": 3,
+        "network": 1,
+    }
     assert sum(facts["test"]["scores"]) == model.tested.overall.rows
 
 
@@ -99,13 +103,13 @@ def test_of_the_same_data_only_tuning_trials_that_are_new_are_run(
     studies: Studies, model: Fitted, frame: pd.DataFrame
 ) -> None:
     more = fitted(studies, frame, recipe=replace(RECIPE, tuning_trials=4), code="2")
-    assert [(tuned.reused, tuned.trials) for tuned in more.tuned.values()] == [(3, 4), (3, 4)]
+    assert [(tuned.reused, tuned.trials) for tuned in more.tuned.values()] == [(3, 4), (3, 4), (1, 1)]
     elsewhere = replace(RECIPE, test_share=0.2, calibration_share=0.15, few_conversions=100)
     again = fitted(studies, frame, recipe=elsewhere, code="calibrated otherwise")
     assert again.fingerprint != model.fingerprint
-    assert [(tuned.reused, tuned.trials) for tuned in again.tuned.values()] == [(3, 3), (3, 3)]
+    assert [(tuned.reused, tuned.trials) for tuned in again.tuned.values()] == [(3, 3), (3, 3), (1, 1)]
     other = fitted(studies, frame, recipe=replace(RECIPE, tuning_sampler="random"))
-    assert [tuned.reused for tuned in other.tuned.values()] == [0, 0]
+    assert [tuned.reused for tuned in other.tuned.values()] == [0, 0, 0]
 
 
 def test_a_search_begins_with_the_champion_and_the_facts_are_enough_to_do_it_again(
@@ -116,6 +120,7 @@ def test_a_search_begins_with_the_champion_and_the_facts_are_enough_to_do_it_aga
     assert {name: told["trials"] for name, told in fitted(studies, frame, recipe=rushed).facts["tuning"].items()} == {
         "xgboost": 1,
         "lightgbm": 1,
+        "network": 1,
     }
     changed = replace(RECIPE, seed=3)
     begun = fitted(studies, frame, recipe=changed, earlier=from_champion(before.facts))

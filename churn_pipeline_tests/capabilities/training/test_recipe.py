@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from churn_pipeline.capabilities.training import boosters, recipe, spaces
-from churn_pipeline.capabilities.training.boosters import LightGBM, Material, XGBoost
+from churn_pipeline.capabilities.training.boosters import LightGBM, XGBoost
+from churn_pipeline.capabilities.training.learners import Material
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint, search_fingerprint
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.past import CATALOGUE, past
