@@ -136,14 +136,14 @@ def searched(demo: Settings, *, trials: int) -> tuple[fitting._Rows, fitting._Se
     frame = snapshot_frame(lake, "training_set", as_of(UNTIL), catalogue, also=("converted",))
     drawn = np.random.default_rng(0).permutation(frame["trial_id"].unique())[:trials]
     rows = fitting._prepared(frame[frame["trial_id"].isin(drawn)], catalogue, recipe)
-    return rows, fitting._searched(rows, recipe, Studies.of(demo), "truth", 1, lambda _: None)
+    return rows, fitting._searched(rows, recipe, Studies.of(demo), {}, 1, lambda _: None)
 
 
 def boasting(demo: Settings) -> dict[str, Fit]:
     """Fits that learn rows by heart: hardly a penalty on a fifth of them, and far too many rounds."""
 
     def by_heart(booster: Booster) -> Fit:
-        return lambda x, y: booster.fit(x, y, booster.first, rounds=400)
+        return lambda x, y: booster.fit(x, y, booster.space.first, rounds=400)
 
     fits: dict[str, Fit] = {"logistic": lambda x, y: LogisticMember.fit(x[::5], y[::5], strength=1e-3)}
     return fits | {booster.name: by_heart(booster) for booster in fitting._boosters(Recipe.of(demo), 1)}
