@@ -3,8 +3,8 @@
     manifest.json     what it is: facts, library versions, sha256 of every other file
     manifest.sha256   the sha256 of the manifest, which names the bundle
     scorer.json       features, encoding, blend, calibration
-    golden.json       rows with the log-odds and pushes that the scorer gave when it was saved
-    xgboost.ubj, lightgbm.txt, network.npz, logistic.json     the members it has
+    golden.json       rows with the log-odds and pushes that the scorer gave when it was saved, and the margin of each member
+    xgboost.ubj, lightgbm.txt, network.npz, logistic.json     the members it has, each a file with its name
 
 Nothing is pickled, and the same scorer, golden rows and facts give the same bytes.
 """
@@ -16,7 +16,8 @@ import importlib
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from churn_pipeline.core.schema import FeatureSchema, SchemaError
 from churn_pipeline.core.scorer import Scorer, ScorerError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -107,22 +109,30 @@ def load(folder: Path) -> Bundle:
     if not folder.is_dir():
         raise BundleError(f"there is no bundle {folder}.\n  do: name the folder that a training run has saved")
     contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+    with _reading(folder, MANIFEST):
+        manifest = _sealed_manifest(folder, contents)
+        _check_files(folder, contents, manifest["files"])
+    scorer = _read(folder, contents)
+    with _reading(folder, MANIFEST):
+        differences = _differences(manifest["libraries"], _libraries(scorer))
+    _check_golden(folder, scorer, contents, differences)
+    return Bundle(scorer, manifest, _sha256(contents[MANIFEST]), differences)
+
+
+@contextmanager
+def _reading(folder: Path, *files: str) -> Iterator[None]:
+    """Name the files that could not be read.
+
+    Raises:
+        BundleError: they cannot be.
+    """
     try:
-        return _opened(folder, contents)
+        yield
     except _unreadable() as error:
         raise BundleError(
-            f"bundle {folder} cannot be read here: {type(error).__name__}: {error}\n"
-            "  do: install the libraries and versions the bundle was saved with, or train anew"
+            f"bundle {folder}: {' or '.join(files)} cannot be read here: {type(error).__name__}: {error}\n"
+            "  do: install the libraries and versions the bundle was saved with, fetch the bundle again, or train anew"
         ) from error
-
-
-def _opened(folder: Path, contents: Mapping[str, bytes]) -> Bundle:
-    manifest = _sealed_manifest(folder, contents)
-    _check_files(folder, contents, manifest["files"])
-    scorer = _read(contents)
-    differences = _differences(manifest["libraries"], _libraries(scorer))
-    _check_golden(folder, scorer, json.loads(contents[GOLDEN]), differences)
-    return Bundle(scorer, manifest, _sha256(contents[MANIFEST]), differences)
 
 
 def _unreadable() -> tuple[type[Exception], ...]:
@@ -182,15 +192,22 @@ def _describe(scorer: Scorer) -> dict[str, Any]:
     }
 
 
-def _read(contents: Mapping[str, bytes]) -> Scorer:
-    described = json.loads(contents[SCORER])
-    return Scorer(
-        FeatureSchema.from_json(described["schema"]),
-        tuple(read_member(name, contents) for name in described["members"]),
-        tuple(described["weights"]),
-        described["intercept"],
-        Calibrator.from_json(described["calibrator"]),
-    )
+def _read(folder: Path, contents: Mapping[str, bytes]) -> Scorer:
+    members = []
+    with _reading(folder, SCORER):
+        described = json.loads(contents[SCORER])
+        schema, calibrator = FeatureSchema.from_json(described["schema"]), Calibrator.from_json(described["calibrator"])
+        names = tuple(described["members"])
+    for name in names:
+        with _reading(folder, _file_of(name, contents)):
+            members.append(read_member(name, contents))
+    with _reading(folder, SCORER):
+        return Scorer(schema, tuple(members), tuple(described["weights"]), described["intercept"], calibrator)
+
+
+def _file_of(member: str, contents: Mapping[str, bytes]) -> str:
+    """The file that a member is read from; the scorer's own where there is none, as that asks for a member without one."""
+    return next((name for name in sorted(contents) if Path(name).stem == member), SCORER)
 
 
 def _answers(scorer: Scorer, golden: pd.DataFrame) -> dict[str, Any]:
@@ -200,6 +217,7 @@ def _answers(scorer: Scorer, golden: pd.DataFrame) -> dict[str, Any]:
         "log_odds": explanation.log_odds.tolist(),
         "base_log_odds": explanation.base_log_odds,
         "pushes": explanation.pushes.tolist(),
+        "margins": {member.name: member.margin(scorer.schema.encode(golden)).tolist() for member in scorer.members},
     }
 
 
@@ -207,26 +225,62 @@ def _nullable(column: NDArray[Any]) -> list[float | str | None]:
     return [None if value is None or value != value else value for value in column.tolist()]
 
 
-def _check_golden(folder: Path, scorer: Scorer, golden: Mapping[str, Any], differences: tuple[str, ...]) -> None:
+def _check_golden(folder: Path, scorer: Scorer, contents: Mapping[str, bytes], differences: tuple[str, ...]) -> None:
     import numpy as np
-    import pandas as pd
 
-    kinds = {feature.name: np.float64 if feature.kind == "number" else object for feature in scorer.schema.features}
-    frame = pd.DataFrame({name: np.array(values, dtype=kinds[name]) for name, values in golden["rows"].items()})
-    got = scorer.explain(frame)
-    score = np.abs(got.log_odds - np.array(golden["log_odds"]))
-    push = np.maximum(
-        np.abs(got.pushes - np.array(golden["pushes"])).max(axis=1), abs(got.base_log_odds - golden["base_log_odds"])
-    )
+    with _reading(folder, GOLDEN):
+        golden = json.loads(contents[GOLDEN])
+        # of a bundle that was saved before they were kept there are none: then nothing tells which file it is
+        margins = {name: np.array(each) for name, each in golden.get("margins", {}).items()}
+    with _reading(folder, GOLDEN, SCORER):
+        frame = _golden_rows(scorer.schema, golden["rows"])
+        x = scorer.schema.encode(frame)
+    others = _others(folder, scorer, x, contents, margins)
+    with _reading(folder, GOLDEN, SCORER):
+        got = scorer.explain(frame)
+        score = np.abs(got.log_odds - np.array(golden["log_odds"]))
+        push = np.abs(got.pushes - np.array(golden["pushes"])).max(axis=1)
+        push = np.maximum(push, abs(got.base_log_odds - golden["base_log_odds"]))
     wrong = np.flatnonzero(~((score <= SCORE_TOLERANCE) & (push <= PUSH_TOLERANCE)))
     if len(wrong):
         raise BundleError(
             f"bundle {folder}: {len(wrong)} of {len(score)} golden rows do not score as they did (first: row {wrong[0]}, "
             f"log-odds off by {score[wrong[0]]:.2g}, reasons by {push[wrong[0]]:.2g}).\n"
             f"  allowed: {SCORE_TOLERANCE:g} and {PUSH_TOLERANCE:g}\n"
+            f"  because: {' or '.join(others)} is not what was saved, or a library computes otherwise\n"
             f"  libraries that differ from the saver's: {'; '.join(differences) or 'none'}\n"
-            "  do:      install the versions the bundle was saved with, or train anew"
+            "  do:      install the versions the bundle was saved with, fetch it again, or train anew"
         )
+
+
+def _golden_rows(schema: FeatureSchema, rows: Mapping[str, list[Any]]) -> pd.DataFrame:
+    import numpy as np
+    import pandas as pd
+
+    kinds = {feature.name: np.float64 if feature.kind == "number" else object for feature in schema.features}
+    return pd.DataFrame({name: np.array(values, dtype=kinds[name]) for name, values in rows.items()})
+
+
+def _others(
+    folder: Path,
+    scorer: Scorer,
+    x: NDArray[np.float64],
+    contents: Mapping[str, bytes],
+    margins: Mapping[str, NDArray[np.float64]],
+) -> list[str]:
+    """The files that may be others than the saved ones: those of members whose margins are not as they were; what is before and
+    behind the members where all are as they were, or none."""
+    import numpy as np
+
+    changed = []
+    for member in scorer.members:
+        file = _file_of(member.name, contents)
+        with _reading(folder, file):
+            now = member.margin(x)
+        then = margins.get(member.name, np.empty(0))
+        same = now.shape == then.shape and np.allclose(now, then, rtol=0, atol=SCORE_TOLERANCE)
+        changed += [] if same else [file]
+    return [*changed, *([SCORER, GOLDEN] if len(changed) in (0, len(scorer.members)) else [])]
 
 
 def _libraries(scorer: Scorer) -> dict[str, str]:

@@ -3,14 +3,19 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from churn_pipeline.adapters.bundle import BundleError, load, save
+from churn_pipeline.core.members import Member, kinds
+from churn_pipeline.core.members.logistic import LogisticMember
 from churn_pipeline.core.reasons import reasons
-from churn_pipeline_tests.scorers import fitted, trials
+from churn_pipeline.core.schema import FeatureSchema
+from churn_pipeline.core.scorer import Scorer
+from churn_pipeline_tests.scorers import fitted, lightgbm_member, network_member, trials, xgboost_member
 
 FILES = {
     "manifest.json",
@@ -102,17 +107,90 @@ def test_golden_rows_that_score_otherwise_are_refused_even_under_a_good_seal(fol
 
 @pytest.mark.parametrize("name", sorted(FILES - {"manifest.json", "manifest.sha256"}))
 @pytest.mark.parametrize("content", [b"{}", b"[1, 2]", b"neither JSON nor a model"])
-def test_content_that_cannot_be_read_is_refused_even_under_a_good_seal(folder: Path, name: str, content: bytes) -> None:
+def test_content_that_cannot_be_read_is_refused_by_name_even_under_a_good_seal(
+    folder: Path, name: str, content: bytes
+) -> None:
     (folder / name).write_bytes(content)
     _reseal(folder)
-    with pytest.raises(BundleError, match="cannot be read here"):
+    with pytest.raises(BundleError, match=f"{name}.* cannot be read here"):
         load(folder)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("resealed", [False, True])
+def test_a_file_that_was_cut_in_half_is_refused_by_name(folder: Path, name: str, resealed: bool) -> None:
+    content = (folder / name).read_bytes()
+    if resealed and name not in {"manifest.json", "manifest.sha256"}:
+        (folder / name).write_bytes(content[: len(content) // 2])
+        _reseal(folder)
+    else:
+        (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(BundleError, match=rf"{name}.* (was changed|cannot be read here)|\({name} does not name it"):
+        load(folder)
+
+
+@pytest.mark.parametrize("resealed", [False, True])
+def test_the_schema_of_another_bundle_is_refused_by_name(folder: Path, tmp_path: Path, resealed: bool) -> None:
+    """One with the levels of a category in another order, and one with a feature that these rows do not have."""
+    scorer = json.loads((folder / "scorer.json").read_text())
+    swapped = [_other_order(fitted()), _other_feature(fitted())]
+    for number, other in enumerate(swapped):
+        save(other, tmp_path / f"other{number}", golden=trials(20, seed=3)[0].assign(luck=1.0), facts=FACTS)
+        theirs = json.loads((tmp_path / f"other{number}" / "scorer.json").read_text())
+        (folder / "scorer.json").write_text(json.dumps(scorer | {"schema": theirs["schema"]}))
+        if resealed:
+            _reseal(folder)
+        with pytest.raises(BundleError, match=r"scorer\.json"):
+            load(folder)
+
+
+def _other_order(scorer: Scorer) -> Scorer:
+    schema = scorer.schema.to_json()
+    (sector,) = (feature for feature in schema["features"] if feature["name"] == "sector")
+    sector["levels"] = sector["levels"][::-1]
+    return replace(scorer, schema=FeatureSchema.from_json(schema))
+
+
+def _other_feature(scorer: Scorer) -> Scorer:
+    schema = scorer.schema.to_json()
+    schema["features"][0]["name"] = "luck"
+    return replace(scorer, schema=FeatureSchema.from_json(schema))
+
+
+@pytest.mark.parametrize("name", sorted(name for name in FILES if Path(name).stem in kinds()))
+def test_a_member_of_another_bundle_is_named_though_it_can_be_read_and_the_seal_is_good(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    save(_shorter(fitted()), tmp_path / "other", golden=trials(20, seed=3)[0], facts=FACTS)
+    (folder / name).write_bytes((tmp_path / "other" / name).read_bytes())
+    _reseal(folder)
+    with pytest.raises(BundleError, match=f"because: {name} is not what was saved"):
+        load(folder)
+
+
+def _shorter(scorer: Scorer) -> Scorer:
+    """The same with members that learnt for a few rounds only."""
+    frame, labels = trials(600, seed=8)
+    x = scorer.schema.encode(frame)
+    others: dict[str, Member] = {
+        "xgboost": xgboost_member(x, labels, 5),
+        "lightgbm": lightgbm_member(x, labels, 5),
+        "network": network_member(x, labels, 5),
+        "logistic": LogisticMember.fit(x, labels, strength=9.0),
+    }
+    return replace(scorer, members=tuple(others[member.name] for member in scorer.members))
 
 
 def test_a_library_that_is_not_there_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(BundleError, match=r"cannot be read here: ModuleNotFoundError: .*xgboost(.|\n)*do: install"):
         load(folder)
+
+
+def test_every_kind_of_member_has_one_file_with_its_name() -> None:
+    files = {member.name: [Path(name).stem for name in member.files()] for member in fitted().members}
+    assert files == {name: [name] for name in kinds() if name in files}
+    assert {name for name in FILES if Path(name).stem in kinds()} == {n for m in fitted().members for n in m.files()}
 
 
 def test_another_version_of_a_library_is_told_and_tolerated_while_golden_rows_agree(folder: Path) -> None:

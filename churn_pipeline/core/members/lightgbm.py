@@ -69,5 +69,21 @@ class LightGBMMember:
 
     @classmethod
     def read(cls, files: Mapping[str, bytes]) -> Self:
-        """The model of `files`."""
-        return cls(files[FILE].decode())
+        """The model of `files`.
+
+        Raises:
+            MemberError: the text does not hold the trees that its head promises.
+        """
+        text = files[FILE].decode()
+        _check_whole(text)
+        return cls(text)
+
+
+def _check_whole(text: str) -> None:
+    """Refuse a text that was cut off: LightGBM reads trees where the head says that they lie, beyond the end too, and ends the process."""
+    promised = re.search(r"^tree_sizes=([\d ]*)$", text, re.MULTILINE)
+    held = text.find("\nend of trees\n") - text.find("\nTree=0\n")
+    if promised is None or held != sum(map(int, promised[1].split())):
+        raise MemberError(
+            "the text of the LightGBM model is not whole: its trees do not have the bytes that its head promises (tree_sizes)"
+        )

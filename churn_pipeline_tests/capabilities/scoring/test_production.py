@@ -1,7 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -35,16 +38,28 @@ def test_a_champion_that_the_registry_does_not_have_is_replaced_by_the_rules_wit
     assert "has no version 99" in by.error
 
 
+def bundle_of(shop: Shop, version: str) -> Path:
+    run = shop.models.version(version).run_id
+    (folder,) = {path for path in shop.models.folder.rglob("bundle") if run in str(path)}
+    return folder
+
+
 @contextmanager
-def damaged(shop: Shop, *versions: str) -> Iterator[None]:
-    """While this is open one byte of each of these models is another."""
+def damaged(
+    shop: Shop,
+    *versions: str,
+    name: str = "logistic.json",
+    fault: Callable[[bytes], bytes] = lambda whole: whole.replace(b"1", b"2", 1),
+) -> Iterator[None]:
+    """While this is open a file of each of these models is another; without content it is missing."""
     with ExitStack() as mended:
         for version in versions:
-            run = shop.models.version(version).run_id
-            (path,) = {p for p in shop.models.folder.rglob("bundle/logistic.json") if run in str(p)}
+            path = bundle_of(shop, version) / name
             whole = path.read_bytes()
             mended.callback(path.write_bytes, whole)
-            path.write_bytes(whole.replace(b"1", b"2", 1))
+            path.write_bytes(fault(whole))
+            if not path.stat().st_size:
+                path.unlink()
         yield
 
 
@@ -66,6 +81,49 @@ def test_the_champion_before_a_broken_one_steps_in_and_says_so(shop: Shop) -> No
     assert by.error is not None
     assert by.error.startswith("model 2 could not be loaded: ")
     assert "logistic.json was changed" in by.error
+
+
+FAULTS: dict[str, Callable[[bytes], bytes]] = {
+    "one changed byte": lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]),
+    "missing": lambda whole: b"",
+    "cut in half": lambda whole: whole[: len(whole) // 2],
+}
+
+
+@pytest.mark.parametrize("name", ["golden.json", "logistic.json", "manifest.json", "manifest.sha256", "scorer.json"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_is_wrong_with_a_bundle_it_is_named_and_the_champion_before_scores(
+    shop: Shop, name: str, fault: str
+) -> None:
+    with damaged(shop, "2", name=name, fault=FAULTS[fault]):
+        by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3))
+    assert (by.model_version, by.stepped_in) == ("1", "previous_champion")
+    assert by.error is not None
+    assert name in by.error
+
+
+@pytest.mark.parametrize("resealed", [False, True])
+def test_the_schema_of_another_model_is_refused_by_name_and_the_champion_before_scores(
+    shop: Shop, resealed: bool
+) -> None:
+    """Even where somebody made the sums agree again: the golden rows do not."""
+    place = bundle_of(shop, "2")
+    own, other = (json.loads((bundle_of(shop, v) / "scorer.json").read_text()) for v in ("2", "1"))
+    theirs = json.dumps(own | {"schema": {**other["schema"], "features": other["schema"]["features"][::-1]}}).encode()
+    manifest = json.loads((place / "manifest.json").read_text())
+    manifest["files"]["scorer.json"] = sha256(theirs).hexdigest()
+    resealing = json.dumps(manifest).encode()
+    seal = f"{sha256(resealing).hexdigest()}  manifest.json\n".encode()
+    with ExitStack() as swapped:
+        swapped.enter_context(damaged(shop, "2", name="scorer.json", fault=lambda _: theirs))
+        if resealed:
+            swapped.enter_context(damaged(shop, "2", name="manifest.json", fault=lambda _: resealing))
+            swapped.enter_context(damaged(shop, "2", name="manifest.sha256", fault=lambda _: seal))
+        by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3))
+    assert (by.model_version, by.stepped_in) == ("1", "previous_champion")
+    assert by.error is not None
+    assert "scorer.json" in by.error
+    assert ("was changed" in by.error) != resealed
 
 
 def test_where_the_champion_before_is_broken_too_the_rules_score_and_both_are_named(shop: Shop) -> None:

@@ -46,6 +46,16 @@ def test_base_and_pushes_give_the_margin_of_the_library() -> None:
     np.testing.assert_allclose(probability(member.margin(x)), member.booster.predict(x), atol=1e-12)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_text_that_was_cut_off_is_refused_before_the_library_ends_the_process(share: float) -> None:
+    (whole,) = lightgbm_member(*rows(400, 1), rounds=12).files().values()
+    begin, end = whole.index(b"Tree=0"), whole.index(b"end of trees")
+    with pytest.raises(MemberError, match="not whole"):
+        LightGBMMember.read({"lightgbm.txt": whole[: begin + round(share * (end - begin))]})
+    with pytest.raises(MemberError, match="not whole"):
+        LightGBMMember.read({"lightgbm.txt": whole[: end - 200] + whole[end:]})
+
+
 def test_early_stopping_keeps_the_best_round_only() -> None:
     import lightgbm
 
