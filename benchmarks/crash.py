@@ -50,6 +50,8 @@ SMALL = {
     # so few trials would not convince the gate; a promotion has to be among the things that are killed
     "CHURN_GATE_CONFIDENCE": "0.6",
     "CHURN_GATE_MIN_GAIN": "0",
+    "CHURN_REPORTS": "false",
+    "CHURN_THREADS": "1",
 }
 """A business that is run through in little more than the time that the libraries take to load."""
 OF_THE_RUN = frozenset({"run_id", "scored_at", "decided_at", "found_at", "read_at", "happened_at"})

@@ -113,7 +113,7 @@ class Business:
             frame, catalogue=catalogue, recipe=recipe, studies=Studies.of(self.settings), as_of=as_of, code="degraded",
             business=self.settings.business, threads=self.settings.threads,
         )  # fmt: skip
-        return self.models.log(logged(fitted)).version
+        return self.models.log(logged(fitted, draw=False)).version
 
     def flips(self, first: date, days: int) -> int:
         """How many trials changed sides more than once, or from the canary to the champion, while a rollout went on."""
@@ -156,7 +156,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as beside:
-        settings = Settings(data_dir=arguments.data or Path(beside), demo_trials=arguments.trials, tuning_trials=8)
+        settings = Settings(
+            data_dir=arguments.data or Path(beside), demo_trials=arguments.trials, tuning_trials=8, reports=False
+        )
         try:
             sys.exit(0 if replayed(settings, arguments.days) else 1)
         finally:

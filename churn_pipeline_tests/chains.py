@@ -38,6 +38,8 @@ SMALL: dict[str, Any] = {
     "drift_false_alarm": 0.1,
     # tests run side by side
     "threads": 1,
+    # what is drawn is looked at where it is made, and in the browser
+    "reports": False,
 }
 PER_RUN = {"run_id", "scored_at", "decided_at", "found_at", "read_at", "happened_at", "resolved_at"}
 """Columns that say which run wrote a row and when: all that a second run may change."""

@@ -21,7 +21,7 @@ from churn_pipeline_tests.tables import team_table, write_table
 pytestmark = pytest.mark.flow
 
 DAY = NOW.date()
-QUICK = {key: SMALL[key] for key in ("tuning_trials", "gate_resamples", "drift_false_alarm", "threads")}
+QUICK = {key: SMALL[key] for key in ("tuning_trials", "gate_resamples", "drift_false_alarm", "threads", "reports")}
 
 
 def settings_of(mapping: Path, data_dir: Path, database: str) -> Settings:

@@ -258,6 +258,10 @@ class Settings(BaseSettings):
         pattern=r"^[a-z_]+:\d{4}-\d{2}-\d{2}:-?[\d.]+(, *[a-z_]+:\d{4}-\d{2}-\d{2}:-?[\d.]+)*$",
         description="What changes in the simulated business: kind:first day:strength, apart by commas, such as `concept:2026-08-01:0.5`. Kinds: docs/simulator.md.",
     )
+    reports: bool = Field(
+        True,
+        description="Whether runs draw pictures and write the drift report; without them a run is a quarter shorter, say for a replay of many days. Tables are the same.",
+    )
     dev_port: int = Field(
         3000,
         ge=1,

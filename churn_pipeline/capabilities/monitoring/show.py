@@ -30,7 +30,7 @@ def describe_performance(judged: tuple[Performance, ...], warehouse: Warehouse, 
         "verdict": rows(("scored by", "model", "verdict"), [(p.scored_by, p.model_version, str(p)) for p in judged])
     }
     past = sorted(warehouse.read(PAST).to_pylist(), key=lambda row: row["as_of"])
-    if len(past) > 1:
+    if len(past) > 1 and settings.reports:
         areas = [Interval(row["auc"], row["auc_low"], row["auc_high"]) for row in past]
         drawn = performance_over_time([row["as_of"] for row in past], areas, bound=settings.performance_min_auc)
         shown["AUC over time"] = picture(drawn, "AUC of matured scores over time, with its interval and the bound")

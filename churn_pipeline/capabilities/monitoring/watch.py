@@ -137,7 +137,7 @@ def watch_drift(
         rng=np.random.default_rng(settings.seed),
     )
     path = settings.home / "reports" / f"drift-{as_of:%Y-%m-%d}.html"
-    report = save_report(found, path, drift_share=settings.drift_share) if found.shifts else None
+    report = save_report(found, path, drift_share=settings.drift_share) if found.shifts and settings.reports else None
     return Watched(version, found, report, left_out=left_out)
 
 

@@ -28,9 +28,10 @@ def describe_day(day: Day, settings: Settings) -> dict[str, Any]:
     }
     if day.scores.num_rows:
         probabilities = day.scores["conversion_probability"].to_numpy()
-        histogram = score_histogram(probabilities, thresholds=(settings.at_risk_below, settings.hot_above))
         metadata["mean probability"] = round(float(probabilities.mean()), 3)
-        metadata["score distribution"] = picture(histogram, f"Histogram of {day.scores.num_rows:,} scores")
+        if settings.reports:
+            histogram = score_histogram(probabilities, thresholds=(settings.at_risk_below, settings.hot_above))
+            metadata["score distribution"] = picture(histogram, f"Histogram of {day.scores.num_rows:,} scores")
         metadata["highest scores"] = _first_rows(day.scores, "descending")
         metadata["lowest scores"] = _first_rows(day.scores, "ascending")
     return metadata

@@ -77,7 +77,7 @@ def train(
         progress=progress,
     )
     return Trained(
-        models.log(logged(fitted)),
+        models.log(logged(fitted, draw=settings.reports)),
         _learnt_from(fitted, newer=_by_time(lake, as_of)),
     )
 
@@ -140,8 +140,8 @@ def code_version() -> str:
     return f"{churn_pipeline.__version__}+{digest.hexdigest()[:12]}"
 
 
-def logged(fitted: Fitted) -> Logged:
-    """What the registry keeps of a fitted model."""
+def logged(fitted: Fitted, *, draw: bool) -> Logged:
+    """What the registry keeps of a fitted model, with its pictures where they are to be drawn."""
     parameters = {
         f"{member}.{name}": value
         for member, chosen in fitted.facts["parameters"].items()
@@ -155,7 +155,7 @@ def logged(fitted: Fitted) -> Logged:
         facts=fitted.facts,
         parameters={**parameters, **fitted.facts["recipe"], "chosen": fitted.facts["chosen"]},
         metrics=fitted.metrics,
-        pictures=pictures(fitted.tested, fitted.tuned),
+        pictures=pictures(fitted.tested, fitted.tuned) if draw else {},
         tags={"code": fitted.facts["code"], "trained_as_of": fitted.facts["trained_as_of"]},
     )
 
