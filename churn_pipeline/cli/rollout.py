@@ -16,15 +16,15 @@ from churn_pipeline.core.ledger import Canary, LedgerError, canary_on
 from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
 
-VERDICT = "select as_of, decision, verdict from rollout_verdicts where model_version = $1 order by as_of desc limit 1"
+VERDICT = "select as_of, decision, verdict from rollout_verdicts where model_version = $1 and as_of <= $2 order by as_of desc limit 1"
 ARMS = """
 select arm, scored_by, trials, matured, conversions, conversion, conversion_low, conversion_high, mean_score, log_loss, auc,
   difference, difference_low, difference_high
-from rollout_arms where model_version = $1 and as_of = (select max(as_of) from rollout_arms where model_version = $1) order by arm desc
+from rollout_arms where model_version = $1 and as_of = (select max(as_of) from rollout_arms where model_version = $1 and as_of <= $2) order by arm desc
 """
 STEPS = """
 select from_as_of, role, model_version, share, by, verdict from model_promotions
-where model_version = $1 and (role = 'canary' or by = 'rollout') order by from_as_of, decided_at
+where model_version = $1 and (role = 'canary' or by = 'rollout') and from_as_of <= $2 order by from_as_of, decided_at
 """
 
 
@@ -67,6 +67,8 @@ def abort(settings: Settings, *, because: str, as_of: str | None) -> None:
 
 def status(settings: Settings, *, as_of: str | None, as_json: bool) -> None:
     """Print who is on trial, what the newest look at it says, the A/B of its arms, and its steps so far."""
+    import pyarrow as pa
+
     warehouse = Warehouse.of(settings)
     day = day_named(as_of, datetime.now(UTC), warehouse)
     past = read_ledger(warehouse)
@@ -83,7 +85,8 @@ def status(settings: Settings, *, as_of: str | None, as_json: bool) -> None:
         sys.stdout.write((json.dumps(said) if as_json else str(said)) + "\n")
         return
     tables = {
-        name: warehouse.read(query, [version]) for name, query in (("looks", VERDICT), ("arms", ARMS), ("steps", STEPS))
+        name: warehouse.read(query, [version, day])
+        for name, query in (("looks", VERDICT), ("arms", ARMS), ("steps", STEPS))
     }
     if as_json:
         rows = {name: table.to_pylist() for name, table in tables.items()}
@@ -92,9 +95,31 @@ def status(settings: Settings, *, as_of: str | None, as_json: bool) -> None:
     sys.stdout.write(f"{_words(canary, version, day)}\n")
     for look in tables["looks"].to_pylist():
         sys.stdout.write(f"looked at on {look['as_of']:%Y-%m-%d}: {look['verdict']}\n")
-    for name in ("arms", "steps"):
-        if tables[name].num_rows:
-            print_table(tables[name])
+    for told in (_arms(tables["arms"].to_pylist()), tables["steps"].to_pylist()):
+        if told:
+            print_table(pa.Table.from_pylist(told))
+
+
+def _arms(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The A/B in as few columns as a console has room for."""
+    return [
+        {
+            "scores of": arm["arm"],
+            "model": arm["scored_by"],
+            "trials": arm["trials"],
+            "matured": arm["matured"],
+            "converted": _share(arm, "conversion"),
+            "log loss": arm["log_loss"],
+            "canary less champion": _share(arm, "difference"),
+        }
+        for arm in found
+    ]
+
+
+def _share(arm: dict[str, Any], name: str) -> str:
+    if arm[name] is None:
+        return "not known yet"
+    return f"{arm[name]:.1%} ({arm[f'{name}_low']:.1%} to {arm[f'{name}_high']:.1%})"
 
 
 def _decide(settings: Settings, as_of: str | None, decision: Any) -> None:
