@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from churn_pipeline.adapters.ledger import Receipt, Step, champion_words
-from churn_pipeline.capabilities.promotion.decide import Plan
+from churn_pipeline.capabilities.promotion.decide import Evaluation, Plan
 from churn_pipeline.capabilities.promotion.gate import Judged
 from churn_pipeline.capabilities.promotion.thresholds import buckets, split
 from churn_pipeline.core.ledger import Promotion, production_on
@@ -27,6 +27,39 @@ def describe_thresholds(judged: Judged | None, settings: Settings) -> dict[str, 
         "other thresholds": rows(
             ("threshold", "below", "above"),
             [(f"{at:.1f}", str(below), str(above)) for at, (below, above) in split(judged).items()],
+        ),
+    }
+
+
+def describe_guards(evaluation: Evaluation) -> dict[str, Any]:
+    """What the guard rails looked at: the gain in each segment, calibration, reasons and time of the challenger beside the champion."""
+    if evaluation.seen is None or evaluation.verdict is None:
+        return {}
+    seen, rivals = evaluation.seen, evaluation.seen.rivals
+    shown: dict[str, Any] = {
+        "guard rails": "; ".join(evaluation.verdict.guards_broken) or "nothing speaks against the challenger",
+        "milliseconds of a processor to score and explain one trial": round(seen.milliseconds, 1),
+    }
+    if rivals is None:
+        return shown
+    steady = rivals.reasons
+    beside = [
+        ("observed minus predicted rate", str(rivals.offset), str(rivals.champion_offset)),
+        *(
+            [("reasons alike from look to look (mean cosine)", f"{steady.alike:.3f}", f"{steady.champion_alike:.3f}")]
+            if steady
+            else []
+        ),
+    ]
+    return {
+        **shown,
+        "beside the champion": rows(("", "challenger", "champion"), beside),
+        "gain by segment": rows(
+            ("attribute", "value", "trials", "converted", "gain in log loss", "worse"),
+            [
+                (s.attribute, s.value, f"{s.trials:,}", f"{s.conversions:,}", str(s.gain), "worse" if s.worse else "")
+                for s in rivals.segments
+            ],
         ),
     }
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,32 @@ def test_a_challenger_is_judged_only_on_trials_newer_than_what_either_model_was_
     planned = plan(shop, warehouse, SECOND)
     assert (planned.promote, planned.replaces) == (("2", "1") if verdict.promote else (None, None))
     assert planned.verdict == str(verdict)
+
+
+def test_the_guard_rails_look_at_segments_calibration_reasons_and_time_and_a_slow_challenger_is_not_promoted(
+    shop: Shop, warehouse: Warehouse
+) -> None:
+    crown(shop, warehouse, "1")
+    ticks = count(0, 0.5)
+    evaluation = decide.evaluate(
+        shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings, timer=lambda: float(next(ticks))
+    )
+    assert evaluation.verdict is not None
+    assert evaluation.seen is not None
+    assert evaluation.seen.rivals is not None
+    assert {segment.attribute for segment in evaluation.seen.rivals.segments} >= {"plan", "channel"}
+    assert evaluation.seen.rivals.reasons is not None
+    assert 0 < evaluation.seen.rivals.reasons.alike < 1
+    slow = (
+        "takes 500 ms of a processor to score and explain one trial; at most 100 ms are allowed (gate_max_latency_ms)"
+    )
+    assert slow in evaluation.verdict.guards_broken
+    assert slow in evaluation.verdict.against
+    decide.write_verdict(evaluation, warehouse, as_of=SECOND, run_id="r")
+    (row,) = warehouse.read("select promote, guards_broken from model_verdicts").to_pylist()
+    assert not row["promote"]
+    assert slow in row["guards_broken"]
+    assert plan(shop, warehouse, SECOND).promote is None
 
 
 def test_a_verdict_against_an_older_champion_promotes_nobody(shop: Shop, warehouse: Warehouse) -> None:
