@@ -8,7 +8,12 @@ from churn_pipeline.adapters.ledger import read_ledger
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion import decide
-from churn_pipeline.capabilities.promotion.show import describe_champion, describe_guards, describe_thresholds
+from churn_pipeline.capabilities.promotion.show import (
+    describe_champion,
+    describe_guards,
+    describe_thresholds,
+    note_verdict,
+)
 from churn_pipeline.contracts.lake import PROMOTION_PLAN
 from churn_pipeline.contracts.production import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.orchestration.clock import Clock
@@ -32,6 +37,7 @@ def model_verdicts(
     """Log loss first, by paired bootstrap over the newest matured trials that neither model was fitted on; then the guard rails."""
     evaluation = decide.evaluate(lake, warehouse, models, as_of=as_of(context), settings=settings)
     decide.write_verdict(evaluation, warehouse, as_of=as_of(context), run_id=context.run.run_id)
+    note_verdict(evaluation, models, as_of=as_of(context))
     shown = {**describe_guards(evaluation), **describe_thresholds(evaluation.judged, settings)}
     return dg.MaterializeResult(metadata={"verdict": evaluation.because, **decide.figures(evaluation), **shown})
 

@@ -15,6 +15,7 @@ from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion import decide
 from churn_pipeline.capabilities.promotion.decide import Evaluation, Plan
+from churn_pipeline.capabilities.promotion.show import note_verdict
 from churn_pipeline.capabilities.training.train import Trained, write_challenger
 from churn_pipeline.contracts.production import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.core.ledger import LedgerError
@@ -107,6 +108,29 @@ def test_the_guard_rails_look_at_segments_calibration_reasons_and_time_and_a_slo
     assert not row["promote"]
     assert slow in row["guards_broken"]
     assert plan(shop, warehouse, SECOND).promote is None
+
+
+def test_the_version_in_mlflow_says_what_it_is_and_what_the_gate_said_also_after_a_run_that_was_killed_before(
+    shop: Shop, warehouse: Warehouse
+) -> None:
+    about = shop.models.version("2").description.split("\n\n## ")[0]
+    overall = shop.models.load("2").facts["test"]["overall"]
+    assert about.startswith("Trained as of 2026-10-01 on ")
+    assert f"| this model | {overall['log_loss']:.4f} | {overall['auc']['mid']:.3f} (" in about
+    assert f"| the base rate | {overall['base_log_loss']:.4f} | " in about
+    crown(shop, warehouse, "1")
+    evaluated(shop, warehouse, SECOND)  # and killed before it was noted
+    for _ in range(2):
+        evaluation = evaluated(shop, warehouse, SECOND)
+        note_verdict(evaluation, shop.models, as_of=SECOND)
+        verdict = evaluation.verdict
+        assert verdict is not None
+        told = shop.models.version("2").description
+        assert told.startswith(f"{about}\n\n## What the gate said\n\nAs of 2026-10-01: {verdict}.")
+        assert f"| champion 1 | {verdict.compared_log_loss:.4f} | {verdict.compared_auc:.3f} |" in told
+        assert told.count("## ") == 1
+    note_verdict(Evaluation(None, "no challenger"), shop.models, as_of=SECOND)
+    assert shop.models.version("2").description == told
 
 
 def test_a_verdict_against_an_older_champion_promotes_nobody(shop: Shop, warehouse: Warehouse) -> None:
