@@ -8,6 +8,8 @@ For each made-up past (1,500 trials at five landmarks, every tenth of twenty fea
 - A/A: of the pairs (20 pasts x 5 seeds x 4 others) the challengers that are promoted over a champion that is as good;
 - a worse one: each of them again with noise on its log-odds, as much as costs 0.02 of AUC;
 - shuffled labels: a model trained on labels that were dealt out anew, against the base rate;
+- guard rails: the share of either kind that calibration or one of twelve segments (drawn, so that they tell nothing) speaks against;
+- worse in one segment: the draws below, where the challenger says 1.5 log-odds too much in one of the twelve segments;
 - a real gain: 100 draws of 5,000 trials for which the truth is known, where the challenger is better by 0.01 nats of log loss.
 """
 
@@ -28,6 +30,7 @@ from numpy.typing import NDArray
 from benchmarks.training import BEGIN, past
 from churn_pipeline.adapters.studies import Studies
 from churn_pipeline.capabilities.promotion.gate import BASE_RATE, Judged, Rule, judge
+from churn_pipeline.capabilities.promotion.guards import Limits, Seen, of_scores
 from churn_pipeline.capabilities.training.fitting import Fitted, fit
 from churn_pipeline.capabilities.training.recipe import Recipe
 from churn_pipeline.core.base_rate import BaseRate
@@ -39,6 +42,7 @@ from churn_pipeline.settings import Settings
 
 ROWS, FEATURES = 7_500, 20
 WORSE_BY, GAIN, DRAWN, TRIALS = 0.02, 0.01, 100, 5_000
+SEGMENTS, SEGMENT_OFF = {"plan": 3, "channel": 4, "sector": 5}, 1.5
 Numbers = NDArray[np.float64]
 
 
@@ -54,7 +58,18 @@ class Past:
 
     def judged(self, challenger: Numbers, compared: Numbers, floor: Numbers) -> Judged:
         """The rows as the gate sees them."""
-        return Judged(self.trial_id, self.converted, challenger, compared, floor, self.base)
+        of = segments(self.trial_id)
+        return Judged(self.trial_id, self.converted, challenger, compared, floor, self.base, of)
+
+
+def segments(trial_id: NDArray[np.object_]) -> dict[str, NDArray[np.object_]]:
+    """Attributes of the trials that tell nothing."""
+    rng = np.random.default_rng(len(trial_id))
+    names, code = np.unique(trial_id.astype(str), return_inverse=True)
+    return {
+        name: rng.choice(np.array([*"abcde"[:values]], dtype=object), len(names))[code]
+        for name, values in SEGMENTS.items()
+    }
 
 
 def trained(world: int, seeds: int, folder: Path, *, shuffled: bool = False) -> Past:
@@ -113,7 +128,13 @@ def planted(rng: np.random.Generator) -> Judged:
     champion = probability(truth + high * noise)
     base = np.full(TRIALS, y.mean())
     names = np.arange(TRIALS).astype(str).astype(object)
-    return Judged(names, y, probability(truth), champion, base, base)
+    return Judged(names, y, probability(truth), champion, base, base, segments(names))
+
+
+def off_in_one(rows: Judged) -> Judged:
+    """The same, where the challenger is wrong in one segment."""
+    wrong = np.where(rows.segments["sector"] == "c", SEGMENT_OFF, 0.0)
+    return replace(rows, challenger=probability(log_odds(rows.challenger) + wrong))
 
 
 def main() -> None:
@@ -125,10 +146,23 @@ def main() -> None:
     settings = Settings()
     rule = Rule(settings.gate_confidence, settings.gate_min_gain, settings.gate_min_conversions, 2_000)
 
+    limits = Limits(
+        settings.gate_confidence,
+        settings.gate_min_conversions,
+        settings.gate_max_latency_ms,
+        settings.gate_max_reasons_lost,
+    )
+
+    def broken(judged: Judged) -> tuple[str, ...]:
+        return Seen(0.0, of_scores(judged, "1", limits)).broken(limits)
+
     def promoted(judged: Judged, over: str = "1") -> bool:
         rng = np.random.default_rng(1)
-        return judge(judged, challenger="2", champion=None if over == BASE_RATE else over, rule=rule, rng=rng).promote
+        champion = None if over == BASE_RATE else over
+        rails = broken(judged) if champion else ()
+        return judge(judged, challenger="2", champion=champion, rule=rule, rng=rng, guards_broken=rails).promote
 
+    rails: dict[str, list[bool]] = {"A/A": [], "a real gain of 0.01": []}
     counted: dict[str, list[bool]] = {"A/A": [], "worse by 0.02 AUC": [], "shuffled labels": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -136,19 +170,25 @@ def main() -> None:
             one = trained(world, arguments.seeds, folder)
             rng = np.random.default_rng(world)
             for mine, other in permutations(range(arguments.seeds), 2):
-                counted["A/A"].append(promoted(one.judged(one.said[mine], one.said[other], one.floor[mine])))
+                pair = one.judged(one.said[mine], one.said[other], one.floor[mine])
+                counted["A/A"].append(promoted(pair))
+                rails["A/A"].append(bool(broken(pair)))
                 noisy = worse(one.said[mine], one.converted, rng)
                 counted["worse by 0.02 AUC"].append(promoted(one.judged(noisy, one.said[other], one.floor[mine])))
             dealt = trained(world, 1, folder, shuffled=True)
             judged = dealt.judged(dealt.said[0], dealt.base, dealt.floor[0])
             counted["shuffled labels"].append(promoted(judged, BASE_RATE))
             sys.stderr.write(f"{world}: {log_loss(one.said[0], one.converted):.3f}\n")
-    counted["a real gain of 0.01"] = [promoted(planted(np.random.default_rng(number))) for number in range(DRAWN)]
-    _say(counted)
+    better = [planted(np.random.default_rng(number)) for number in range(DRAWN)]
+    counted["a real gain of 0.01"] = [promoted(one) for one in better]
+    counted["the same, but worse in one segment"] = [promoted(off_in_one(one)) for one in better]
+    rails["a real gain of 0.01"] = [bool(broken(one)) for one in better]
+    _say("promoted", counted)
+    _say("guard rails broken", rails)
 
 
-def _say(counted: dict[str, list[bool]]) -> None:
-    sys.stdout.write("| challengers | judged | promoted | share |\n|---|---|---|---|\n")
+def _say(what: str, counted: dict[str, list[bool]]) -> None:
+    sys.stdout.write(f"| challengers | judged | {what} | share |\n|---|---|---|---|\n")
     for name, found in counted.items():
         sys.stdout.write(f"| {name} | {len(found)} | {sum(found)} | {np.mean(found):.1%} |\n")
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 Role = Literal["champion", "canary", "challenger"]
 FINGERPRINT = "fingerprint"
+LONGEST_DESCRIPTION = 5_000
+"""Characters that MLflow's tables have room for."""
 
 
 class ModelStoreError(Exception):
@@ -49,6 +51,8 @@ class ModelVersion:
     run_id: str
     source: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = field(default="", repr=False, compare=False)
+    """Markdown, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Logged:
     metrics: Mapping[str, float]
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     """PNG bytes by file name."""
+    description: str = ""
+    """Markdown, for people."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -206,6 +212,22 @@ class ModelStore:
         if self.holder(role) is not None:
             self._client().delete_registered_model_alias(self.name, role)
 
+    def annotate(self, version: str, heading: str, words: str) -> None:
+        """Put words (Markdown) under a heading of a version's description, in the place of those that stood there; all else in it stays.
+
+        Raises:
+            ModelStoreError: there is no such version.
+        """
+        stands = self.version(version).description
+        before, _, after = stands.partition(f"## {heading}\n")
+        _, next_heading, rest = after.partition("\n## ")
+        kept = next_heading.lstrip() + rest
+        room = LONGEST_DESCRIPTION - len(before.rstrip()) - len(kept) - len(heading) - len("## \n\n\n\n\n\n")
+        section = f"## {heading}\n\n{_cut(words, room)}"
+        told = "\n\n".join(part for part in (before.rstrip(), section, kept) if part)
+        if told != stands:
+            self._client().update_model_version(self.name, version, description=told)
+
     def _client(self) -> MlflowClient:
         # MLflow itself would wait two minutes for a server that has gone, and its caller with it
         with closing(connect(self.url)):
@@ -264,7 +286,10 @@ class ModelStore:
                 raise
         source = f"{client.get_run(run_id).info.artifact_uri}/bundle"
         tags = {FINGERPRINT: model.fingerprint, **model.tags}
-        made = client.create_model_version(self.name, source, run_id, tags=tags, await_creation_for=0)
+        words = _cut(model.description, LONGEST_DESCRIPTION)
+        made = client.create_model_version(
+            self.name, source, run_id, tags=tags, description=words, await_creation_for=0
+        )
         return _version(made, {})
 
     def _bundle(self, version: str, part: str) -> Bundle:
@@ -305,6 +330,15 @@ class ModelStore:
         )
 
 
+def _cut(words: str, room: int) -> str:
+    """Words that fit, and that say so where something was cut off.
+
+    >>> _cut("one, two, three", 9)
+    'one, two…'
+    """
+    return words if len(words) <= room else words[: max(0, room - 1)] + "…"
+
+
 def _is_gone(place: str) -> bool:
     """Whether an artifact in a local folder is not there; other storage can only be asked for it."""
     address = urlsplit(place)
@@ -331,4 +365,5 @@ def _version(found: Any, aliases: Mapping[str, Any]) -> ModelVersion:
         run_id=str(found.run_id),
         source=str(found.source),
         tags=dict(found.tags),
+        description=found.description or "",
     )

@@ -64,6 +64,13 @@ MODEL_VERDICTS = Table(
         Column("auc", Real(0, 1), "Area under the ROC curve of the challenger.", null=True, absent="one class only"),
         Column("compared_auc", Real(0, 1), "The same of what it was compared with.", null=True, absent="no ranking"),
         Column("ece", Real(0, 1), "Expected calibration error of the challenger."),
+        Column(
+            "guards_broken",
+            SENTENCE,
+            "What speaks against the challenger beside its gain: calibration, a segment, latency, reasons.",
+            null=True,
+            absent="nothing does",
+        ),
         RUN,
     ),
 )

@@ -11,6 +11,7 @@ from churn_pipeline.contracts.features.feature import Learnt
 from churn_pipeline.contracts.features.own import Own
 from churn_pipeline.contracts.features.value import REACHED
 from churn_pipeline.contracts.raw import TRIALS
+from churn_pipeline.core.featurize.looks import ATTRIBUTES
 from churn_pipeline.core.schema import ModelFeature, SchemaError
 
 
@@ -86,6 +87,17 @@ def columns_read(features: Iterable[ModelFeature]) -> frozenset[str]:
         return REACHED.name if feature.steps else next(maps, feature.name)
 
     return frozenset(read(feature) for feature in features)
+
+
+def segments(features: Iterable[ModelFeature]) -> tuple[ModelFeature, ...]:
+    """The categories that a trial has whatever is done in it, or that a team's own table has; each once, by name."""
+    return tuple(
+        {
+            feature.name: feature
+            for feature in features
+            if feature.kind == "category" and (feature.name in ATTRIBUTES or feature.read_from)
+        }.values()
+    )
 
 
 def unregistered(features: Iterable[ModelFeature]) -> tuple[str, ...]:

@@ -178,6 +178,17 @@ class Settings(BaseSettings):
         20, ge=1, description="Least trials that converted, and that did not, on which the gate judges."
     )
     gate_resamples: int = Field(10_000, ge=100, description="Bootstrap resamples of the gate.")
+    gate_max_latency_ms: float = Field(
+        100,
+        gt=0,
+        description="Most milliseconds of a processor (median) in which a challenger has to score and explain one trial.",
+    )
+    gate_max_reasons_lost: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Most by which the mean cosine between the reasons of one look at a trial and of the next may be lower than the champion's.",
+    )
 
     promotion: Literal["at_once", "gradual"] = Field(
         "at_once",

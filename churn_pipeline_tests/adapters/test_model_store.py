@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from churn_pipeline.adapters.bundle import BundleError
-from churn_pipeline.adapters.model_store import Logged, ModelStore, ModelStoreError, ModelVersion
+from churn_pipeline.adapters.model_store import LONGEST_DESCRIPTION, Logged, ModelStore, ModelStoreError, ModelVersion
 from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.scorers import fitted, trials
@@ -211,3 +211,31 @@ def test_other_storage_that_does_not_answer_proves_nothing(models: ModelStore, m
     monkeypatch.setattr("mlflow.artifacts.download_artifacts", silent)
     with pytest.raises(ModelStoreError, match=r"nowhere\.invalid/bundle cannot be read now: connection refused"):
         models.damage("1")
+
+
+def test_a_version_is_described_and_a_section_of_it_is_replaced_as_often_as_it_is_written(models: ModelStore) -> None:
+    models.log(model(description="Trained as of May."))
+    for words in ("not yet", "promoted", "promoted"):
+        models.annotate("1", "Gate", words)
+    assert models.version("1").description == "Trained as of May.\n\n## Gate\n\npromoted"
+    models._client().update_model_version(
+        models.name, "1", description="Mine.\n\n## Gate\n\npromoted\n\n## Notes\n\nfrom sales"
+    )
+    models.annotate("1", "Gate", "rolled back")
+    mine = "Mine.\n\n## Gate\n\nrolled back\n\n## Notes\n\nfrom sales"
+    assert models.version("1").description == mine
+    with pytest.raises(ModelStoreError, match="has no version 7"):
+        models.annotate("7", "Gate", "promoted")
+
+
+def test_a_description_that_is_too_long_for_the_registry_is_cut_and_keeps_what_stood_there(models: ModelStore) -> None:
+    models.log(model(description="Trained as of May."))
+    models.annotate("1", "Gate", "x" * 9_000)
+    told = models.version("1").description
+    assert len(told) <= LONGEST_DESCRIPTION
+    assert told.startswith("Trained as of May.\n\n## Gate\n\nxxx")
+    assert told.endswith("x…")
+    models.annotate("1", "Gate", "y" * 9_000)
+    assert len(models.version("1").description) == len(told)
+    models.log(model("f2", description="z" * 9_000))
+    assert models.version("2").description == "z" * (LONGEST_DESCRIPTION - 1) + "…"

@@ -13,6 +13,7 @@ from churn_pipeline.core.vocabulary import (
     columns_read,
     feature_columns,
     learnt,
+    segments,
     unregistered,
     vocabulary_query,
 )
@@ -145,3 +146,9 @@ def test_a_feature_of_ones_own_is_barred_with_the_attributes_that_it_is_computed
     assert names == [one.feature for one in mine]
     (kept,) = [f for f in candidates(found, own=mine, without={"trials.plan"}) if f.name.startswith("own_")]
     assert (kept.name, kept.says) == (mine[0].feature, "{value} x")
+
+
+def test_segments_are_the_categories_of_a_trial_and_of_a_teams_own_table() -> None:
+    plan, own = ModelFeature("plan", "category"), ModelFeature("city", "category", read_from="table_city")
+    others = (ModelFeature("last_event", "category"), ModelFeature("age", "number", read_from="table_age"))
+    assert [f.name for f in segments([plan, *others, own, plan])] == ["plan", "city"]

@@ -8,7 +8,12 @@ from churn_pipeline.adapters.ledger import read_ledger
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion import decide
-from churn_pipeline.capabilities.promotion.show import describe_champion, describe_thresholds
+from churn_pipeline.capabilities.promotion.show import (
+    describe_champion,
+    describe_guards,
+    describe_thresholds,
+    note_verdict,
+)
 from churn_pipeline.contracts.lake import PROMOTION_PLAN
 from churn_pipeline.contracts.production import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.orchestration.clock import Clock
@@ -29,11 +34,12 @@ def model_verdicts(
     models: dg.ResourceParam[ModelStore],
     settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult:
-    """Log loss first, by paired bootstrap over the newest matured trials that neither model was fitted on."""
+    """Log loss first, by paired bootstrap over the newest matured trials that neither model was fitted on; then the guard rails."""
     evaluation = decide.evaluate(lake, warehouse, models, as_of=as_of(context), settings=settings)
     decide.write_verdict(evaluation, warehouse, as_of=as_of(context), run_id=context.run.run_id)
-    thresholds = describe_thresholds(evaluation.judged, settings)
-    return dg.MaterializeResult(metadata={"verdict": evaluation.because, **decide.figures(evaluation), **thresholds})
+    note_verdict(evaluation, models, as_of=as_of(context))
+    shown = {**describe_guards(evaluation), **describe_thresholds(evaluation.judged, settings)}
+    return dg.MaterializeResult(metadata={"verdict": evaluation.because, **decide.figures(evaluation), **shown})
 
 
 @table_asset(PROMOTION_PLAN, group=GROUP, deps=(MODEL_VERDICTS.name, "challenger"))

@@ -9,13 +9,15 @@ import numpy as np
 from churn_pipeline.capabilities.promotion.gate import Judged
 from churn_pipeline.core.base_rate import BaseRate
 from churn_pipeline.core.splits import Bound, after
+from churn_pipeline.core.vocabulary import segments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from churn_pipeline.adapters.bundle import Bundle
+    from churn_pipeline.core.schema import ModelFeature
 
 
 def unseen(frame: pd.DataFrame, *facts: Mapping[str, Any]) -> pd.DataFrame:
@@ -45,4 +47,9 @@ def compare(frame: pd.DataFrame, *, challenger: Bundle, floor: Bundle, champion:
         compared=others[0] if champion else base,
         floor=others[-1],
         base=base,
+        segments={of.name: of.column(rows) for of in _segments(models)},
     )
+
+
+def _segments(models: Sequence[Bundle]) -> tuple[ModelFeature, ...]:
+    return segments(feature for model in models for feature in model.scorer.schema.features)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion.comparison import compare, unseen
 from churn_pipeline.capabilities.promotion.gate import BASE_RATE, Judged, Rule, Verdict, judge
+from churn_pipeline.capabilities.promotion.guards import Limits, Seen, look
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.lake import CHALLENGER, PROMOTION_PLAN, TRAINING_SET
 from churn_pipeline.contracts.production import MODEL_VERDICTS
@@ -33,6 +35,8 @@ class Evaluation:
     verdict: Verdict | None
     because: str
     judged: Judged | None = field(default=None, repr=False, compare=False)
+    seen: Seen | None = field(default=None, repr=False, compare=False)
+    """What the guard rails looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,15 @@ class Plan:
 
 
 def evaluate(
-    lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings
+    lake: Lake,
+    warehouse: Warehouse,
+    models: ModelStore,
+    *,
+    as_of: datetime,
+    settings: Settings,
+    timer: Callable[[], float] = time.process_time,
 ) -> Evaluation:
-    """Judge the day's challenger against that day's champion, on matured trials that neither has seen.
+    """Judge the day's challenger against that day's champion, on matured trials that neither has seen; `timer` tells seconds.
 
     A champion that is damaged, or has features that are no longer registered, scores nothing any more: the challenger is
     judged like a first model then. A challenger that a person took back is not judged again.
@@ -63,13 +73,8 @@ def evaluate(
         return Evaluation(None, f"no challenger: {noted['because']}")
     past = read_ledger(warehouse)
     champion = production_on(past, as_of)
-    if challenger == champion:
-        return Evaluation(None, f"model {challenger} is the champion already")
-    canary = canary_on(past, as_of)
-    if canary is not None and canary.model_version == challenger:
-        return Evaluation(None, _on_trial(canary))
-    if taken := taken_back(past, challenger):
-        return Evaluation(None, _stands(taken))
+    if settled := _settled(challenger, past, as_of):
+        return Evaluation(None, settled)
     remark = _obstacle(champion, models, lake, as_of)
     rival = None if remark else champion
     bundles = [models.load(version) for version in (challenger, rival) if version is not None]
@@ -77,18 +82,58 @@ def evaluate(
     floor = models.load_floor(challenger)
     features = {f.name: f for bundle in (*bundles, floor) for f in bundle.scorer.schema.features}
     frame = snapshot_frame(lake, TRAINING_SET.name, as_of, features.values(), also=("converted",))
-    if unseen(frame, *(bundle.facts for bundle in bundles)).empty:
+    rows = unseen(frame, *(bundle.facts for bundle in bundles))
+    if rows.empty:
         return Evaluation(None, "nothing to judge on: no matured trial is newer than what the models were fitted on")
     judged = compare(frame, challenger=mine, floor=floor, champion=others[0] if others else None)
-    rule = Rule(
+    seen = look(
+        judged,
+        rows,
+        challenger=mine.scorer,
+        champion=(rival, others[0].scorer) if rival else None,
+        limits=_limits(settings),
+        rng=np.random.default_rng([settings.seed, 1]),
+        timer=timer,
+    )
+    verdict = judge(
+        judged,
+        challenger=challenger,
+        champion=rival,
+        rule=_rule(settings),
+        rng=np.random.default_rng(settings.seed),
+        guards_broken=seen.broken(_limits(settings)),
+        remark=remark,
+    )
+    return Evaluation(verdict, str(verdict), judged, seen)
+
+
+def _settled(challenger: str, past: Sequence[Promotion], as_of: datetime) -> str:
+    """Why the challenger is not judged, by the ledger; empty where it is."""
+    if challenger == production_on(past, as_of):
+        return f"model {challenger} is the champion already"
+    canary = canary_on(past, as_of)
+    if canary is not None and canary.model_version == challenger:
+        return _on_trial(canary)
+    taken = taken_back(past, challenger)
+    return _stands(taken) if taken else ""
+
+
+def _rule(settings: Settings) -> Rule:
+    return Rule(
         confidence=settings.gate_confidence,
         min_gain=settings.gate_min_gain,
         min_conversions=settings.gate_min_conversions,
         resamples=settings.gate_resamples,
     )
-    rng = np.random.default_rng(settings.seed)
-    verdict = judge(judged, challenger=challenger, champion=rival, rule=rule, rng=rng, remark=remark)
-    return Evaluation(verdict, str(verdict), judged)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        confidence=settings.gate_confidence,
+        min_conversions=settings.gate_min_conversions,
+        max_latency_ms=settings.gate_max_latency_ms,
+        max_reasons_lost=settings.gate_max_reasons_lost,
+    )
 
 
 def write_verdict(evaluation: Evaluation, warehouse: Warehouse, *, as_of: datetime, run_id: str) -> None:

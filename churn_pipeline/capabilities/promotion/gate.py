@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,8 @@ class Judged:
     compared: Numbers
     floor: Numbers
     base: Numbers
+    segments: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
+    """By attribute of the trial its value, or None."""
 
     def __post_init__(self) -> None:
         if not len(self.trial_id):
@@ -74,7 +77,9 @@ class Verdict:
     compared_auc: float | None
     ece: float
     against: tuple[str, ...]
-    """What speaks against it; nothing means that it is promoted."""
+    """What speaks against it, broken guard rails included; nothing means that it is promoted."""
+    guards_broken: tuple[str, ...] = ()
+    """Of what speaks against it that which is no matter of the log loss over all."""
     remark: str = ""
     """What a reader must know about the comparison itself."""
 
@@ -118,18 +123,26 @@ class Verdict:
             "auc": self.auc,
             "compared_auc": self.compared_auc,
             "ece": self.ece,
+            "guards_broken": "; ".join(self.guards_broken) or None,
             "run_id": run_id,
         }
 
 
 def judge(
-    rows: Judged, *, challenger: str, champion: str | None, rule: Rule, rng: np.random.Generator, remark: str = ""
+    rows: Judged,
+    *,
+    challenger: str,
+    champion: str | None,
+    rule: Rule,
+    rng: np.random.Generator,
+    guards_broken: tuple[str, ...] = (),
+    remark: str = "",
 ) -> Verdict:
     """The verdict on version `challenger` against version `champion`, or against the base rate where there is none.
 
     Promoted if the gain in log loss is real (lower end of its paired bootstrap interval over trials above
     `rule.min_gain`, above 0 for a first model), the log loss is better than the base rate's, the logistic regression is not
-    better by more than noise, and there were enough trials of either outcome to tell.
+    better by more than noise, there were enough trials of either outcome to tell, and none of the `guards_broken`.
     """
     labels = rows.converted
     loss = {name: losses(getattr(rows, name), labels) for name in ("challenger", "compared", "floor", "base")}
@@ -148,6 +161,13 @@ def judge(
     trials, conversions = len(np.unique(rows.trial_id)), len(np.unique(rows.trial_id[labels]))
     both = bool(labels.any() and not labels.all())
     over_compared = gain("compared")
+    against = (
+        _too_few(trials, conversions, rule),
+        _uncertain(over_compared, trials, rule.min_gain, rule.confidence),
+        _no_better(mean["challenger"], mean["base"]),
+        _beaten(gain("floor")),
+        *guards_broken,
+    )
     return Verdict(
         challenger=challenger,
         compared_with=champion or BASE_RATE,
@@ -161,17 +181,8 @@ def judge(
         auc=auc(rows.challenger, labels) if both else None,
         compared_auc=auc(rows.compared, labels) if both and champion else None,
         ece=ece(rows.challenger, labels),
-        against=tuple(
-            filter(
-                None,
-                (
-                    _too_few(trials, conversions, rule),
-                    _uncertain(over_compared, trials, rule.min_gain, rule.confidence),
-                    _no_better(mean["challenger"], mean["base"]),
-                    _beaten(gain("floor")),
-                ),
-            )
-        ),
+        against=tuple(filter(None, against)),
+        guards_broken=guards_broken,
         remark=remark,
     )
 

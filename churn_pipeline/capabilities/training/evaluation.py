@@ -51,10 +51,13 @@ class Figures:
     conversions: int
     auc: Interval | None
     floor_auc: Interval | None
+    base_auc: Interval | None
     log_loss: float
     floor_log_loss: float
     base_log_loss: float
     ece: float
+    floor_ece: float
+    base_ece: float
     rms_calibration_error: float
     brier: float
     brier_reliability: float
@@ -180,16 +183,20 @@ def _tells(probability: NDArray[np.float64], trials: NDArray[np.object_]) -> boo
 
 def _figures(said: dict[str, NDArray[np.float64]], labels: NDArray[np.bool_], trials: NDArray[np.object_]) -> Figures:
     ranked = labels.any() and not labels.all() and len(np.unique(trials)) > 1
+    ranks = {name: auc_interval(p, labels, groups=trials) if ranked else None for name, p in said.items()}
     return Figures(
         rows=len(labels),
         trials=len(np.unique(trials)),
         conversions=len(np.unique(trials[labels])),
-        auc=auc_interval(said["scorer"], labels, groups=trials) if ranked else None,
-        floor_auc=auc_interval(said["floor"], labels, groups=trials) if ranked else None,
+        auc=ranks["scorer"],
+        floor_auc=ranks["floor"],
+        base_auc=ranks["base"],
         log_loss=log_loss(said["scorer"], labels),
         floor_log_loss=log_loss(said["floor"], labels),
         base_log_loss=log_loss(said["base"], labels),
         ece=ece(said["scorer"], labels),
+        floor_ece=ece(said["floor"], labels),
+        base_ece=ece(said["base"], labels),
         rms_calibration_error=rms_calibration_error(said["scorer"], labels, groups=trials),
         brier=brier(said["scorer"], labels),
         **{f"brier_{name}": value for name, value in asdict(brier_parts(said["scorer"], labels)).items()},
@@ -198,7 +205,7 @@ def _figures(said: dict[str, NDArray[np.float64]], labels: NDArray[np.bool_], tr
 
 def _flat(figures: Figures) -> dict[str, float]:
     found = {name: float(value) for name, value in asdict(figures).items() if not isinstance(value, dict | None)}
-    if figures.auc is not None and figures.floor_auc is not None:
-        found |= {"auc": figures.auc.mid, "auc_low": figures.auc.low, "auc_high": figures.auc.high}
-        found["floor_auc"] = figures.floor_auc.mid
-    return found
+    if figures.auc is not None:
+        found |= {"auc_low": figures.auc.low, "auc_high": figures.auc.high}
+    ranks = {"auc": figures.auc, "floor_auc": figures.floor_auc, "base_auc": figures.base_auc}
+    return found | {name: auc.mid for name, auc in ranks.items() if auc is not None}

@@ -33,13 +33,13 @@ from churn_pipeline.capabilities.training.tuning import Earlier, Plan, Tuned, tu
 from churn_pipeline.core.base_rate import BaseRate
 from churn_pipeline.core.calibration import Calibrator, level
 from churn_pipeline.core.calibration import choose as choose_calibration
-from churn_pipeline.core.featurize.looks import ATTRIBUTES
 from churn_pipeline.core.log_odds import losses, probability
 from churn_pipeline.core.members.logistic import LogisticMember, Prepared
 from churn_pipeline.core.metrics import offset
 from churn_pipeline.core.schema import FeatureSchema, ModelFeature
 from churn_pipeline.core.scorer import Scorer
 from churn_pipeline.core.splits import Cohorts, cohorts
+from churn_pipeline.core.vocabulary import segments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,12 +105,6 @@ class _Rows:
 
         return pd.factorize(self.frame["trial_id"], sort=True)[0]
 
-    @property
-    def attributes(self) -> list[ModelFeature]:
-        """The categories that a trial has whatever is done in it, or that a team's own table has."""
-        categories = (feature for feature in self.schema.features if feature.kind == "category")
-        return [feature for feature in categories if feature.name in ATTRIBUTES or feature.read_from]
-
     def conversions(self, rows: NDArray[np.bool_]) -> int:
         return len(np.unique(self.trials[rows & (self.y > 0)]))
 
@@ -175,7 +169,7 @@ def fit(
     floor, _ = _scorer(rows, members, margins, choice.considered[0])
     test = rows.frame[rows.cut.test]
     base = BaseRate.learn(rows.frame["trial_day"][learnt], rows.y[learnt])
-    tested = evaluate(test, scorer=scorer, floor=floor, base=base, attributes=rows.attributes)
+    tested = evaluate(test, scorer=scorer, floor=floor, base=base, attributes=segments(rows.schema.features))
     facts = {
         "fingerprint": mark,
         "business": business,

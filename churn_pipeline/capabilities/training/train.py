@@ -18,6 +18,7 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import Logged, ModelStore, ModelVersion
 from churn_pipeline.adapters.own_features import own_features
 from churn_pipeline.adapters.studies import Studies
+from churn_pipeline.capabilities.training.description import description
 from churn_pipeline.capabilities.training.fitting import Fitted, cut, fit, shortage
 from churn_pipeline.capabilities.training.journey import past_steps, way_features
 from churn_pipeline.capabilities.training.pictures import pictures
@@ -156,6 +157,7 @@ def logged(fitted: Fitted, *, draw: bool) -> Logged:
         parameters={**parameters, **fitted.facts["recipe"], "chosen": fitted.facts["chosen"]},
         metrics=fitted.metrics,
         pictures=pictures(fitted.tested, fitted.tuned) if draw else {},
+        description=description(fitted.facts),
         tags={"code": fitted.facts["code"], "trained_as_of": fitted.facts["trained_as_of"]},
     )
 

@@ -52,6 +52,8 @@ def test_each_model_says_its_own_and_the_base_rate_is_the_challengers() -> None:
     assert (judged.compared == fitted("centred isotonic").probability(rows)).all()
     assert (judged.floor == fitted("temperature").probability(rows)).all()
     assert (judged.base == 0.25).all()
+    assert judged.segments.keys() == {"sector", "plan"}
+    assert list(judged.segments["plan"]) == list(rows["plan"])
 
 
 def test_without_a_champion_it_is_compared_with_the_base_rate() -> None:

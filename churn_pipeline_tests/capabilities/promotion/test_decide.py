@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.promotion import decide
 from churn_pipeline.capabilities.promotion.decide import Evaluation, Plan
+from churn_pipeline.capabilities.promotion.show import note_verdict
 from churn_pipeline.capabilities.training.train import Trained, write_challenger
 from churn_pipeline.contracts.production import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.core.ledger import LedgerError
@@ -80,6 +82,55 @@ def test_a_challenger_is_judged_only_on_trials_newer_than_what_either_model_was_
     planned = plan(shop, warehouse, SECOND)
     assert (planned.promote, planned.replaces) == (("2", "1") if verdict.promote else (None, None))
     assert planned.verdict == str(verdict)
+
+
+def test_the_guard_rails_look_at_segments_calibration_reasons_and_time_and_a_slow_challenger_is_not_promoted(
+    shop: Shop, warehouse: Warehouse
+) -> None:
+    crown(shop, warehouse, "1")
+    ticks = count(0, 0.5)
+    evaluation = decide.evaluate(
+        shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings, timer=lambda: float(next(ticks))
+    )
+    assert evaluation.verdict is not None
+    assert evaluation.seen is not None
+    assert evaluation.seen.rivals is not None
+    assert {segment.attribute for segment in evaluation.seen.rivals.segments} >= {"plan", "channel"}
+    assert evaluation.seen.rivals.reasons is not None
+    assert 0 < evaluation.seen.rivals.reasons.alike < 1
+    slow = (
+        "takes 500 ms of a processor to score and explain one trial; at most 100 ms are allowed (gate_max_latency_ms)"
+    )
+    assert slow in evaluation.verdict.guards_broken
+    assert slow in evaluation.verdict.against
+    decide.write_verdict(evaluation, warehouse, as_of=SECOND, run_id="r")
+    (row,) = warehouse.read("select promote, guards_broken from model_verdicts").to_pylist()
+    assert not row["promote"]
+    assert slow in row["guards_broken"]
+    assert plan(shop, warehouse, SECOND).promote is None
+
+
+def test_the_version_in_mlflow_says_what_it_is_and_what_the_gate_said_also_after_a_run_that_was_killed_before(
+    shop: Shop, warehouse: Warehouse
+) -> None:
+    about = shop.models.version("2").description.split("\n\n## ")[0]
+    overall = shop.models.load("2").facts["test"]["overall"]
+    assert about.startswith("Trained as of 2026-10-01 on ")
+    assert f"| this model | {overall['log_loss']:.4f} | {overall['auc']['mid']:.3f} (" in about
+    assert f"| the base rate | {overall['base_log_loss']:.4f} | " in about
+    crown(shop, warehouse, "1")
+    evaluated(shop, warehouse, SECOND)  # and killed before it was noted
+    for _ in range(2):
+        evaluation = evaluated(shop, warehouse, SECOND)
+        note_verdict(evaluation, shop.models, as_of=SECOND)
+        verdict = evaluation.verdict
+        assert verdict is not None
+        told = shop.models.version("2").description
+        assert told.startswith(f"{about}\n\n## What the gate said\n\nAs of 2026-10-01: {verdict}.")
+        assert f"| champion 1 | {verdict.compared_log_loss:.4f} | {verdict.compared_auc:.3f} |" in told
+        assert told.count("## ") == 1
+    note_verdict(Evaluation(None, "no challenger"), shop.models, as_of=SECOND)
+    assert shop.models.version("2").description == told
 
 
 def test_a_verdict_against_an_older_champion_promotes_nobody(shop: Shop, warehouse: Warehouse) -> None:
