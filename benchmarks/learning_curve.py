@@ -161,7 +161,7 @@ def judge(folder: Path, names: Sequence[str], sizes: Sequence[int], settings: Se
                     continue
                 drawn = of.draw(size, place)
                 said = _said(drawn, of, settings)
-                path.parent.mkdir(exist_ok=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 said.to_parquet(path, index=False)
                 sys.stderr.write(f"{path.stem}: {said.attrs['note']}\n")
 

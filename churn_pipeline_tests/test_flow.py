@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from churn_pipeline.adapters.ledger import end_trial, put_on_trial
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.core.log_odds import log_odds
@@ -242,3 +243,36 @@ def test_where_the_champion_is_damaged_the_one_before_scores_and_the_check_warns
 
 def test_now_is_after_the_business_ends() -> None:
     assert as_of(UNTIL) < NOW
+
+
+def test_a_model_on_trial_scores_its_share_and_comes_off_at_the_next_scoring(business: Settings) -> None:
+    """Through Dagster, on the days after all that was scored; its own rules and statistics are tested where they are."""
+    warehouse, models = Warehouse.of(business), ModelStore.of(business)
+    daily = (
+        "snapshots",
+        "labels",
+        "rollout_verdicts",
+        "rollout_plan",
+        "canary",
+        "scores",
+        "rollout_scores",
+        "rollout_arms",
+    )
+    shown = {}
+    for number, decide in enumerate((put_on_trial, None, end_trial)):
+        day = UNTIL + timedelta(days=3 + number)
+        if decide is not None:
+            share: dict[str, Any] = {"version": "1", "share": 0.3} if decide is put_on_trial else {}
+            decide(
+                **share, warehouse=warehouse, models=models, from_as_of=as_of(day), by="person", verdict="a test", decided_at=NOW,
+                run_id="hand",
+            )  # fmt: skip
+        assert run(business, "daily_scoring", day, only=daily).success
+        shown[number] = {row["trial_id"]: row["scored_by"] for row in scores(business) if row["as_of"] == as_of(day)}
+    assert set(shown[0].values()) == set(shown[1].values()) == {"champion", "canary"}
+    assert set(shown[2].values()) == {"champion"}
+    assert all(shown[1][trial] == by for trial, by in shown[0].items() if trial in shown[1])
+    found = tables(business)
+    assert {row["decision"] for row in found["rollout_verdicts"]} == {"wait"}
+    assert {row["as_of"] for row in found["rollout_scores"]} == {as_of(UNTIL + timedelta(days=n)) for n in (3, 4)}
+    assert [row["arm"] for row in found["rollout_arms"]] == ["canary", "champion"] * 2

@@ -75,6 +75,15 @@ def quoted(text: str | Path) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
+def text_or_null(text: str | None) -> str:
+    """The same, or a null of the type of a text.
+
+    >>> text_or_null(None)
+    'cast(null as varchar)'
+    """
+    return "cast(null as varchar)" if text is None else quoted(text)
+
+
 def name(identifier: str) -> str:
     """An identifier, quoted for SQL.
 

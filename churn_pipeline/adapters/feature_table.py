@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from churn_pipeline.adapters.engine import quoted
+from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.lake import Lake, LakeError
-from churn_pipeline.contracts.feature_table import FeatureTable, TableColumn, Use
+from churn_pipeline.contracts.feature_table import NAME, FeatureTable, TableColumn, Use
 from churn_pipeline.contracts.lake import FEATURE_TABLE_COLUMNS
 
 
@@ -45,3 +45,14 @@ def require_columns(lake: Lake, as_of: datetime) -> FeatureTable:
         day = f"{as_of:%Y-%m-%d}"
         raise LakeError(f"no feature table has been read for {day}\n  do: churn run --as-of {day} with its mapping")
     return table
+
+
+def every_row_labelled(lake: Lake, as_of: datetime) -> bool:
+    """Whether the feature table of a day left nobody to score, so that rows with a label were; false where the business has none."""
+    table = read_columns(lake, as_of)
+    if table is None or not lake.has(NAME, as_of):
+        return False
+    found = lake.read(
+        NAME, as_of, select=f"count(*) > 0 and count(*) = count({name(table.label)}) as whole"
+    ).to_pylist()
+    return bool(found[0]["whole"])

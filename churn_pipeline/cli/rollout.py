@@ -10,6 +10,7 @@ from typing import Any
 from churn_pipeline.adapters.ledger import Receipt, Step, end_trial, promote, put_on_trial, read_ledger
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.rollout.day import rule
 from churn_pipeline.cli.model import BY_HAND, day_named
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.ledger import Canary, LedgerError, canary_on
@@ -45,8 +46,7 @@ def advance(settings: Settings, *, because: str, as_of: str | None) -> None:
 
     def step(common: dict[str, Any]) -> Receipt | Step:
         canary = _on_trial(common["warehouse"], common["from_as_of"])
-        shares = (*(percent / 100 for percent in settings.rollout_steps), 1.0)
-        share = next(share for share in shares if share > canary.share)
+        share = rule(settings).after(canary.share)
         verdict = f"model {canary.model_version} taken to {share:.0%} of the trials by hand: {because}"
         if share == 1:
             return promote(canary.model_version, verdict=verdict, **common)

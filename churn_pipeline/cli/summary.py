@@ -10,11 +10,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from churn_pipeline.adapters.engine import name
-from churn_pipeline.adapters.feature_table import read_columns
+from churn_pipeline.adapters.feature_table import every_row_labelled, read_columns
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.contracts.feature_table import NAME as FEATURE_TABLE
 from churn_pipeline.contracts.lake import CHALLENGER
 from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.core.spelling import listed
@@ -148,18 +146,8 @@ def _table(lake: Lake, as_of: datetime) -> dict[str, Any] | None:
         "features": [column.name for column in table.features],
         "left_out": {column.name: column.because for column in table.left_out},
         "time": table.time,
-        "every_row_labelled": _every_row_labelled(lake, as_of, table.label),
+        "every_row_labelled": every_row_labelled(lake, as_of),
     }
-
-
-def _every_row_labelled(lake: Lake, as_of: datetime, label: str) -> bool:
-    """Whether the table of the day left nobody to score, so that rows with a label were."""
-    if not lake.has(FEATURE_TABLE, as_of):
-        return False
-    found = lake.read(
-        FEATURE_TABLE, as_of, select=f"count(*) > 0 and count(*) = count({name(label)}) as whole"
-    ).to_pylist()
-    return bool(found[0]["whole"])
 
 
 def _table_words(table: dict[str, Any]) -> str:

@@ -261,7 +261,7 @@ PREDICTION_ERRORS = Table(
         Column(
             "subject",
             ID,
-            "The trial, `all trials`, or `canary`: the trials that the model on trial should have scored.",
+            "The trial, `all trials`, or `canary`: the trials that the model on trial should have scored (`canary, unreachable`: its files could not be read, which proves nothing about it).",
             privacy=Privacy.PSEUDONYM,
         ),
         Column("error", SENTENCE, "What went wrong."),

@@ -14,7 +14,7 @@ MODEL_PROMOTIONS = Table(
     key=("promotion_id",),
     append_only=True,
     columns=(
-        Column("promotion_id", LABEL, "The entry: role, model and moment."),
+        Column("promotion_id", LABEL, "The entry: role, running number and model."),
         Column("role", OneOf(("champion", "canary", "challenger")), "The role that changed hands."),
         Column("model_version", LABEL, "Version of the model in the registry."),
         Column("from_as_of", Instant(), "First day the model holds the role; until a later entry of the role begins."),
@@ -114,7 +114,7 @@ ROLLOUT_VERDICTS = Table(
             Real(),
             "Log loss on them, champion minus canary: positive is better.",
             null=True,
-            absent=NOBODY,
+            absent=FEW,
             unit="nats",
         ),
         Column(
@@ -141,7 +141,7 @@ ROLLOUT_VERDICTS = Table(
 
 ROLLOUT_ARMS = Table(
     "rollout_arms",
-    "The A/B of a rollout: what became of the trials of either arm. A trial belongs to the arm in which it was scored first.",
+    "The A/B of a rollout, written while it goes on: what became of the trials of either arm. A trial belongs to the arm in which it was scored first.",
     key=("as_of", "model_version", "arm"),
     columns=(
         DAY,

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from churn_pipeline.adapters.bundle import Bundle
-from churn_pipeline.adapters.engine import quoted
+from churn_pipeline.adapters.engine import quoted, text_or_null
+from churn_pipeline.adapters.feature_table import every_row_labelled
 from churn_pipeline.adapters.frames import lacking, snapshot_frame
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.ledger import Receipt, Step, align, promote, put_on_trial, read_ledger
@@ -191,29 +192,36 @@ def plan(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetim
     return (
         Plan(challenger, champion, verdict)
         if rival is None
-        else _beside(challenger, rival, verdict, past, as_of, settings)
+        else _beside(challenger, rival, verdict, past, as_of, _first_step(lake, as_of, settings))
     )
 
 
 def _beside(
-    challenger: str, champion: str, verdict: str, past: Sequence[Promotion], as_of: datetime, settings: Settings
+    challenger: str, champion: str, verdict: str, past: Sequence[Promotion], as_of: datetime, share: float | None
 ) -> Plan:
-    """The plan for a challenger that has beaten a champion which scores."""
+    """The plan for a challenger that has beaten a champion which scores; with a `share` it goes on trial."""
     if canary := canary_on(past, as_of):
         return Plan(None, None, f"{verdict}; but {_on_trial(canary)}, and one is at a time")
-    if settings.promotion == "at_once":
+    if share is None:
         return Plan(challenger, champion, verdict)
     if any(entry.from_as_of > as_of for entry in past):
         return Plan(None, None, f"{verdict}; but who scores later days was decided already")
-    return Plan(challenger, champion, verdict, settings.rollout_steps[0] / 100)
+    return Plan(challenger, champion, verdict, share)
+
+
+def _first_step(lake: Lake, as_of: datetime, settings: Settings) -> float | None:
+    """The share with which a rollout begins; None where promotion is at once, or nothing that is scored could ever mature."""
+    if settings.promotion == "at_once" or every_row_labelled(lake, as_of):
+        return None
+    return settings.rollout_steps[0] / 100
 
 
 def write_plan(planned: Plan, lake: Lake, *, as_of: datetime) -> None:
     """Put the plan where the check and the effect read it."""
     values = (
-        f"timestamptz {quoted(as_of.isoformat())} as as_of, {_text(planned.promote)} as promote, "
-        f"{_text(planned.replaces)} as replaces, cast({'null' if planned.share is None else planned.share} as double) as share, "
-        f"{_text(planned.verdict)} as verdict"
+        f"timestamptz {quoted(as_of.isoformat())} as as_of, {text_or_null(planned.promote)} as promote, "
+        f"{text_or_null(planned.replaces)} as replaces, cast({'null' if planned.share is None else planned.share} as double) as share, "
+        f"{text_or_null(planned.verdict)} as verdict"
     )
     with lake.engine.connection() as connection:
         lake.write(connection, PROMOTION_PLAN.name, as_of, f"select {values}")
@@ -308,7 +316,3 @@ def _on_trial(canary: Canary) -> str:
     return (
         f"model {canary.model_version} is on trial since {canary.since:%Y-%m-%d}, on {canary.share:.0%} of the trials"
     )
-
-
-def _text(value: str | None) -> str:
-    return f"cast({quoted(value) if value is not None else 'null'} as varchar)"

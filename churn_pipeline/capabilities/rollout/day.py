@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from churn_pipeline.adapters.engine import quoted
+from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.engine import quoted, text_or_null
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.ledger import Receipt, Step, align, end_trial, promote, put_on_trial, read_ledger
-from churn_pipeline.adapters.model_store import ModelStore
+from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.rollout.judge import Matured, Rule, Said, Verdict, judge
 from churn_pipeline.contracts.derive.arrow import arrow_schema
@@ -28,6 +29,7 @@ BOTH = """
 select as_of, trial_id, arm, champion_probability, canary_probability from rollout_scores
 where canary_version = $1 and champion_version = $2 and as_of >= $3 and as_of < $4 order by as_of, trial_id
 """
+SCORED_LATER = "select max(as_of) > $1 as later from scores"
 """In order: sums of doubles differ with it in their last bits."""
 FAILED = "select count(*) as days from prediction_errors where subject = 'canary' and as_of >= $1 and as_of < $2"
 
@@ -63,14 +65,30 @@ def look(
         champion=champion,
         as_of=as_of,
         errors=failed["days"],
-        damage=models.damage(canary.model_version),
-        rule=_rule(settings),
+        rule=rule(settings),
+        **_state(models, canary.model_version),
     )
 
 
+def _state(models: ModelStore, version: str) -> dict[str, Any]:
+    """Whether the files of a version are damaged, and how; storage that does not answer proves nothing."""
+    try:
+        return {"damage": models.damage(version)}
+    except ModelStoreError:
+        return {"damage": None, "unreachable": True}
+
+
 def undecided(past: Sequence[Promotion], as_of: datetime) -> tuple[Promotion, ...]:
-    """The ledger as it was before the day's own look at the rollout."""
-    return tuple(entry for entry in past if not (entry.by == "rollout" and entry.from_as_of == as_of))
+    """The ledger by the day as it was before the day's own look at the rollout; what was decided on top of that look stays."""
+    begun = [entry for entry in past if entry.from_as_of <= as_of]
+    while begun and begun[-1].by == "rollout" and begun[-1].from_as_of == as_of:
+        begun.pop()
+    return tuple(begun)
+
+
+def decided(past: Sequence[Promotion], as_of: datetime) -> bool:
+    """Whether the day's look has changed who is in production already: a later look of the day stands by it."""
+    return len(undecided(past, as_of)) < sum(entry.from_as_of <= as_of for entry in past)
 
 
 def both_scored(warehouse: Warehouse, canary: str, champion: str, *, since: datetime, before: datetime) -> pd.DataFrame:
@@ -90,14 +108,17 @@ def with_outcome(scored: pd.DataFrame, lake: Lake, as_of: datetime) -> pd.DataFr
 
 def _matured(scored: pd.DataFrame, lake: Lake, as_of: datetime) -> Matured:
     known = with_outcome(scored, lake, as_of)
-    return Matured(known["trial_id"].to_numpy(dtype=object), known["converted"].to_numpy(dtype=bool), _said(known))
+    # as numbers, which compare in a tenth of the time
+    trials = known["trial_id"].factorize()[0]
+    return Matured(trials, known["converted"].to_numpy(dtype=bool), _said(known))
 
 
 def _said(rows: pd.DataFrame) -> Said:
     return Said(*(rows[f"{who}_probability"].to_numpy(dtype=np.float64) for who in ("champion", "canary")))
 
 
-def _rule(settings: Settings) -> Rule:
+def rule(settings: Settings) -> Rule:
+    """The rule of the settings."""
     return Rule(
         steps=tuple(percent / 100 for percent in settings.rollout_steps),
         wait_days=settings.rollout_wait_days,
@@ -109,9 +130,11 @@ def _rule(settings: Settings) -> Rule:
 
 
 def write_verdict(verdict: Verdict | None, warehouse: Warehouse, *, as_of: datetime, run_id: str) -> None:
-    """Put the day's verdict in the place of an earlier one of the day."""
+    """Put the day's verdict in the place of an earlier one of the day, but for one that was carried out: that is history."""
     import pyarrow as pa
 
+    if decided(read_ledger(warehouse), as_of):
+        return
     rows = [verdict.row(as_of=as_of, run_id=run_id)] if verdict else []
     table = pa.Table.from_pylist(rows, schema=arrow_schema(ROLLOUT_VERDICTS))
     warehouse.replace(ROLLOUT_VERDICTS, table, where={"as_of": as_of})
@@ -131,7 +154,9 @@ def plan(warehouse: Warehouse, *, as_of: datetime, settings: Settings) -> Plan:
         return Plan(None, None, None, f"{verdict['verdict']}; it is left to a person (churn model rollout)")
     if any(entry.from_as_of > as_of for entry in read_ledger(warehouse)):
         return Plan(None, None, None, f"{verdict['verdict']}; but who scores later days was decided already")
-    share = 0.0 if verdict["decision"] == "go_back" else _rule(settings).after(verdict["share"])
+    if warehouse.read(SCORED_LATER, [as_of])["later"].to_pylist()[0]:
+        return Plan(None, None, None, f"{verdict['verdict']}; but later days have been scored already")
+    share = 0.0 if verdict["decision"] == "go_back" else rule(settings).after(verdict["share"])
     return Plan(verdict["model_version"], share, verdict["compared_with"], verdict["verdict"])
 
 
@@ -139,8 +164,8 @@ def write_plan(planned: Plan, lake: Lake, *, as_of: datetime) -> None:
     """Put the plan where the check and the effect read it."""
     share = "null" if planned.share is None else repr(planned.share)
     values = (
-        f"timestamptz {quoted(as_of.isoformat())} as as_of, {_text(planned.canary)} as canary, cast({share} as double) as share, "
-        f"{_text(planned.champion)} as champion, {_text(planned.verdict)} as verdict"
+        f"timestamptz {quoted(as_of.isoformat())} as as_of, {text_or_null(planned.canary)} as canary, cast({share} as double) as share, "
+        f"{text_or_null(planned.champion)} as champion, {text_or_null(planned.verdict)} as verdict"
     )
     with lake.engine.connection() as connection:
         lake.write(connection, ROLLOUT_PLAN.name, as_of, f"select {values}")
@@ -176,12 +201,13 @@ def check_plan(planned: Plan, warehouse: Warehouse, *, as_of: datetime) -> None:
 
 def carry_out(
     planned: Plan, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, decided_at: datetime, run_id: str
-) -> Receipt | Step | None:
+) -> Receipt | Step | str | None:
     """Do what is planned; where nothing is, only set aliases right that a killed run left behind.
+
+    A canary that cannot be loaded by now stays as it is, with the reason: the day's scores must not wait for it.
 
     Raises:
         LedgerError: the plan is stale.
-        BundleError: the canary is damaged by now.
     """
     past = read_ledger(warehouse)
     if planned.canary is None or planned.share is None:
@@ -198,15 +224,14 @@ def carry_out(
         "decided_at": decided_at,
         "run_id": run_id,
     }
-    if planned.share == 1:
-        return promote(planned.canary, **common)
     if planned.share > 0:
-        return put_on_trial(planned.canary, share=planned.share, **common)
+        try:
+            if planned.share == 1:
+                return promote(planned.canary, **common)
+            return put_on_trial(planned.canary, share=planned.share, **common)
+        except (BundleError, ModelStoreError) as error:
+            return f"nothing: {error}"
     if canary_on(past, as_of) is None:
         align(warehouse=warehouse, models=models)
         return Step(planned.canary, planned.champion or "", 0.0, as_of, changed=False)
     return end_trial(**common)
-
-
-def _text(value: str | None) -> str:
-    return "cast(null as varchar)" if value is None else quoted(value)

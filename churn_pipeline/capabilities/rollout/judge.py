@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
+LEAST_SCORED = 20
+"""Trials scored on a day below which the distance of two samples tells of chance: of two equal models it is beyond .15 in a sixth of the days with two trials."""
+
 Decision = Literal["advance", "wait", "go_back"]
 
 
@@ -64,7 +67,8 @@ class Said:
 class Matured:
     """Looks at trials that have matured since, and what both said of them."""
 
-    trial_id: NDArray[np.object_]
+    trial: NDArray[np.integer[Any]]
+    """A number a trial."""
     converted: NDArray[np.bool_]
     said: Said
 
@@ -98,7 +102,8 @@ class Verdict:
 
     def _compared(self) -> str:
         if self.gain is None:
-            return f"no trial that it and champion {self.champion} scored has matured yet"
+            many = "one trial" if self.trials else "no trial"
+            return f"{many} that it and champion {self.champion} scored has matured yet"
         way = "better" if self.gain.mid >= 0 else "worse"
         return (
             f"log loss {way} by {abs(self.gain.mid):.3f} than champion {self.champion}, interval {self.gain.low:.3f}..{self.gain.high:.3f}, "
@@ -136,29 +141,31 @@ def judge(
     errors: int,
     damage: str | None,
     rule: Rule,
+    unreachable: bool = False,
 ) -> Verdict:
     """The verdict of a day.
 
-    It goes back where the canary is damaged or failed to score on a day of the step (`errors`), where its `newest` scores lie
+    It waits where the canary's files are `unreachable` today, which proves nothing about it. It goes back where the canary is damaged or failed to score on a day of the step (`errors`), where its `newest` scores lie
     apart from the champion's by more than `max_distance`, or where it is certain to be worse on what matured since the
     rollout began. It goes on where the step has lasted `wait_days`, enough trials have matured, and a loss of `margin` is
     ruled out. The interval holds at all daily looks together (`core.sequence`).
     """
     gain = always_valid(
         losses(matured.said.champion, matured.converted) - losses(matured.said.canary, matured.converted),
-        groups=matured.trial_id,
+        groups=matured.trial,
         confidence=rule.confidence,
     )
-    trials = len(np.unique(matured.trial_id))
-    conversions = len(np.unique(matured.trial_id[matured.converted]))
+    trials = len(np.unique(matured.trial))
+    conversions = len(np.unique(matured.trial[matured.converted]))
     enough = min(conversions, trials - conversions) >= rule.min_conversions
     against = _told(
         f"it is damaged ({damage.splitlines()[0]})" if damage else "",
         f"it failed to score on {errors} {'day' if errors == 1 else 'days'} of this step" if errors else "",
-        _apart(newest.distance, rule),
+        _apart(newest, rule),
         "it is worse for certain" if enough and gain is not None and gain.high < 0 else "",
     )
     open_ = _told(
+        "its files cannot be read now" if unreachable else "",
         _too_early(canary, as_of, rule),
         "" if enough else f"{rule.min_conversions} that converted and as many that did not have to mature first",
         _unsure(gain, rule) if enough else "",
@@ -174,8 +181,9 @@ def _told(*reasons: str) -> tuple[str, ...]:
     return tuple(filter(None, reasons))
 
 
-def _apart(distance: float | None, rule: Rule) -> str:
-    if distance is None or distance <= rule.max_distance:
+def _apart(newest: Said, rule: Rule) -> str:
+    distance = newest.distance
+    if distance is None or len(newest.canary) < LEAST_SCORED or distance <= rule.max_distance:
         return ""
     return f"its scores lie {distance:.2f} apart from the champion's, allowed are {rule.max_distance:.2f}"
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+FAILED = "select subject from prediction_errors where as_of = $1 and (subject like 'canary%' or subject = 'all trials')"
+
+
 def both_say(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, run_id: str) -> pa.Table:
     """Rows of table `rollout_scores` of a day; none where no rollout goes on, or one of the two could not score.
 
@@ -32,6 +35,8 @@ def both_say(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: dat
     """
     who = lineup(warehouse, models, as_of=as_of, rules=partial(rules, lake, as_of))
     nothing: pa.Table = arrow_schema(ROLLOUT_SCORES).empty_table()
+    if warehouse.read(FAILED, [as_of]).num_rows:
+        return nothing
     if who.canary is None or who.champion.scored_by == RULES or who.champion.stepped_in:
         return nothing
     try:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+UNREACHABLE = "canary, unreachable"
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """What was scored, and by whom."""
@@ -97,7 +100,7 @@ def _errors(who: Lineup, as_of: datetime, stamp: Stamp) -> pa.Table:
 
     failed = [
         ("all trials", who.champion.error, who.champion.stepped_in),
-        ("canary", who.failed, "champion"),
+        (UNREACHABLE if who.unreachable else "canary", who.failed, "champion"),
     ]
     rows = pd.DataFrame(
         [

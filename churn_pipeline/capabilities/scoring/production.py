@@ -35,6 +35,8 @@ class Lineup:
     share: float = 0.0
     failed: str | None = None
     """Why the canary does not score although it should: the champion scores its trials."""
+    unreachable: bool = False
+    """Whether that is because its files cannot be read now, which proves nothing about it."""
 
     def of_canary(self, trials: ArrayLike) -> NDArray[np.bool_]:
         """Which of the trials are the canary's; none where there is no canary."""
@@ -56,7 +58,8 @@ def lineup(warehouse: Warehouse, models: ModelStore, *, as_of: datetime, rules: 
     try:
         canary = replace(_loaded(models, version, chosen.note), scored_by="canary")
     except (BundleError, ModelStoreError) as error:
-        return Lineup(champion, share=share, failed=f"model {version} could not be loaded: {error}")
+        because = f"model {version} could not be loaded: {error}"
+        return Lineup(champion, share=share, failed=because, unreachable=isinstance(error, ModelStoreError))
     return Lineup(champion, canary, share)
 
 

@@ -36,6 +36,7 @@ class XGBoost:
     """XGBoost (Chen and Guestrin 2016), histogram trees."""
 
     libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
+    code: ClassVar[tuple[Any, ...]] = ()
     seed: int
     threads: int = 1
     name: str = "xgboost"
@@ -103,6 +104,7 @@ class LightGBM:
     """LightGBM (Ke et al. 2017), leaf-wise trees."""
 
     libraries: ClassVar[tuple[str, ...]] = ("lightgbm",)
+    code: ClassVar[tuple[Any, ...]] = ()
     seed: int
     threads: int = 1
     name: str = "lightgbm"

@@ -47,6 +47,8 @@ class Learner(Protocol):
 
     libraries: ClassVar[tuple[str, ...]]
     """The packages whose versions a fit may depend on."""
+    code: ClassVar[tuple[Any, ...]]
+    """What of our own code its fits go through, besides its module and that of its member: modules, classes or functions."""
 
     @property
     def name(self) -> str:

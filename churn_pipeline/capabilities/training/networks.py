@@ -17,6 +17,7 @@ from churn_pipeline.capabilities.training.learners import Material, Stopped, Wat
 from churn_pipeline.capabilities.training.space import Parameter, Space
 from churn_pipeline.capabilities.training.spaces import network_space
 from churn_pipeline.core.log_odds import log_odds, losses
+from churn_pipeline.core.members.logistic import Preparation
 from churn_pipeline.core.members.network import Inputs, Layers, NetworkMember, sigmoid, silu, silu_slope
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Network:
     """A mean of networks with one hidden layer."""
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
+    code: ClassVar[tuple[Any, ...]] = (Preparation, losses)
 
     seed: int
     name: str = "network"

@@ -76,7 +76,7 @@ def search_fingerprint(material: Material, learner: Learner, *, sampler: tuning.
     versions = {name: str(import_module(name).__version__) for name in ("numpy", "optuna", *learner.libraries)}
     told = [learner.name, learner.seed, sampler, asdict(learner.space), versions]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-    for part in (tuning, learners, space, type(learner), kinds()[learner.name]):
+    for part in (tuning, learners, space, type(learner), kinds()[learner.name], *learner.code):
         digest.update(Path(inspect.getfile(part)).read_bytes())
     for rows in (material.x, material.y, material.x_validation, material.y_validation):
         digest.update(f"\x1e{rows.shape}\x1e".encode())

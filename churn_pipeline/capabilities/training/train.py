@@ -74,7 +74,7 @@ def train(
         code=code,
         business=settings.business,
         threads=settings.threads,
-        earlier=_of_champion(models, progress),
+        earlier=_of_champion(models, as_of, progress),
         progress=progress,
     )
     return Trained(
@@ -83,16 +83,20 @@ def train(
     )
 
 
-def _of_champion(models: ModelStore, progress: Callable[[str], None]) -> dict[str, Earlier]:
+def _of_champion(models: ModelStore, as_of: datetime, progress: Callable[[str], None]) -> dict[str, Earlier]:
     champion = models.champion()
     if champion is None:
         return {}
     try:
-        return from_champion(models.load(champion.version).facts)
+        facts = models.load(champion.version).facts
     except BundleError as error:
         # its successor may well be what mends this
         progress(f"no search begins with the champion's parameters: {error}")
         return {}
+    if datetime.fromisoformat(facts["trained_as_of"]) > as_of:
+        # on a past day nobody knew it
+        return {}
+    return from_champion(facts)
 
 
 def material(

@@ -11,7 +11,7 @@ from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.rollout import day as rollout
 from churn_pipeline.capabilities.rollout.compare import compare_arms, write_arms
 from churn_pipeline.capabilities.rollout.day import Plan
-from churn_pipeline.contracts.analytics import PREDICTION_ERRORS
+from churn_pipeline.contracts.analytics import PREDICTION_ERRORS, SCORES
 from churn_pipeline.contracts.production import ROLLOUT_SCORES
 from churn_pipeline.core.arms import of_canary
 from churn_pipeline.core.ledger import LedgerError, canary_on, production_on
@@ -50,7 +50,7 @@ def begin(version: str, share: float, day: datetime) -> Any:
 
 
 def say(shop: Shop, warehouse: Warehouse, *, canary_knows: float, shift: float = 0.0) -> None:
-    """Both have scored every trial on the two days before its label matured; the canary is off the truth by less, or by more."""
+    """Both have scored every trial on the two days before its label matured, and thirty that run still; the canary is off the truth by less, or by more."""
     labels = shop.lake.read("labels", SECOND).to_pylist()
     rng = np.random.default_rng(3)
     given = []
@@ -71,6 +71,8 @@ def say(shop: Shop, warehouse: Warehouse, *, canary_knows: float, shift: float =
                     "canary_probability": min(1.0, canary + shift),
                 }
             )
+    yesterday = SECOND - timedelta(days=1)
+    given += [{**row, "as_of": yesterday, "trial_id": f"running-{n}"} for n, row in enumerate(given[:30])]
     told = {(row["as_of"], row["trial_id"]): row for row in given if row["as_of"] < SECOND}
     warehouse.append(ROLLOUT_SCORES, rows(ROLLOUT_SCORES, *told.values(), champion_version="1", canary_version="2"))
 
@@ -143,9 +145,16 @@ def test_one_whose_scores_have_shifted_goes_back_and_one_that_failed_to_score_to
 ) -> None:
     say(tried, warehouse, canary_knows=0.6, shift=0.3)
     assert "apart from the champion's" in looked(tried, warehouse).verdict
+    unreachable = rows(PREDICTION_ERRORS, {"subject": "canary, unreachable"}, as_of=SECOND - timedelta(days=2))
+    warehouse.append(PREDICTION_ERRORS, unreachable)
+    assert "failed to score" not in looked(tried, warehouse, rollout_max_distance=1.0).verdict
     failed = rows(PREDICTION_ERRORS, {"subject": "canary", "handled_by": "champion"}, as_of=SECOND - timedelta(days=2))
     warehouse.append(PREDICTION_ERRORS, failed)
-    assert "it failed to score on 1 day of this step" in looked(tried, warehouse).verdict
+    planned = looked(tried, warehouse, rollout_max_distance=1.0)
+    assert planned.share == 0.0
+    assert planned.verdict.startswith(
+        "model 2 goes back to no trial at all: it failed to score on 1 day of this step; "
+    )
 
 
 def test_where_a_person_has_to_decide_it_only_says_what_it_would_do(tried: Shop, warehouse: Warehouse) -> None:
@@ -193,3 +202,78 @@ def test_the_arms_are_written_by_day_with_what_became_of_their_trials(tried: Sho
     assert champion["trials"] + canary["trials"] == scored
     assert 0 < canary["matured"] < champion["matured"]
     assert champion["difference"] == pytest.approx(canary["conversion"] - champion["conversion"])
+
+
+def test_storage_that_does_not_answer_stops_neither_the_look_nor_the_step(
+    tried: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(tried, warehouse, canary_knows=0.6)
+    planned = looked(tried, warehouse)
+
+    def hiccup(_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("churn_pipeline.adapters.bundle.load", hiccup)
+    assert "cannot be read now" in carry_out(planned, tried, warehouse)
+    again = looked(tried, warehouse)
+    assert (
+        again.canary,
+        again.verdict.startswith("model 2 stays at 10% of the trials: its files cannot be read now"),
+    ) == (
+        None,
+        True,
+    )
+
+
+def test_a_damaged_canary_goes_back(tried: Shop, warehouse: Warehouse) -> None:
+    (path,) = {
+        p for p in tried.models.folder.rglob("bundle/logistic.json") if tried.models.version("2").run_id in str(p)
+    }
+    whole = path.read_bytes()
+    path.write_bytes(whole + b" ")
+    try:
+        planned = looked(tried, warehouse)
+        assert carry_out(planned, tried, warehouse).startswith("model 2 scores no trial any more")
+    finally:
+        path.write_bytes(whole)
+    assert "it is damaged (" in planned.verdict
+
+
+def test_what_a_person_decides_on_top_of_the_days_look_stands_when_the_day_is_run_again(
+    tried: Shop, warehouse: Warehouse
+) -> None:
+    say(tried, warehouse, canary_knows=-2.0)
+    carry_out(looked(tried, warehouse, rollout_max_distance=1.0), tried, warehouse)
+    put_on_trial(
+        "2", share=0.2, warehouse=warehouse, models=tried.models, from_as_of=SECOND, by="person", verdict="once more",
+        decided_at=NOW + timedelta(hours=1), run_id="r",
+    )  # fmt: skip
+    planned = looked(tried, warehouse, rollout_max_distance=1.0)
+    assert planned.verdict.startswith("model 2 stays at 20% of the trials")
+    carry_out(planned, tried, warehouse)
+    canary = canary_on(read_ledger(warehouse), SECOND)
+    assert canary is not None
+    assert (canary.share, canary.since) == (0.2, SECOND)
+
+
+def test_a_second_look_that_would_decide_otherwise_leaves_the_first_as_it_was(
+    tried: Shop, warehouse: Warehouse
+) -> None:
+    say(tried, warehouse, canary_knows=0.6)
+    carry_out(looked(tried, warehouse), tried, warehouse)
+    first = warehouse.read("select * from rollout_verdicts").to_pylist()
+    failed = rows(PREDICTION_ERRORS, {"subject": "canary", "handled_by": "champion"}, as_of=SECOND - timedelta(days=2))
+    warehouse.append(PREDICTION_ERRORS, failed)
+    carry_out(looked(tried, warehouse), tried, warehouse)
+    assert warehouse.read("select * from rollout_verdicts").to_pylist() == first
+    canary = canary_on(read_ledger(warehouse), SECOND)
+    assert canary is not None
+    assert canary.share == 0.5
+
+
+def test_a_day_after_which_others_were_scored_stays_as_it_is(tried: Shop, warehouse: Warehouse) -> None:
+    say(tried, warehouse, canary_knows=0.6)
+    warehouse.append(SCORES, rows(SCORES, {"trial_id": "t"}, as_of=SECOND + timedelta(days=1)))
+    planned = looked(tried, warehouse)
+    assert planned.canary is None
+    assert planned.verdict.endswith("but later days have been scored already")

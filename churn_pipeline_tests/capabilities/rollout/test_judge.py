@@ -14,7 +14,7 @@ from churn_pipeline.core.log_odds import probability
 BEGIN = datetime(2026, 5, 1, tzinfo=UTC)
 RULE = Rule((0.1, 0.5), wait_days=7, confidence=0.9, margin=0.02, min_conversions=20, max_distance=0.15)
 CANARY = Canary("5", 0.1, step_from=BEGIN, since=BEGIN)
-NOTHING = Matured(np.array([], dtype=object), np.array([], dtype=bool), Said(np.array([]), np.array([])))
+NOTHING = Matured(np.array([], dtype=np.int64), np.array([], dtype=bool), Said(np.array([]), np.array([])))
 
 
 def matured(trials: int, *, better: float, seed: int = 1) -> Matured:
@@ -25,7 +25,7 @@ def matured(trials: int, *, better: float, seed: int = 1) -> Matured:
     looks = np.repeat(np.arange(trials), 5)
     noise = rng.normal(0, 1.0, trials)
     champion, canary = (probability(truth + noise * wrong)[looks] for wrong in (1.0, 1.0 - better))
-    return Matured(looks.astype(object), converted[looks], Said(champion, canary))
+    return Matured(looks, converted[looks], Said(champion, canary))
 
 
 def equal(trials: int, *, seed: int = 1) -> Matured:
@@ -92,6 +92,16 @@ def test_a_day_without_its_scores_or_a_changed_byte_sends_it_back() -> None:
     )
 
 
+def test_a_distance_of_a_handful_of_trials_tells_nothing() -> None:
+    said = matured(3, better=0.0).said
+    assert looked(NOTHING, Said(said.champion, 1 - said.champion * 0), days=1).decision == "wait"
+
+
+def test_files_that_cannot_be_read_now_prove_nothing_and_it_waits() -> None:
+    verdict = looked(matured(400, better=0.3), days=9, unreachable=True)
+    assert (verdict.decision, verdict.because) == ("wait", ("its files cannot be read now",))
+
+
 def test_the_row_holds_what_the_verdict_does() -> None:
     row = looked(matured(400, better=0.3), days=7).row(as_of=BEGIN, run_id="r")
     assert set(row) == set(ROLLOUT_VERDICTS.names)
@@ -118,4 +128,4 @@ def test_of_equal_canaries_no_more_go_back_than_was_said_and_of_bad_ones_nearly_
 
 def _first(seen: Matured, trials: int) -> Matured:
     rows = slice(0, trials * 5)
-    return Matured(seen.trial_id[rows], seen.converted[rows], Said(seen.said.champion[rows], seen.said.canary[rows]))
+    return Matured(seen.trial[rows], seen.converted[rows], Said(seen.said.champion[rows], seen.said.canary[rows]))

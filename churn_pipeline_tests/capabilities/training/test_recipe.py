@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,8 +11,10 @@ import pytest
 
 from churn_pipeline.capabilities.training import boosters, recipe, spaces
 from churn_pipeline.capabilities.training.boosters import LightGBM, XGBoost
-from churn_pipeline.capabilities.training.learners import Material
+from churn_pipeline.capabilities.training.learners import Learner, Material
+from churn_pipeline.capabilities.training.networks import Network
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint, search_fingerprint
+from churn_pipeline.core.members import kinds
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.past import CATALOGUE, past
 
@@ -115,3 +120,17 @@ def test_other_code_that_a_tuning_trial_runs_through_is_another_search(monkeypat
     before = search_fingerprint(MATERIAL, XGBoost(1), sampler="tpe")
     monkeypatch.setattr(recipe, "tuning", spaces)
     assert search_fingerprint(MATERIAL, XGBoost(1), sampler="tpe") != before
+
+
+def test_a_search_depends_on_every_file_of_ours_that_a_fit_goes_through() -> None:
+    """Whatever a learner's module and that of its member import of the core, but for what the boosters' libraries do themselves."""
+    for learner in (XGBoost(1), LightGBM(1), Network(1)):
+        hashed = {Path(inspect.getfile(part)).stem for part in (type(learner), kinds()[learner.name], *learner.code)}
+        read = set(
+            re.findall(r"^from churn_pipeline\.core\.(?:members\.)?(\w+) import", _source(learner), re.MULTILINE)
+        )
+        assert read - hashed <= {"members"}, learner.name
+
+
+def _source(learner: Learner) -> str:
+    return "".join(Path(inspect.getfile(part)).read_text() for part in (type(learner), kinds()[learner.name]))
