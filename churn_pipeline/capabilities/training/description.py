@@ -17,12 +17,16 @@ def description(facts: Mapping[str, Any]) -> str:
     said = [
         f"Trained as of {facts['trained_as_of'][:10]} on {trials:,} trials ({conversions:,} converted), "
         f"tested on {tested['trials']:,} others ({tested['conversions']:,} converted).",
-        f"Chosen: {facts['chosen']}, calibrated by {facts['calibration']['kind']}.",
+        f"Chosen: {facts['chosen']}, {_calibrated(facts['calibration']['kind'])}.",
         *([f"{facts['note']}."] if facts["note"] else []),
     ]
     lines = (_line(name, overall, prefix) for name, prefix in RIVALS.items())
     head = "| on the test cohort | log loss | AUC (95 %) | calibration error |\n|---|---|---|---|"
     return "\n\n".join((" ".join(said), "\n".join((head, *lines))))
+
+
+def _calibrated(kind: str) -> str:
+    return "in no need of calibration" if kind == "none" else f"calibrated by {kind}"
 
 
 def _line(name: str, overall: Mapping[str, Any], prefix: str) -> str:

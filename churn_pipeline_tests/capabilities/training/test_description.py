@@ -39,3 +39,4 @@ def test_it_has_the_note_of_the_model_and_no_ranking_where_there_is_one_outcome(
     words = description({**facts(auc=None), "note": "few conversions"})
     assert "calibrated by platt. few conversions." in words
     assert "| this model | 0.5000 | one outcome only | 0.0123 |" in words
+    assert "Chosen: blend, in no need of calibration." in description({**facts(), "calibration": {"kind": "none"}})
