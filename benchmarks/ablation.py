@@ -77,7 +77,7 @@ class Ablation:
         material = Material(x[fit], y[fit], x[validation], y[validation])
         members = [
             LogisticMember.fit(x[fit], y[fit], strength=STRENGTH),
-            booster.fit_stopped(material, booster.first).member,
+            booster.fit_stopped(material, booster.space.first).member,
         ]
         blend = fit_blend(np.column_stack([member.margin(x[validation]) for member in members]), y[validation])
         told = np.column_stack([member.margin(x[self.judged]) for member in members])
