@@ -102,7 +102,7 @@ def scores_day(ledger: Sequence[Promotion], day: datetime) -> Scoring:
     """
     then = production_on(ledger, day)
     if then is not None:
-        return Scoring(then, before=_before(_reign(ledger, day)), canary=canary_on(ledger, day))
+        return Scoring(then, before=_before(ledger, day), canary=canary_on(ledger, day))
     champions = [entry for entry in ledger if entry.role == "champion"]
     if not champions:
         return Scoring(None)
@@ -207,13 +207,21 @@ def refuse_foresight(version: str, day: datetime, *, trained_as_of: datetime) ->
 def before(ledger: Sequence[Promotion], day: datetime) -> str:
     """The champion to go back to on a day: the one that today's replaced. Going back again goes one further back.
 
+    One that was taken off a trial since is passed over: it was not good enough for a part of the trials.
+
     Raises:
         LedgerError: nobody is champion, or nobody was before.
     """
-    reign = _reign(ledger, day)
-    found = _before(reign)
+    found = _before(ledger, day)
     if found is None:
-        holds = f"model {reign[0]} is the first champion" if reign else "nobody is champion"
+        reign = _reign(ledger, day)
+        holds = (
+            "nobody is champion"
+            if not reign
+            else f"model {reign[0]} is the first champion"
+            if len(reign) == 1
+            else f"model {reign[-1]} is champion, and who was before was taken off a trial since"
+        )
         raise LedgerError(
             f"there is no model to go back to on {day:%Y-%m-%d}: {holds}.\n"
             "  do: promote a model by name: churn model list, then churn model promote VERSION"
@@ -235,5 +243,12 @@ def _reign(ledger: Sequence[Promotion], day: datetime) -> list[str]:
     return reign
 
 
-def _before(reign: Sequence[str]) -> str | None:
-    return reign[-2] if len(reign) > 1 else None
+def _before(ledger: Sequence[Promotion], day: datetime) -> str | None:
+    earlier = _reign(ledger, day)[-2::-1]
+    return next((version for version in earlier if not _off_trial(ledger, version, day)), None)
+
+
+def _off_trial(ledger: Sequence[Promotion], version: str, day: datetime) -> bool:
+    """Whether the last that was decided about a version by the day took it off a trial."""
+    last = [entry for entry in ledger if entry.model_version == version and entry.from_as_of <= day][-1]
+    return last.role == "canary" and not last.share

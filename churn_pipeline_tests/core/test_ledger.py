@@ -196,6 +196,14 @@ def test_what_its_own_rollout_took_back_stays_so() -> None:
     assert taken_back(trials(("2", 3, 0.1), ("2", 5, None)), "1") is None
 
 
+def test_nobody_goes_back_to_a_model_that_was_taken_off_its_trial() -> None:
+    past = trials(("2", 3, None), ("1", 6, 0.1), ("1", 8, 0.0))
+    assert before(past, day(7)) == "1"
+    with pytest.raises(LedgerError, match="there is no model to go back to on 2024-05-10"):
+        before(past, day(9))
+    assert scores_day(past, day(9)).before is None
+
+
 def test_no_day_before_the_last_step_can_be_decided_on() -> None:
     with pytest.raises(LedgerError, match=r"model 2 is canary from 2024-05-11 on and would stay it"):
         refuse_earlier(trials(("2", 3, 0.1), ("2", 10, 0.5)), day(9))
