@@ -135,10 +135,12 @@ def by_segment(rows: Judged, *, confidence: float, least: int) -> tuple[SegmentG
     A challenger that is nowhere worse is called worse somewhere in at most half of `1 - confidence`: the interval of each is as wide
     as their number asks for.
     """
+    import pandas as pd
+
     segments = {
         (attribute, str(value)): values == value
         for attribute, values in rows.segments.items()
-        for value in np.unique(values[values != None].astype(str))  # noqa: E711 # of each element
+        for value in np.unique(values[pd.notna(values)].astype(str))
     }
     enough = {named: chosen for named, chosen in segments.items() if _tells(rows, chosen, least)}
     better = losses(rows.compared, rows.converted) - losses(rows.challenger, rows.converted)

@@ -26,8 +26,8 @@ BEGUN = SECOND - timedelta(days=29)
 @pytest.fixture
 def tried(shop: Shop, warehouse: Warehouse) -> Shop:
     """Champion 1, and model 1's successor on trial for four weeks (its version is said to be made before that)."""
-    common = {"warehouse": warehouse, "models": shop.models, "decided_at": NOW, "run_id": "r"}
-    promote("1", from_as_of=FIRST, by="gate", verdict="better", **common)  # type: ignore[arg-type]
+    common: dict[str, Any] = {"warehouse": warehouse, "models": shop.models, "decided_at": NOW, "run_id": "r"}
+    promote("1", from_as_of=FIRST, by="gate", verdict="better", **common)
     warehouse.append(rollout_ledger(), begin("2", 0.1, BEGUN))
     return shop
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,10 +38,10 @@ def equal(trials: int, *, seed: int = 1) -> Matured:
 
 
 def looked(
-    seen: Matured = NOTHING, newest: Said | None = None, *, days: int, canary: Canary = CANARY, **other: object
+    seen: Matured = NOTHING, newest: Said | None = None, *, days: int, canary: Canary = CANARY, **other: Any
 ) -> Verdict:
-    given = {"errors": 0, "damage": None, "rule": RULE, **other}
-    return judge(seen, newest or seen.said, canary=canary, champion="4", as_of=BEGIN + timedelta(days=days), **given)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"errors": 0, "damage": None, "rule": RULE, **other}
+    return judge(seen, newest or seen.said, canary=canary, champion="4", as_of=BEGIN + timedelta(days=days), **given)
 
 
 def test_it_waits_until_the_step_has_lasted_and_enough_has_matured() -> None:
