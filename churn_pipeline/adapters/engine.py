@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
 
+SHARE = 0.8
+"""Of the memory limit DuckDB is told this share: what it does not count (text under way, Parquet readers, its allocator's slack) comes on top."""
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -49,7 +52,7 @@ def _instance(engine: Engine) -> duckdb.DuckDBPyConnection:
     instance = duckdb.connect(
         ":memory:",
         config={
-            "memory_limit": engine.memory,
+            "memory_limit": f"{engine.gigabytes * SHARE:.3f}GB",
             "threads": str(engine.threads),
             "temp_directory": str(engine.spill),
             "autoinstall_known_extensions": "false",

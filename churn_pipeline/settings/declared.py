@@ -283,7 +283,9 @@ class Settings(BaseSettings):
     reports_address: str = Field("http://localhost:3002", description="Where the reports are, for links.")
 
     duckdb_memory: str = Field(
-        "4GB", pattern=r"^\d+(MB|GB)$", description="Memory limit of the query engine; beyond it spills to disk."
+        "4GB",
+        pattern=r"^\d+(MB|GB)$",
+        description="Memory limit of the query engine, which spills to disk before it.",
     )
     threads: int = Field(2, ge=1, description="Threads of the query engine.")
     lake_buckets: int = Field(

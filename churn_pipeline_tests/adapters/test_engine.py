@@ -18,7 +18,7 @@ def test_a_connection_is_in_utc_within_its_limits_and_closed_in_the_end(tmp_path
         settings = dict(connection.execute("select name, value from duckdb_settings()").fetchall())
         moment = connection.execute("select cast('2024-05-01 10:00' as timestamptz)").fetchone()
     assert (settings["TimeZone"], settings["threads"]) == ("UTC", "1")
-    assert settings["memory_limit"].startswith("28")  # 300 MB in MiB
+    assert settings["memory_limit"] == "228.8 MiB"  # four fifths of 300 MB
     assert settings["temp_directory"] == str(tmp_path / "deep" / "spill")
     assert moment == (datetime(2024, 5, 1, 10, tzinfo=UTC),)
     with pytest.raises(duckdb.ConnectionException):

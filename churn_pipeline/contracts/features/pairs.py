@@ -11,6 +11,8 @@ from churn_pipeline.contracts.features.feature import Grain
 
 SIGNS = ">+"
 """What stands between two words. Two pairs may read alike where a word holds one."""
+FEW = 8
+"""So many of the commonest are kept in a heap of that size, more in a list that is sorted: a heap takes its whole size for every row it begins with."""
 _LARGEST = (1 << 63) - 1
 _IN_ALL = "word_base * word_base"
 
@@ -33,8 +35,7 @@ def commonest(grain: Grain, most: int) -> str:
     9e12 times with a thousand words, nine million times with a million.
     """
     number = f"least(n, {_LARGEST} // ({_IN_ALL}) - 1) * {_IN_ALL} + ({_IN_ALL} - 1 - {grain.key})"
-    # max(number, most) would give the same, and takes kilobytes for every row it is given
-    return f"list_reverse_sort(list({number}))[:{most}]"
+    return f"max({number}, {most})" if most <= FEW else f"list_reverse_sort(list({number}))[:{most}]"
 
 
 def pair_words(one: str, grain: Grain) -> str:
