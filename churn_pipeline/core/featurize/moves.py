@@ -45,7 +45,7 @@ DERIVED: dict[str, str] = {
     # the number of a word is its place among them
     "words": """words as materialized (
   select word, row_number() over (order by word) as number
-  from (select distinct unnest([event_name, feature]) as word from acts) where word is not null
+  from (select distinct unnest([event_name, feature]) as word from (select distinct event_name, feature from acts)) where word is not null
 )""",
     "spelling": f"spelling as materialized ({spelling('words')})",
     **following("moves", word="coalesce(feature, event_name)", key="transition"),
