@@ -106,17 +106,34 @@ def load(folder: Path) -> Bundle:
             is not there or cannot read its file.
         OSError: the folder cannot be read now, which says nothing about the bundle.
     """
+    contents, manifest = _unchanged(folder)
+    scorer = _read(folder, contents)
+    with _reading(folder, MANIFEST):
+        differences = _differences(manifest["libraries"], _libraries(scorer))
+    _check_golden(folder, scorer, contents, differences)
+    return Bundle(scorer, manifest, _sha256(contents[MANIFEST]), differences)
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What the saver said about the model, once every byte is the saved one; nothing is scored, so no library is loaded.
+
+    Raises:
+        BundleError: files are missing, extra or changed.
+        OSError: the folder cannot be read now.
+    """
+    facts: dict[str, Any] = _unchanged(folder)[1]["facts"]
+    return facts
+
+
+def _unchanged(folder: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The files of a bundle and its manifest, every byte as it was saved."""
     if not folder.is_dir():
         raise BundleError(f"there is no bundle {folder}.\n  do: name the folder that a training run has saved")
     contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
     with _reading(folder, MANIFEST):
         manifest = _sealed_manifest(folder, contents)
         _check_files(folder, contents, manifest["files"])
-    scorer = _read(folder, contents)
-    with _reading(folder, MANIFEST):
-        differences = _differences(manifest["libraries"], _libraries(scorer))
-    _check_golden(folder, scorer, contents, differences)
-    return Bundle(scorer, manifest, _sha256(contents[MANIFEST]), differences)
+    return contents, manifest
 
 
 @contextmanager

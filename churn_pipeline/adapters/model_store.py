@@ -10,18 +10,19 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from churn_pipeline.adapters import bundle
 from churn_pipeline.adapters.bundle import Bundle, BundleError
 from churn_pipeline.adapters.postgres import connect, database_url
+from churn_pipeline.adapters.registry import read_versions
 from churn_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from churn_pipeline.core.scorer import Scorer
 
 Role = Literal["champion", "canary", "challenger"]
+Content = TypeVar("Content")
 FINGERPRINT = "fingerprint"
 LONGEST_DESCRIPTION = 5_000
 """Characters that MLflow's tables have room for."""
@@ -141,17 +143,25 @@ class ModelStore:
         Raises:
             ModelStoreError: the registry does not answer.
         """
-        from mlflow.exceptions import MlflowException
+        import psycopg2
 
-        client = self._client()
         try:
-            aliases: Mapping[str, Any] = client.get_registered_model(self.name).aliases
-            found = client.search_model_versions(f"name='{self.name}'")
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return ()
+            found = read_versions(self.url, self.name)
+        except psycopg2.Error as error:
             raise ModelStoreError(f"the registry of {self.name} does not answer: {error}\n  do: run again") from error
-        return tuple(sorted((_version(one, aliases) for one in found), key=lambda v: int(v.version)))
+        return tuple(
+            ModelVersion(
+                version=str(one["version"]),
+                fingerprint=one["tags"].get(FINGERPRINT, ""),
+                created_at=datetime.fromtimestamp(one["creation_time"] / 1000, UTC),
+                roles=tuple(one["aliases"]),
+                run_id=str(one["run_id"]),
+                source=str(one["source"]),
+                tags=one["tags"],
+                description=one["description"] or "",
+            )
+            for one in found
+        )
 
     def version(self, version: str) -> ModelVersion:
         """One registered version.
@@ -176,6 +186,17 @@ class ModelStore:
             BundleError: it is gone, or not the bundle that was saved.
         """
         return self._bundle(version, "bundle")
+
+    def facts(self, version: str) -> dict[str, Any]:
+        """What is known of a version, every byte of it and of its floor checked; nothing is scored.
+
+        Raises:
+            ModelStoreError, BundleError: as `load`.
+        """
+        floor, facts = (self._read(version, part, bundle.read_facts) for part in ("floor", "bundle"))
+        for part, of in (("floor", floor), ("bundle", facts)):
+            self._own(version, part, of)
+        return facts
 
     def load_floor(self, version: str) -> Bundle:
         """The logistic regression that this version had to beat, fitted on the same cohorts.
@@ -290,35 +311,53 @@ class ModelStore:
         made = client.create_model_version(
             self.name, source, run_id, tags=tags, description=words, await_creation_for=0
         )
-        return _version(made, {})
+        return self.version(str(made.version))
 
     def _bundle(self, version: str, part: str) -> Bundle:
-        folder = self._artifact(version, part)
-        try:
-            loaded = bundle.load(folder)
-        except OSError as error:
-            raise self._unreachable(version, folder, error) from error
-        registered = self.version(version).fingerprint
-        if loaded.facts.get(FINGERPRINT) != registered:
-            raise BundleError(
-                f"model {self.name}, version {version}: {part} is whole, but holds another model (fingerprint "
-                f"{loaded.facts.get(FINGERPRINT)}, registered as {registered})\n"
-                "  do: bring back the files of this version, or churn retrain: the same model is made again"
-            )
+        loaded = self._read(version, part, bundle.load)
+        self._own(version, part, loaded.facts)
         return loaded
 
+    def _read(self, version: str, part: str, read: Callable[[Path], Content]) -> Content:
+        folder = self._artifact(version, part)
+        try:
+            return read(folder)
+        except OSError as error:
+            raise self._unreachable(version, folder, error) from error
+
+    def _own(self, version: str, part: str, facts: Mapping[str, Any]) -> None:
+        """Refuse a part that is whole, but of another model."""
+        registered = self.version(version).fingerprint
+        if facts.get(FINGERPRINT) != registered:
+            raise BundleError(
+                f"model {self.name}, version {version}: {part} is whole, but holds another model (fingerprint "
+                f"{facts.get(FINGERPRINT)}, registered as {registered})\n"
+                "  do: bring back the files of this version, or churn retrain: the same model is made again"
+            )
+
     def _artifact(self, version: str, part: str) -> Path:
-        registered = self.version(version)
+        place = self.version(version).source.removesuffix("bundle") + part
+        address = urlsplit(place)
+        if address.scheme not in {"", "file"}:
+            return self._downloaded(version, place)
+        folder = Path(url2pathname(address.path))
+        try:
+            # unlike os.path.exists, Path.exists raises where a folder above may not be read
+            there = folder.exists()
+        except OSError as error:
+            raise self._unreachable(version, place, error) from error
+        if not there:
+            raise BundleError(
+                f"model {self.name}, version {version}: {part} is gone from {place}\n"
+                "  do: bring the files back, or churn retrain: the same model is made again"
+            )
+        return folder
+
+    def _downloaded(self, version: str, place: str) -> Path:
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
-        place = registered.source.removesuffix("bundle") + part
         try:
-            if _is_gone(place):
-                raise BundleError(
-                    f"model {self.name}, version {version}: {part} is gone from {place}\n"
-                    "  do: bring the files back, or churn retrain: the same model is made again"
-                )
             return Path(download_artifacts(artifact_uri=place, tracking_uri=self.url))
         except (MlflowException, OSError) as error:
             raise self._unreachable(version, place, error) from error
@@ -339,13 +378,6 @@ def _cut(words: str, room: int) -> str:
     return words if len(words) <= room else words[: max(0, room - 1)] + "…"
 
 
-def _is_gone(place: str) -> bool:
-    """Whether an artifact in a local folder is not there; other storage can only be asked for it."""
-    address = urlsplit(place)
-    # unlike os.path.exists, Path.exists raises where a folder above may not be read
-    return address.scheme in {"", "file"} and not Path(url2pathname(address.path)).exists()
-
-
 def _lay_out(model: Logged, folder: Path) -> None:
     bundle.save(model.scorer, folder / "bundle", golden=model.golden, facts=model.facts)
     floor_facts = {name: model.facts[name] for name in (FINGERPRINT, "calibrated_until") if name in model.facts}
@@ -353,17 +385,3 @@ def _lay_out(model: Logged, folder: Path) -> None:
     (folder / "pictures").mkdir()
     for name, content in model.pictures.items():
         (folder / "pictures" / name).write_bytes(content)
-
-
-def _version(found: Any, aliases: Mapping[str, Any]) -> ModelVersion:
-    version = str(found.version)
-    return ModelVersion(
-        version=version,
-        fingerprint=found.tags.get(FINGERPRINT, ""),
-        created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-        roles=tuple(sorted(alias for alias, holder in aliases.items() if str(holder) == version)),
-        run_id=str(found.run_id),
-        source=str(found.source),
-        tags=dict(found.tags),
-        description=found.description or "",
-    )

@@ -13,6 +13,7 @@ from churn_pipeline.adapters.ledger import Receipt, Step, promote, rollback
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError, ModelVersion
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.run import parsed_day
+from churn_pipeline.cli.summary import command, named
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.clock import midnight
 from churn_pipeline.orchestration.writers import LOCK
@@ -20,6 +21,7 @@ from churn_pipeline.settings import Settings
 
 BY_HAND = "by hand"
 NEWEST_SCORED = "select max(as_of) as day from scores"
+SCORED_SINCE = "select min(as_of) as first, max(as_of) as last from scores where as_of >= $1"
 VERDICTS = "select as_of, compared_with, promote, verdict from model_verdicts where model_version = $1 order by as_of"
 
 
@@ -37,7 +39,7 @@ def list_models(settings: Settings) -> None:
 
 def show_model(settings: Settings, version: str) -> None:
     """Print the facts of a model as JSON, and every verdict on it."""
-    facts = ModelStore.of(settings).load(version).facts
+    facts = ModelStore.of(settings).facts(version)
     sys.stdout.write(json.dumps(facts, indent=1) + "\n")
     print_table(Warehouse.of(settings).read(VERDICTS, [version]))
 
@@ -57,7 +59,7 @@ def promote_model(settings: Settings, version: str, *, because: str, as_of: str 
             decided_at=now,
             run_id=BY_HAND,
         )
-    _say(receipt)
+    say_done(receipt, settings)
 
 
 def roll_back(settings: Settings, *, because: str, as_of: str | None) -> None:
@@ -73,7 +75,7 @@ def roll_back(settings: Settings, *, because: str, as_of: str | None) -> None:
             decided_at=now,
             run_id=BY_HAND,
         )
-    _say(receipt)
+    say_done(receipt, settings)
 
 
 def reproduce_model(settings: Settings, version: str, *, as_json: bool) -> None:
@@ -108,16 +110,24 @@ def _row(models: ModelStore, known: ModelVersion) -> dict[str, Any]:
 
 def _looked_at(models: ModelStore, version: str) -> tuple[str, dict[str, Any]]:
     try:
-        models.load_floor(version)
-        return "whole", models.load(version).facts
+        return "whole", models.facts(version)
     except BundleError:
         return "damaged", {}
     except ModelStoreError:
         return "unreachable", {}
 
 
-def _say(receipt: Receipt | Step) -> None:
-    sys.stdout.write(f"{receipt}\n")
+def say_done(done: Receipt | Step, settings: Settings) -> None:
+    """Print what a decision did, and what it does not do by itself: the days that were scored before keep their scores."""
+    sys.stdout.write(f"{done}\n")
+    (days,) = Warehouse.of(settings).read(SCORED_SINCE, [done.from_as_of]).to_pylist()
+    if not done.changed or days["first"] is None:
+        return
+    first, last = (f"{day:%Y-%m-%d}" for day in (days["first"], days["last"]))
+    which, to = (f"{first} to {last}", f" --to {last}") if last != first else (first, "")
+    sys.stdout.write(
+        f"the scores of {which} stand as they are until scored again: {command()} score --as-of {first}{to}{named(settings)}\n"
+    )
 
 
 def day_named(text: str | None, now: datetime, warehouse: Warehouse) -> datetime:

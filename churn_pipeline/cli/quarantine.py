@@ -56,6 +56,15 @@ def list_issues(settings: Settings, *, table: str | None, rule: str | None, as_j
         sys.stdout.write("no such issue is open\n" if listed else "nothing is in quarantine\n")
     else:
         print_table(found.select(["issue_id", "table_name", "record_key", "because"]) if listed else found)
+        if not listed:
+            sys.stdout.write(_count_words(found.to_pylist()))
+
+
+def _count_words(groups: Iterable[Mapping[str, Any]]) -> str:
+    """All groups in a line: what a run calls rejected is here either open or resolved."""
+    counted = [(group["open"], group["resolved"]) for group in groups]
+    still, resolved = (sum(numbers) for numbers in zip(*counted, strict=True))
+    return f"{still:,} open, {resolved:,} resolved: a good record of the same key came after all, a person put the row back, or dismissed it\n"
 
 
 def show_issues(settings: Settings, issues: Sequence[str], *, form: str) -> None:

@@ -11,7 +11,7 @@ from churn_pipeline.adapters.ledger import Receipt, Step, end_trial, promote, pu
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.rollout.day import rule
-from churn_pipeline.cli.model import BY_HAND, day_named
+from churn_pipeline.cli.model import BY_HAND, day_named, say_done
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.ledger import Canary, LedgerError, canary_on
 from churn_pipeline.orchestration.writers import LOCK
@@ -137,7 +137,7 @@ def _decide(settings: Settings, as_of: str | None, decision: Any) -> None:
                 "run_id": BY_HAND,
             }
         )
-    sys.stdout.write(f"{done}\n")
+    say_done(done, settings)
 
 
 def _on_trial(warehouse: Warehouse, day: datetime) -> Canary:

@@ -29,6 +29,7 @@ class RunFailed(Exception):  # noqa: N818 - what a command ends with, not a faul
 def run_everything(settings: Settings, *, as_of: str | None, as_json: bool) -> None:
     """The whole chain as of a day, then what a person wants to know of it."""
     day = chosen_day(settings, as_of)
+    _say_nothing_newer(settings, day)
     execute(settings, "everything", [day])
     say_run(settings, midnight(day), as_json=as_json)
 
@@ -36,6 +37,7 @@ def run_everything(settings: Settings, *, as_of: str | None, as_json: bool) -> N
 def retrain_model(settings: Settings, *, as_of: str | None, as_json: bool) -> None:
     """A challenger as of a day, then the verdict."""
     day = chosen_day(settings, as_of)
+    _say_nothing_newer(settings, day)
     execute(settings, "retrain", [day])
     say_run(settings, midnight(day), as_json=as_json, scored=False)
 
@@ -43,8 +45,18 @@ def retrain_model(settings: Settings, *, as_of: str | None, as_json: bool) -> No
 def score_days(settings: Settings, *, first: str, last: str, as_json: bool) -> None:
     """Score days as they were known then, the oldest first, then how many trials on each."""
     days = list(_days(parsed_day(first), parsed_day(last)))
+    _say_nothing_newer(settings, days[-1])
     execute(settings, "rescore", days)
     say_scored(settings, [midnight(day) for day in days], as_json=as_json)
+
+
+def _say_nothing_newer(settings: Settings, day: date) -> None:
+    """Say so where the simulated business has ended before a day."""
+    if settings.simulated and day > settings.demo_until:
+        sys.stderr.write(
+            f"the simulated business ends on {settings.demo_until} (setting demo_until): as of {day} there is no newer record to "
+            "learn from or to score\n"
+        )
 
 
 def chosen_day(settings: Settings, as_of: str | None) -> date:

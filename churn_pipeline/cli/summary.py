@@ -26,13 +26,18 @@ order by table_name
 """
 """Of the tables that were ever there: one that came without rows is said to have none."""
 OPEN_ISSUES = f"""
-select count(*) as open, count(*) filter (where table_name = '{SUBSCRIPTIONS.name}') as outcomes from data_quality_issues as issue
-where not exists (select 1 from data_quality_resolutions as mended where mended.issue_id = issue.issue_id)
+select count(*) filter (where mended.issue_id is null) as open, count(mended.issue_id) as resolved,
+  count(*) filter (where mended.issue_id is null and issue.table_name = '{SUBSCRIPTIONS.name}') as outcomes
+from data_quality_issues as issue left join data_quality_resolutions as mended using (issue_id)
 """
 """Now, whatever the day of the run was."""
 CHAMPION = """
 select model_version, from_as_of, verdict from model_promotions
 where role = 'champion' and from_as_of <= $1 order by from_as_of desc, decided_at desc limit 1
+"""
+SUCCESSORS = """
+select model_version, from_as_of from model_promotions
+where role = 'champion' and from_as_of > $1 and model_version <> $2 order by from_as_of, decided_at
 """
 VERDICT = "select verdict from model_verdicts where as_of = $1 order by length(model_version) desc, model_version desc limit 1"
 ROLLOUT = "select verdict from rollout_verdicts where as_of = $1"
@@ -66,7 +71,7 @@ def run_facts(warehouse: Warehouse, lake: Lake, as_of: datetime, *, business: st
         "as_of": as_of.date().isoformat(),
         "read": rows(READ),
         "table": _table(lake, as_of),
-        "champion": champion[0] | {"from_as_of": str(champion[0]["from_as_of"].date())} if champion else None,
+        "champion": _reign(champion[0], warehouse, as_of) if champion else None,
         "verdict": verdict[0]["verdict"] if verdict else _no_challenger(lake, as_of),
         "rollout": next((row["verdict"] for row in rows(ROLLOUT)), None),
         "scored": rows(BUCKETS),
@@ -161,10 +166,22 @@ def _table_words(table: dict[str, Any]) -> str:
     return f"{len(table['features'])} columns are features{left}; cohorts {order}{whole if table['every_row_labelled'] else ''}"
 
 
+def _reign(champion: dict[str, Any], warehouse: Warehouse, as_of: datetime) -> dict[str, Any]:
+    """The champion of a day, and who took over from it on which later day, if somebody has."""
+    later = warehouse.read(SUCCESSORS, [as_of, champion["model_version"]]).to_pylist()
+    successor = {"until": str(later[0]["from_as_of"].date()), "successor": later[0]["model_version"]} if later else {}
+    return champion | {"from_as_of": str(champion["from_as_of"].date())} | successor
+
+
 def _model(champion: dict[str, Any] | None, verdict: str | None) -> str:
     held = "no champion yet: the rules score"
     if champion is not None:
         held = f"champion is version {champion['model_version']} since {champion['from_as_of']}"
+        if "until" in champion:
+            held = (
+                f"champion of that day was version {champion['model_version']}, from {champion['from_as_of']} until version "
+                f"{champion['successor']} took over on {champion['until']}; this run changes nothing from then on"
+            )
     return "; ".join(part for part in (held, verdict) if part)
 
 
@@ -210,8 +227,10 @@ def _no_labels(settings: Settings) -> str:
 
 def _quarantine_words(issues: dict[str, int], business: str) -> list[str]:
     look = f"{command()} quarantine list{business}"
-    many = "issue of the quarantine is" if issues["open"] == 1 else "issues of the quarantine are"
-    words = [f"{issues['open']:,} {many} open (`{look}` says why)"] if issues["open"] else []
+    total = issues["open"] + issues["resolved"]
+    of, rest = (f" of {total:,}", f", {issues['resolved']:,} resolved") if issues["resolved"] else ("", "")
+    many = "issue of the quarantine is" if total == 1 else "issues of the quarantine are"
+    words = [f"{issues['open']:,}{of} {many} open{rest} (`{look}` says why)"] if issues["open"] else []
     return words + (
         ["trials whose subscription is in quarantine have no label until it is mended or dismissed"]
         if issues["outcomes"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, time
 from itertools import count
 from typing import TYPE_CHECKING
@@ -17,10 +19,13 @@ from churn_pipeline.settings import Settings
 if TYPE_CHECKING:
     import adbc_driver_manager
     import pyarrow as pa
+    from rich.box import Box
+    from rich.table import Table
 
 
 NO_SUCH_TABLE = "42P01"
 """SQLSTATE of a table that is not there (PostgreSQL, appendix A)."""
+NO_SUCH_COLUMN = "42703"
 MOST_COLUMNS = 8
 NAMES, VALUES = 30, 34
 """Characters that the names of columns and a row's values need, where each column has a line."""
@@ -70,48 +75,112 @@ def _unanswered(query: str, error: adbc_driver_manager.Error, settings: Settings
             f"nothing has been run yet on business `{settings.business}`: there is no table {query.strip()}.\n"
             f"  do: {command()} run{named(settings)}"
         )
-    if " " not in query.strip() and error.sqlstate == NO_SUCH_TABLE:
-        what = f"there is no table {query}{did_you_mean(query, tables)}"
+    lost = re.search(r'"?([\w.]+)"? does not exist', str(error))
+    asked = sorted(set(re.findall(r"\w+", query)) & set(tables))
+    if lost is not None and asked and error.sqlstate == NO_SUCH_COLUMN:
+        return _no_column(lost[1], asked, settings)
+    if lost is not None and error.sqlstate == NO_SUCH_TABLE:
+        what = f"there is no table {lost[1]}{did_you_mean(lost[1], tables)}"
     else:
-        what = f"{query!r} cannot be answered: {str(error).strip()}"
+        what = f"{query!r} cannot be answered: {_server_words(error)}"
     return WarehouseError(
         f"{what}\n  allowed: a SELECT, or one of {', '.join(tables)}\n"
         "  do: churn run makes the tables, if that has not been done yet"
     )
 
 
+def _no_column(lost: str, asked: Sequence[str], settings: Settings) -> WarehouseError:
+    """What to say of a column that none of the tables of a query has."""
+    columns = {table: Warehouse.of(settings).read(f"select * from {table} limit 0").column_names for table in asked}
+    near = did_you_mean(lost.rpartition(".")[2], [name for names in columns.values() for name in names])
+    allowed = [f"\n  allowed: of {table}: {', '.join(names)}" for table, names in columns.items()]
+    return WarehouseError(
+        f"there is no column {lost}{near}{''.join(allowed)}\n  do: name one of these; docs/data-dictionary.md says what they mean"
+    )
+
+
+def _server_words(error: Exception) -> str:
+    """What the server said, without what the driver and we put around it."""
+    said = str(error).partition("ERROR:")[2] or str(error)
+    return said.partition("\n")[0].strip()
+
+
 def print_table(found: pa.Table, *, total: int | None = None, nothing: str = "no rows yet") -> None:
     """Print rows: a line each where there are few columns, else a line a column, for as many rows as the screen is wide.
 
+    No word is broken that the screen has room for: where columns do not fit side by side each row is a block of lines.
     `total` is how many rows there are, where `found` holds only the first of them; `nothing` is said where there is none.
     """
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
     if not found.num_rows:
         console.print(f"{nothing}; columns: {', '.join(found.column_names)}")
         return
-    shown, fitting, total = Table(), found.num_rows, found.num_rows if total is None else total
-    if found.num_columns <= MOST_COLUMNS:
-        for name in found.column_names:
-            shown.add_column(name, overflow="fold")
-        for row in found.to_pylist():
-            shown.add_row(*(_text(value) for value in row.values()))
-    else:
-        fitting = min(found.num_rows, max(1, (console.width - NAMES) // VALUES))
-        shown.add_column("column", no_wrap=True)
-        for number in range(fitting):
-            shown.add_column(f"row {number + 1}", overflow="fold")
-        for name in found.column_names:
-            shown.add_row(name, *(_text(value) for value in found[name].to_pylist()[:fitting]))
-    console.print(shown)
+    columns = {name: [_text(value) for value in found[name].to_pylist()] for name in found.column_names}
+    fitting, total = found.num_rows, found.num_rows if total is None else total
+    shown = _side_by_side(columns, console.width)
+    if found.num_columns > MOST_COLUMNS:
+        most = min(found.num_rows, max(1, (console.width - NAMES) // VALUES))
+        turned = ((many, _side_by_side(_turned(columns, many), console.width)) for many in range(most, 0, -1))
+        fitting, shown = next((one for one in turned if one[1]), (1, None))
+    for part in [shown] if shown else _blocks(columns, fitting):
+        console.print(part)
     more = [
         *(["a SELECT of a few columns or --json shows more of them"] if fitting < found.num_rows else []),
         *([f"--limit {total} asks for all"] if found.num_rows < total else []),
     ]
     if more:
         console.print(f"{fitting:,} of {total:,} rows; {', '.join(more)}")
+
+
+def _turned(columns: Mapping[str, Sequence[str]], many: int) -> dict[str, Sequence[str]]:
+    """The first rows as columns beside the names."""
+    rows = {f"row {number + 1}": [values[number] for values in columns.values()] for number in range(many)}
+    return {"column": list(columns), **rows}
+
+
+def _side_by_side(columns: Mapping[str, Sequence[str]], width: int) -> Table | None:
+    """Columns in which no word is broken, without frame where that leaves too little room; None where even so they do not fit."""
+    from rich.box import HEAVY_HEAD
+    from rich.cells import cell_len
+
+    cells = [[name, *values] for name, values in columns.items()]
+    least = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in cells]
+    whole = [max(cell_len(line) for cell in column for line in cell.splitlines() or [""]) for column in cells]
+    for frame, between in ((HEAVY_HEAD, 3 * len(cells) + 1), (None, 2 * len(cells) - 2)):
+        for most in range(width, -1, -1):
+            widths = [max(few, min(many, most)) for few, many in zip(least, whole, strict=True)]
+            if sum(widths) + between <= width:
+                return _table(columns, widths, frame)
+    return None
+
+
+def _table(columns: Mapping[str, Sequence[str]], widths: Sequence[int], frame: Box | None) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=frame, padding=(0, 1) if frame else (0, 2, 0, 0), pad_edge=frame is not None)
+    for name, width in zip(columns, widths, strict=True):
+        table.add_column(Text(name), width=width, overflow="fold")
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*map(Text, row))  # as text: what stands in brackets is no style
+    return table
+
+
+def _blocks(columns: Mapping[str, Sequence[str]], many: int) -> Iterator[Table]:
+    """Each of the first rows as a block of lines, one a column."""
+    from rich.table import Table
+    from rich.text import Text
+
+    for number in range(many):
+        block = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+        block.add_column(no_wrap=True)
+        block.add_column(overflow="fold")
+        for name, values in columns.items():
+            block.add_row(Text(name), Text(values[number]))
+        block.add_row("")
+        yield block
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -11,11 +12,13 @@ from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.day import score_day, write_day
 from churn_pipeline.capabilities.scoring.score import Stamp
-from churn_pipeline.cli import model
+from churn_pipeline.cli import model, rollout
 from churn_pipeline.cli.run import RunFailed
+from churn_pipeline.contracts.analytics import SCORES
 from churn_pipeline.core.ledger import LedgerError
 from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
+from churn_pipeline_tests.rows import rows
 from churn_pipeline_tests.shops import NOW, SECOND, Shop
 
 pytestmark = pytest.mark.flow
@@ -80,7 +83,7 @@ def test_models_whose_files_cannot_be_read_now_are_listed_nevertheless(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setenv("COLUMNS", "160")
-    monkeypatch.setattr("churn_pipeline.adapters.bundle.load", hiccup)
+    monkeypatch.setattr("churn_pipeline.adapters.bundle.read_facts", hiccup)
     model.list_models(ours)
     assert said(capsys).count("unreachable") == 2
 
@@ -128,7 +131,16 @@ def test_without_a_day_it_holds_from_the_newest_scored_day_on(
     day = score_day(shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings, stamp=stamp)
     write_day(day, warehouse, as_of=SECOND)
     model.promote_model(ours, "1", because="now", as_of=None)
-    assert said(capsys) == "model 1 is champion from 2026-10-01 on, in place of the rules\n"
+    receipt, stands = said(capsys).splitlines()
+    assert receipt == "model 1 is champion from 2026-10-01 on, in place of the rules"
+    assert stands == "the scores of 2026-10-01 stand as they are until scored again: churn score --as-of 2026-10-01"
+    model.promote_model(ours, "1", because="again", as_of=None)
+    assert said(capsys) == "model 1 is the champion already, on 2026-10-01\n"
+    warehouse.append(SCORES, rows(SCORES, {"trial_id": "later"}, as_of=SECOND + timedelta(days=2)))
+    rollout.start(ours, "2", because="agreed", share=None, as_of="2026-10-01")
+    assert said(capsys).endswith(
+        "\nthe scores of 2026-10-01 to 2026-10-03 stand as they are until scored again: churn score --as-of 2026-10-01 --to 2026-10-03\n"
+    )
 
 
 def test_a_day_before_the_last_champions_first_is_refused(ours: Settings, warehouse: Warehouse) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -104,6 +105,20 @@ def test_days_are_scored_the_oldest_first_and_a_business_without_trials_says_so(
     ]
     score_days(business, first="2024-05-02", last="2024-05-02", as_json=True)
     assert json.loads(capsys.readouterr().out) == [{"as_of": "2024-05-02", "scored": []}]
+
+
+@pytest.mark.parametrize("command", [run.run_everything, run.retrain_model])
+def test_after_the_end_of_the_simulated_business_a_run_says_that_nothing_is_newer(
+    command: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "execute", lambda *_: None)
+    monkeypatch.setattr(run, "say_run", lambda *_, **__: None)
+    for day in ("2024-07-01", "2024-07-02"):
+        command(Settings(source=None, demo_until=date(2024, 7, 1)), as_of=day, as_json=False)
+    assert capsys.readouterr().err == (
+        "the simulated business ends on 2024-07-01 (setting demo_until): as of 2024-07-02 there is no newer record to learn from "
+        "or to score\n"
+    )
 
 
 @pytest.mark.flow

@@ -77,7 +77,9 @@ def test_a_run_tells_what_was_read_who_is_champion_who_was_scored_and_where_to_l
     assert lines[3] == (
         "matured  no score in the last 28 days: what became of a score is known 7 days after its trial's planned end"
     )
-    assert lines[4] == "odd      2 issues of the quarantine are open (`churn quarantine list` says why)"
+    assert (
+        lines[4] == "odd      2 of 3 issues of the quarantine are open, 1 resolved (`churn quarantine list` says why)"
+    )
     assert "churn table scores_latest" in lines[5]
 
 
@@ -88,7 +90,7 @@ def test_what_is_mended_is_not_odd_and_a_subscription_in_quarantine_is_explained
     assert run_facts(ran, Lake.of(settings), DAY)["odd"] == []
     ran.append(DATA_QUALITY_ISSUES, rows(DATA_QUALITY_ISSUES, {"issue_id": "l", "table_name": "subscriptions"}))
     assert run_facts(ran, Lake.of(settings), DAY)["odd"] == [
-        "1 issue of the quarantine is open (`churn quarantine list` says why)",
+        "1 of 4 issues of the quarantine are open, 3 resolved (`churn quarantine list` says why)",
         "trials whose subscription is in quarantine have no label until it is mended or dismissed",
     ]
 
@@ -134,6 +136,18 @@ def test_the_champion_of_a_day_is_who_the_ledger_says_and_not_who_was_decided_on
     assert (champion["model_version"], champion["from_as_of"]) == ("2", "2024-05-01")
 
 
+def test_a_champion_of_past_days_is_told_with_the_day_on_which_a_later_one_took_over(
+    ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promoted(ran, "1", since=4, decided=4)
+    promoted(ran, "10", since=0, decided=9)
+    say_run(settings, DAY, as_json=False, scored=False)
+    assert (
+        "model    champion of that day was version 10, from 2024-05-02 until version 1 took over on 2024-05-06; "
+        "this run changes nothing from then on; 10 promoted\n"
+    ) in capsys.readouterr().out
+
+
 def test_a_day_on_which_nothing_could_be_trained_says_why(warehouse: Warehouse, settings: Settings) -> None:
     lake = Lake.of(settings)
     assert run_facts(warehouse, lake, DAY)["verdict"] is None
@@ -153,7 +167,7 @@ def test_whatever_is_odd_is_named(ran: Warehouse, settings: Settings) -> None:
     ran.append(DATA_EXPECTATIONS, rows(DATA_EXPECTATIONS, *odd, expected))
     ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, {"error": "bundle x is not the saved one\n  do: y"}))
     assert run_facts(ran, Lake.of(settings), DAY)["odd"] == [
-        "2 issues of the quarantine are open (`churn quarantine list` says why)",
+        "2 of 3 issues of the quarantine are open, 1 resolved (`churn quarantine list` says why)",
         "words 0",
         "words 1",
         "words 2",

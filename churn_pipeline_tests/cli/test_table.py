@@ -55,6 +55,37 @@ def test_midnights_are_shown_as_days_and_no_rows_as_none(
     assert "no rows yet" in printed(pa.table({"at": moments}).slice(0, 0), capsys, monkeypatch)
 
 
+WORDS = {
+    "table": ["subscriptions", "events"],
+    "rule": ["out_of_bounds_event_name", "missing_key"],
+    "open": ["1,204", "0"],
+    "resolved": ["12", "7"],
+    "first seen": ["2026-11-01 10:00:00", "2026-11-02 11:00:00"],
+    "last new": ["2026-11-01 10:00:00", "2026-11-02 11:00:00"],
+    "because [note]": ["key column trial_id is null; do: fill it in", ""],
+}
+
+
+@pytest.mark.parametrize("width", [160, 100, 80, 60])
+def test_no_word_is_broken_however_narrow_the_screen(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_table(pa.table(WORDS))
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= width
+    words = {word for name, values in WORDS.items() for cell in (name, *values) for word in cell.split()}
+    assert words <= set(out.split())
+
+
+def test_a_word_longer_than_the_screen_is_shown_whole_nevertheless(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    print_table(pa.table({"id": ["t1"], "row": ["x" * 90]}))
+    assert capsys.readouterr().out.count("x") == 90
+
+
 @pytest.mark.flow
 def test_a_table_or_a_select_is_shown_up_to_a_limit(
     warehouse: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
@@ -123,6 +154,19 @@ def test_what_the_server_does_not_answer_is_told_with_the_tables_there_are(
         show(settings, query, limit=5, as_json=False)
     assert "scores_latest" in str(refused.value)
     assert warehouse.read("select * from actions").num_rows == 0
+
+
+@pytest.mark.flow
+def test_a_misspelt_column_or_table_of_a_select_is_told_with_what_was_meant(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    assert warehouse.read("select * from scores").num_rows == 0
+    for query in ("select scorebucket from scores", "select s.scorebucket from scores s"):
+        with pytest.raises(WarehouseError, match=r"^there is no column \S+; did you mean score_bucket\?\n") as refused:
+            show(settings, query, limit=5, as_json=False)
+        assert "\n  allowed: of scores: trial_id, " in str(refused.value)
+    with pytest.raises(WarehouseError, match=r"^there is no table score; did you mean scores\?\n"):
+        show(settings, "select trial_id from score", limit=5, as_json=False)
 
 
 @pytest.mark.flow
