@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,12 @@ from churn_pipeline.core.vocabulary import candidates, columns_read, feature_col
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 LEAST_KNOWN = 0.95
 """Share of the looks at which the attributes of the trial have to be known for a model to use them."""
+VALUES_A_BLOCK = 2_000_000
+"""How many encoded values are scored at once: a matrix of them takes 16 MB, and some fifteen of those are there at a time (docs/benchmarks.md)."""
 KEYS = ("trial_id", "account_id", "as_of", "started_at", "trial_day")
 
 
@@ -56,23 +59,58 @@ def snapshot_frame(
         LakeError: nobody has written that day.
         SchemaError: the day has no such feature of a user's own, or no such column of a team's own table.
     """
-    wanted = {feature.name: feature for feature in features if feature.name not in KEYS}
-    if gone := sorted(_own_gone(lake, dataset, as_of, wanted.values())):
+    wanted = _wanted(lake, dataset, as_of, features)
+    return _frame(lake.read(dataset, as_of, select=_selected(wanted, also)), wanted)
+
+
+def snapshot_blocks(
+    lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelFeature], *, also: Iterable[str] = ()
+) -> Iterator[pd.DataFrame]:
+    """The rows of `snapshot_frame` in their order, a block after the other of about `VALUES_A_BLOCK` encoded values; at least one, which may be empty.
+
+    Raises:
+        LakeError, SchemaError: as there, before the first block.
+    """
+    wanted = _wanted(lake, dataset, as_of, features)
+    query = f"select {_selected(wanted, also)} from ({lake.rows(dataset, as_of)})"
+    rows = max(1, VALUES_A_BLOCK // max(1, sum(feature.width for feature in wanted)))
+    with lake.engine.connection() as connection:
+        batches = connection.sql(query).to_arrow_reader(rows)
+        first = next(batches, None)
+        yield _frame(batches.schema.empty_table() if first is None else first, wanted)
+        yield from (_frame(batch, wanted) for batch in batches)
+
+
+def _wanted(lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelFeature]) -> tuple[ModelFeature, ...]:
+    """The features that are no keys, each once.
+
+    Raises:
+        LakeError, SchemaError: the day, or what they are taken from, is not there.
+    """
+    wanted = tuple({feature.name: feature for feature in features if feature.name not in KEYS}.values())
+    if gone := sorted(_own_gone(lake, dataset, as_of, wanted)):
         files = ", ".join(f"{name.removeprefix(OWN.prefix).rpartition('_')[0]}.sql" for name in gone)
         raise SchemaError(
             f"the {dataset} of {as_of:%Y-%m-%d} have no {', '.join(gone)}\n"
             f"  do: put {files} back as it was into the folder of your own features (CHURN_OWN_FEATURES), or train anew (churn retrain)"
         )
-    if lost := _columns_gone(lake, dataset, as_of, wanted.values()):
+    if lost := _columns_gone(lake, dataset, as_of, wanted):
         raise SchemaError(
             f"the {dataset} of {as_of:%Y-%m-%d} have no {', '.join(lost)}: the feature table had no such column, or it was left out\n"
             "  do: bring the column back (or --keep it), or train anew (churn retrain)"
         )
-    parts = [", ".join(KEYS), *also, *([feature_columns(wanted.values())] if wanted else [])]
-    frame: pd.DataFrame = lake.read(dataset, as_of, select=", ".join(parts)).to_pandas()
-    for name, feature in wanted.items():
+    return wanted
+
+
+def _selected(wanted: Sequence[ModelFeature], also: Iterable[str]) -> str:
+    return ", ".join([*KEYS, *also, *([feature_columns(wanted)] if wanted else [])])
+
+
+def _frame(rows: pa.Table | pa.RecordBatch, wanted: Iterable[ModelFeature]) -> pd.DataFrame:
+    frame: pd.DataFrame = rows.to_pandas()
+    for feature in wanted:
         if feature.kind == "category":
-            frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+            frame[feature.name] = frame[feature.name].astype(object).where(frame[feature.name].notna(), None)
     return frame
 
 

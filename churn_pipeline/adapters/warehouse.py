@@ -232,6 +232,20 @@ class Warehouse:
             cursor.execute(query, list(parameters) or None)
             return _plain(cursor.fetch_arrow_table())
 
+    def blocks(self, query: str) -> Iterator[pa.Table]:
+        """The rows of `read` piece by piece, as the server sends them, so that memory need not hold all; one piece at least.
+
+        Without parameters: the driver would ask for all rows of a query that has some before it gives the first.
+        """
+        import pyarrow as pa
+
+        with self._session() as (_, cursor):
+            cursor.execute(query)
+            sent = cursor.fetch_record_batch()
+            yield _plain(sent.schema.empty_table())
+            for batch in sent:
+                yield _plain(pa.Table.from_batches([batch]))
+
     def _session(self) -> AbstractContextManager[tuple[Any, Any]]:
         return session(located(self.url, schema=self.schema))
 

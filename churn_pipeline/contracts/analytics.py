@@ -70,7 +70,7 @@ SCORES = Table(
         Column(
             "scored_by",
             OneOf(("champion", "canary", "rules")),
-            "Who scored: a model in production, or the rules. Where the champion could not be loaded it is the champion before it, and `note` says so.",
+            "Who scored: a model in production, or the rules. Where the champion could not be loaded, or not score, it is the champion before it, and `note` says so.",
         ),
         Column("model_version", LABEL, "Version of the model in the registry, or `rules`."),
         Column("features_version", LABEL, "Fingerprint of the feature definitions behind the score."),

@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from churn_pipeline.adapters.frames import candidate_features, lacking, snapshot_frame
+from churn_pipeline.adapters import frames
+from churn_pipeline.adapters.frames import candidate_features, lacking, snapshot_blocks, snapshot_frame
 from churn_pipeline.adapters.lake import Lake, LakeError
 from churn_pipeline.contracts.features.catalogue import NAMED
 from churn_pipeline.core.schema import ModelFeature
@@ -64,6 +66,25 @@ def test_numbers_are_doubles_with_nan_and_categories_are_texts_or_none(lake: Lak
 def test_a_key_that_is_a_feature_as_well_comes_once_and_further_columns_may_be_asked_for(lake: Lake) -> None:
     frame = snapshot_frame(lake, "snapshots", DAY, [ModelFeature("trial_day", "number")], also=("sector as segment",))
     assert list(frame.columns) == ["trial_id", "account_id", "as_of", "started_at", "trial_day", "segment"]
+
+
+@pytest.mark.parametrize(("values", "rows"), [(1, [1, 1]), (4, [1, 1]), (1_000, [2])])
+def test_blocks_are_the_frame_in_order_and_have_as_many_rows_as_their_encoded_values_allow(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, values: int, rows: list[int]
+) -> None:
+    features = [ModelFeature("sector", "category", levels=("health",)), ModelFeature("value_total", "number")]
+    monkeypatch.setattr(frames, "VALUES_A_BLOCK", values)
+    blocks = list(snapshot_blocks(lake, "snapshots", DAY, features, also=("sector as segment",)))
+    assert [len(block) for block in blocks] == rows
+    whole = snapshot_frame(lake, "snapshots", DAY, features, also=("sector as segment",))
+    pd.testing.assert_frame_equal(pd.concat(blocks, ignore_index=True), whole)
+
+
+def test_a_day_on_which_nobody_runs_is_one_block_without_rows(tmp_path: Path) -> None:
+    lake = lake_with(tmp_path, "snapshots", f"select 't1' as trial_id, {KEYS}, null::varchar as sector limit 0")
+    (block,) = snapshot_blocks(lake, "snapshots", DAY, [ModelFeature("sector", "category")])
+    assert block.empty
+    assert list(block.columns) == ["trial_id", "account_id", "as_of", "started_at", "trial_day", "sector"]
 
 
 def test_columns_that_a_day_lacks_are_named(lake: Lake) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -36,32 +37,30 @@ class Arm:
     auc: float | None
 
 
-def arms(scored: pd.DataFrame, known: pd.DataFrame, *, champion: str, canary: str) -> tuple[Arm, Arm]:
+def arms(counted: Mapping[str, int], known: pd.DataFrame, *, champion: str, canary: str) -> tuple[Arm, Arm]:
     """Both arms, the champion's first.
 
-    `scored` holds as_of, trial_id, arm, champion_probability and canary_probability of every look of the rollout; `known` those looks whose
-    trial has matured, with `converted`. A trial counts in the arm in which it was first scored (intention to treat): later
-    steps move trials by their hash alone, never by their score. Figures of scores are of looks that the arm was shown.
+    `counted` are the trials of each arm and those that have `moved`; `known` the looks at trials that have matured, the first of a trial
+    before its others: trial, converted, whether the canary's score was shown, and that score. A trial counts in the arm in which it was first scored
+    (intention to treat): later steps move trials by their hash alone, never by their score. Figures of scores are of looks that the arm was shown.
     """
-    dealt = scored.sort_values("as_of", kind="stable").drop_duplicates("trial_id").set_index("trial_id")["arm"]
-    by_canary = scored["trial_id"][scored["arm"] == "canary"]
+    dealt = known.groupby("trial")["by_canary"].transform("first")
     mine, theirs = (
-        _arm(name, version, dealt.index[dealt == name], by_canary, known)
+        _arm(name, version, counted, known[dealt == (name == "canary")])
         for name, version in (("champion", champion), ("canary", canary))
     )
     return mine, theirs
 
 
-def _arm(name: str, version: str, trials: pd.Index, by_canary: pd.Series, known: pd.DataFrame) -> Arm:
-    matured = known[known["trial_id"].isin(trials)]
-    outcome = matured.drop_duplicates("trial_id")["converted"].to_numpy(dtype=bool)
-    shown = matured[matured["arm"] == name]
-    score, label = shown[f"{name}_probability"].to_numpy(), shown["converted"].to_numpy(dtype=bool)
+def _arm(name: str, version: str, counted: Mapping[str, int], known: pd.DataFrame) -> Arm:
+    outcome = known.drop_duplicates("trial")["converted"].to_numpy(dtype=bool)
+    shown = known[known["by_canary"] == (name == "canary")]
+    score, label = shown["score"].to_numpy(), shown["converted"].to_numpy(dtype=bool)
     return Arm(
         arm=name,
         scored_by=version,
-        trials=len(trials),
-        moved=int(trials.isin(by_canary).sum()) if name == "champion" else 0,
+        trials=counted[name],
+        moved=counted["moved"] if name == "champion" else 0,
         matured=len(outcome),
         conversions=int(outcome.sum()),
         conversion=rate(outcome, groups=np.arange(len(outcome)), confidence=CONFIDENCE) if len(outcome) else None,

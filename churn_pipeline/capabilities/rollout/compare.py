@@ -8,7 +8,8 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.ledger import read_ledger
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.rollout.arms import Arm, arms, rows
-from churn_pipeline.capabilities.rollout.day import both_scored, undecided, with_outcome
+from churn_pipeline.capabilities.rollout.day import undecided
+from churn_pipeline.capabilities.rollout.looks import Looks
 from churn_pipeline.contracts.production import ROLLOUT_ARMS
 from churn_pipeline.core.ledger import canary_on, production_on
 
@@ -20,10 +21,11 @@ def compare_arms(lake: Lake, warehouse: Warehouse, *, as_of: datetime) -> tuple[
     if canary is None or champion is None:
         return None
     until = as_of + timedelta(microseconds=1)
-    scored = both_scored(warehouse, canary.model_version, champion, since=canary.since, before=until)
-    if scored.empty:
+    looks = Looks(warehouse, canary.model_version, champion, canary.since, before=until)
+    counted = looks.counted()
+    if not any(counted.values()):
         return None
-    return arms(scored, with_outcome(scored, lake, as_of), champion=champion, canary=canary.model_version)
+    return arms(counted, looks.shown(lake, as_of), champion=champion, canary=canary.model_version)
 
 
 def write_arms(found: tuple[Arm, Arm] | None, warehouse: Warehouse, *, as_of: datetime, run_id: str) -> None:

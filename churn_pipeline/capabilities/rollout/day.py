@@ -16,8 +16,9 @@ from churn_pipeline.adapters.ledger import Receipt, Step, align, end_trial, prom
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.rollout.judge import Matured, Rule, Said, Verdict, judge
+from churn_pipeline.capabilities.rollout.looks import Looks
 from churn_pipeline.contracts.derive.arrow import arrow_schema
-from churn_pipeline.contracts.lake import LABELS, ROLLOUT_PLAN
+from churn_pipeline.contracts.lake import ROLLOUT_PLAN
 from churn_pipeline.contracts.production import ROLLOUT_VERDICTS
 from churn_pipeline.core.ledger import LedgerError, Promotion, canary_on, production_on
 from churn_pipeline.settings import Settings
@@ -25,12 +26,7 @@ from churn_pipeline.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-BOTH = """
-select as_of, trial_id, arm, champion_probability, canary_probability from rollout_scores
-where canary_version = $1 and champion_version = $2 and as_of >= $3 and as_of < $4 order by as_of, trial_id
-"""
 SCORED_LATER = "select max(as_of) > $1 as later from scores"
-"""In order: sums of doubles differ with it in their last bits."""
 FAILED = "select count(*) as days from prediction_errors where subject = 'canary' and as_of >= $1 and as_of < $2"
 
 
@@ -55,12 +51,13 @@ def look(
     canary, champion = canary_on(past, as_of), production_on(past, as_of)
     if canary is None or champion is None:
         return None
-    scored = both_scored(warehouse, canary.model_version, champion, since=canary.since, before=as_of)
-    newest = scored[scored["as_of"] == scored["as_of"].max()]
+    looks = Looks(warehouse, canary.model_version, champion, canary.since, before=as_of)
+    known = looks.matured(lake, as_of)
     failed = warehouse.read(FAILED, [canary.step_from, as_of]).to_pylist()[0]
     return judge(
-        _matured(scored, lake, as_of),
-        _said(newest),
+        # numbered as they come: sums over trials differ with their order in their last bits
+        Matured(known["trial"].factorize()[0], known["converted"].to_numpy(dtype=bool), _said(known)),
+        _said(looks.newest()),
         canary=canary,
         champion=champion,
         as_of=as_of,
@@ -89,28 +86,6 @@ def undecided(past: Sequence[Promotion], as_of: datetime) -> tuple[Promotion, ..
 def decided(past: Sequence[Promotion], as_of: datetime) -> bool:
     """Whether the day's look has changed who is in production already: a later look of the day stands by it."""
     return len(undecided(past, as_of)) < sum(entry.from_as_of <= as_of for entry in past)
-
-
-def both_scored(warehouse: Warehouse, canary: str, champion: str, *, since: datetime, before: datetime) -> pd.DataFrame:
-    """What the two said of every trial on the days of their rollout: as_of, trial_id, arm and both probabilities."""
-    scored: pd.DataFrame = warehouse.read(BOTH, [canary, champion, since, before]).to_pandas()
-    return scored
-
-
-def with_outcome(scored: pd.DataFrame, lake: Lake, as_of: datetime) -> pd.DataFrame:
-    """The rows of `scored` whose trial has matured by the day and was scored before it did, with `converted`."""
-    import pandas as pd
-
-    labels = lake.read(LABELS.name, as_of, select="trial_id, converted, matured_at").to_pandas()
-    joined = scored.merge(labels[labels["matured_at"] <= pd.Timestamp(as_of)], on="trial_id")
-    return joined[joined["as_of"] < joined["matured_at"]]
-
-
-def _matured(scored: pd.DataFrame, lake: Lake, as_of: datetime) -> Matured:
-    known = with_outcome(scored, lake, as_of)
-    # as numbers, which compare in a tenth of the time
-    trials = known["trial_id"].factorize()[0]
-    return Matured(trials, known["converted"].to_numpy(dtype=bool), _said(known))
 
 
 def _said(rows: pd.DataFrame) -> Said:

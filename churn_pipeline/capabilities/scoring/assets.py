@@ -10,7 +10,7 @@ from churn_pipeline.adapters.own_features import own_features
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.both import both_say
 from churn_pipeline.capabilities.scoring.day import score_day, write_day
-from churn_pipeline.capabilities.scoring.plan import plan_actions
+from churn_pipeline.capabilities.scoring.plan import PLANNED_FROM, plan_actions
 from churn_pipeline.capabilities.scoring.production import RULES
 from churn_pipeline.capabilities.scoring.report import (
     by_the_champion,
@@ -78,6 +78,6 @@ def rollout_scores(
 @table_asset(ACTIONS, group=GROUP, deps=(SCORES.name,), owner="team:customer-success")
 def actions(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
     """At risk: outreach by customer success. Hot: a call by sales. Between: e-mail and prompts."""
-    plan = plan_actions(warehouse.read("select * from scores where as_of = $1", [as_of(context)]))
+    plan = plan_actions(warehouse.read(PLANNED_FROM, [as_of(context)]))
     warehouse.replace(ACTIONS, plan, where={"as_of": as_of(context)})
     return dg.MaterializeResult(metadata=describe_actions(plan))

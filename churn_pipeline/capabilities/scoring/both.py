@@ -46,14 +46,20 @@ def both_say(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: dat
 
 
 def _rows(lake: Lake, as_of: datetime, who: Lineup, canary: InProduction) -> pd.DataFrame:
-    said = []
-    for name, by in (("champion", who.champion), ("canary", canary)):
-        frame = snapshots(lake, as_of, by)
-        log_odds = by.scorer.log_odds(frame)
-        said.append(frame[["trial_id"]].assign(**{f"{name}_probability": logit.probability(log_odds)}))
+    said = [_said(lake, as_of, name, by) for name, by in (("champion", who.champion), ("canary", canary))]
     rows = said[0].merge(said[1], on="trial_id", validate="one_to_one")
     return rows.assign(
         arm=np.where(who.of_canary(rows["trial_id"]), "canary", "champion"),
         champion_version=who.champion.model_version,
         canary_version=canary.model_version,
     )
+
+
+def _said(lake: Lake, as_of: datetime, name: str, by: InProduction) -> pd.DataFrame:
+    import pandas as pd
+
+    blocks = [
+        frame[["trial_id"]].assign(**{f"{name}_probability": logit.probability(by.scorer.log_odds(frame))})
+        for frame in snapshots(lake, as_of, by)
+    ]
+    return pd.concat(blocks, ignore_index=True)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from churn_pipeline.adapters.frames import snapshot_frame
+from churn_pipeline.adapters.frames import snapshot_blocks
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.mapped import mapped
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.fallback import rules
-from churn_pipeline.capabilities.scoring.production import NOT_SCORED, RULES, Lineup, lineup
+from churn_pipeline.capabilities.scoring.production import RULES, Lineup, lineup
 from churn_pipeline.capabilities.scoring.score import InProduction, Stamp, score, to_arrow
 from churn_pipeline.contracts.analytics import PREDICTION_ERRORS, SCORES
+from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.lake import SNAPSHOTS
 from churn_pipeline.core.reasons import ReasonsError
 from churn_pipeline.core.schema import SchemaError
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 
 UNREACHABLE = "canary, unreachable"
+EARLIER = """
+select trial_id, as_of, conversion_probability from scores where as_of in ($1, $2) and trial_id = any($3)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +51,45 @@ class Day:
 def score_day(
     lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings, stamp: Stamp
 ) -> Day:
-    """Score every running trial of the day by whoever is in production.
+    """Score every running trial of the day by whoever is in production, a block of them after the other.
 
     During a rollout the canary scores its share of them; the champion does where the canary cannot. Where the champion
-    cannot, the rules score its trials.
+    cannot, the one before it scores its trials, and where that one cannot, the rules.
     """
-    who = lineup(warehouse, models, as_of=as_of, rules=partial(rules, lake, as_of))
-    earlier = warehouse.read(
-        "select trial_id, as_of, conversion_probability from scores where as_of in ($1, $2)",
-        [as_of - timedelta(days=1), as_of - timedelta(days=7)],
-    ).to_pandas()
+    unable: dict[str, str] = {}
+    while True:
+        who = lineup(warehouse, models, as_of=as_of, rules=partial(rules, lake, as_of), unable=unable)
+        parts: list[pa.Table] = []
+        # the canary first, as the champion scores all trials where it cannot
+        for by in filter(None, (who.canary, who.champion)):
+            blocks = _scored(lake, warehouse, who, by, as_of=as_of, settings=settings, stamp=stamp)
+            try:
+                parts.insert(0, mapped(arrow_schema(SCORES), blocks, folder=lake.engine.spill))
+            except (SchemaError, ReasonsError) as error:
+                if by.scored_by == RULES:
+                    raise
+                unable[by.model_version] = str(error)
+                break
+        else:
+            return Day(_together(parts), _errors(who, as_of, stamp), who)
 
-    def scored(by: InProduction, theirs: bool) -> pa.Table:
-        frame = snapshots(lake, as_of, by)
-        mine = frame if who.canary is None else frame[who.of_canary(frame["trial_id"]) == theirs]
-        return score(mine, by, earlier=earlier, settings=settings, stamp=stamp)
 
-    parts = []
-    if who.canary is not None:
-        try:
-            parts.append(scored(who.canary, theirs=True))
-        except (SchemaError, ReasonsError) as error:
-            who = who.without_canary(f"model {who.canary.model_version} could not score: {error}")
-    try:
-        parts.insert(0, scored(who.champion, theirs=False))
-    except (SchemaError, ReasonsError) as error:
-        because = "\n".join(part for part in (who.champion.error, str(error)) if part)
-        instead = InProduction(rules(lake, as_of), RULES, RULES, note=NOT_SCORED, error=because)
-        who = replace(who, champion=instead)
-        parts.insert(0, scored(instead, theirs=False))
-    return Day(_together(parts), _errors(who, as_of, stamp), who)
+def _scored(
+    lake: Lake,
+    warehouse: Warehouse,
+    who: Lineup,
+    by: InProduction,
+    *,
+    as_of: datetime,
+    settings: Settings,
+    stamp: Stamp,
+) -> Iterator[pa.Table]:
+    """The scores of the trials that are `by`'s, block by block."""
+    for frame in snapshots(lake, as_of, by):
+        mine = frame if who.canary is None else frame[who.of_canary(frame["trial_id"]) == (by is who.canary)]
+        days = [as_of - timedelta(days=1), as_of - timedelta(days=7)]
+        earlier = warehouse.read(EARLIER, [*days, mine["trial_id"].tolist()]).to_pandas()
+        yield score(mine, by, earlier=earlier, settings=settings, stamp=stamp)
 
 
 def write_day(day: Day, warehouse: Warehouse, *, as_of: datetime) -> None:
@@ -84,9 +98,9 @@ def write_day(day: Day, warehouse: Warehouse, *, as_of: datetime) -> None:
     warehouse.replace(PREDICTION_ERRORS, day.errors, where={"as_of": as_of})
 
 
-def snapshots(lake: Lake, as_of: datetime, by: InProduction) -> pd.DataFrame:
-    """The running trials of the day with the features that `by` needs."""
-    return snapshot_frame(lake, SNAPSHOTS.name, as_of, by.scorer.schema.features, also=("sector as segment",))
+def snapshots(lake: Lake, as_of: datetime, by: InProduction) -> Iterator[pd.DataFrame]:
+    """The running trials of the day with the features that `by` needs, in blocks; one at least, which may be empty."""
+    return snapshot_blocks(lake, SNAPSHOTS.name, as_of, by.scorer.schema.features, also=("sector as segment",))
 
 
 def _together(parts: Sequence[pa.Table]) -> pa.Table:

@@ -14,21 +14,23 @@ FOR_BUCKET = {"at_risk": "cs_outreach", "middle": "email_and_prompts", "hot": "s
 SAYS = {"at_risk": "at risk", "middle": "undecided", "hot": "hot"}
 
 
+PLANNED_FROM = """
+select trial_id, as_of, score_bucket, reason_1_words, conversion_probability, run_id from scores where as_of = $1
+"""
+"""What `plan_actions` needs of the scores of a day."""
+
+
 def plan_actions(scores: pa.Table) -> pa.Table:
     """One action for each scored trial: outreach by customer success, e-mail and prompts, or a call by sales."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    rows = [
-        {
-            "trial_id": row["trial_id"],
-            "as_of": row["as_of"],
-            "action": FOR_BUCKET[row["score_bucket"]],
-            "because": f"{SAYS[row['score_bucket']]}: {row['reason_1_words'] or 'no reason known'}",
-            "conversion_probability": row["conversion_probability"],
-            "run_id": row["run_id"],
-        }
-        for row in scores.select(
-            ["trial_id", "as_of", "score_bucket", "reason_1_words", "conversion_probability", "run_id"]
-        ).to_pylist()
-    ]
-    return pa.Table.from_pylist(rows, schema=arrow_schema(ACTIONS))
+    bucket = pc.index_in(scores["score_bucket"], value_set=pa.array(list(FOR_BUCKET)))
+    first = pc.coalesce(scores["reason_1_words"], "no reason known")
+    says = pa.array([SAYS[name] for name in FOR_BUCKET]).take(bucket)
+    planned = {
+        **{name: scores[name] for name in ("trial_id", "as_of", "conversion_probability", "run_id")},
+        "action": pa.array(list(FOR_BUCKET.values())).take(bucket),
+        "because": pc.binary_join_element_wise(says, first, ": "),
+    }
+    return pa.table({name: planned[name] for name in ACTIONS.names}).cast(arrow_schema(ACTIONS))

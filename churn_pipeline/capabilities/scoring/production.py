@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.bundle import BundleError
@@ -24,6 +25,7 @@ RULES = "rules"
 NEVER_HAD_A_CHAMPION = "rules: no model has beaten the base rate yet"
 NOT_LOADED = "rules: no model could be loaded"
 NOT_SCORED = "rules: the model could not score this day"
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +45,23 @@ class Lineup:
         version = self.canary.model_version if self.canary else ""
         return of_canary(trials, canary=version, share=self.share if self.canary else 0.0)
 
-    def without_canary(self, why: str) -> Lineup:
-        """The same where the canary failed, and the champion scores all trials."""
-        return replace(self, canary=None, failed=why)
 
-
-def lineup(warehouse: Warehouse, models: ModelStore, *, as_of: datetime, rules: Callable[[], RulesScorer]) -> Lineup:
-    """Who scores the day by the ledger, each loaded and verified."""
+def lineup(
+    warehouse: Warehouse,
+    models: ModelStore,
+    *,
+    as_of: datetime,
+    rules: Callable[[], RulesScorer],
+    unable: Mapping[str, str] = NOBODY,
+) -> Lineup:
+    """Who scores the day by the ledger, each loaded and verified; `unable` are versions that cannot score it, each with why."""
     chosen = scores_day(read_ledger(warehouse), as_of)
-    champion = in_production(chosen, models, rules=rules)
+    champion = in_production(chosen, models, rules=rules, unable=unable)
     if chosen.canary is None:
         return Lineup(champion)
     version, share = chosen.canary.model_version, chosen.canary.share
+    if version in unable:
+        return Lineup(champion, share=share, failed=_unable(version, unable))
     try:
         canary = replace(_loaded(models, version, chosen.note), scored_by="canary")
     except (BundleError, ModelStoreError) as error:
@@ -63,23 +70,32 @@ def lineup(warehouse: Warehouse, models: ModelStore, *, as_of: datetime, rules: 
     return Lineup(champion, canary, share)
 
 
-def in_production(chosen: Scoring, models: ModelStore, *, rules: Callable[[], RulesScorer]) -> InProduction:
-    """The champion, loaded and verified; where it cannot be, the champion before it; the rules where there is none that is whole.
+def in_production(
+    chosen: Scoring, models: ModelStore, *, rules: Callable[[], RulesScorer], unable: Mapping[str, str] = NOBODY
+) -> InProduction:
+    """The champion, loaded and verified; where it cannot be, or is `unable`, the champion before it; the rules where neither can.
 
-    A model that cannot be loaded must not stop the day's scores: who steps in scores, and `error` says why.
+    A model that cannot score must not stop the day's scores: who steps in scores, and `error` says why.
     """
     if chosen.model_version is None:
         return InProduction(rules(), RULES, RULES, note=NEVER_HAD_A_CHAMPION)
     failed: list[str] = []
-    stepping_in = f"champion before model {chosen.model_version}, which could not be loaded"
-    for version, note in ((chosen.model_version, chosen.note), (chosen.before, stepping_in)):
-        if version is None:
+    note, left = chosen.note, NOT_LOADED
+    for version in filter(None, (chosen.model_version, chosen.before)):
+        if version in unable:
+            failed.append(_unable(version, unable))
+            note, left = f"champion before model {version}, which could not score this day", NOT_SCORED
             continue
         try:
             return replace(_loaded(models, version, note), error="\n".join(failed) or None)
         except (BundleError, ModelStoreError) as error:
             failed.append(f"model {version} could not be loaded: {error}")
-    return InProduction(rules(), RULES, RULES, note=NOT_LOADED, error="\n".join(failed))
+            note = f"champion before model {version}, which could not be loaded"
+    return InProduction(rules(), RULES, RULES, note=left, error="\n".join(failed))
+
+
+def _unable(version: str, unable: Mapping[str, str]) -> str:
+    return f"model {version} could not score: {unable[version]}"
 
 
 def _loaded(models: ModelStore, version: str, note: str) -> InProduction:

@@ -72,9 +72,12 @@ def _counted(table: pa.Table, column: str) -> dict[str, int]:
 
 
 def _first_rows(scores: pa.Table, order: Literal["ascending", "descending"]) -> Any:
-    shown = (
-        scores.sort_by([("conversion_probability", order), ("trial_id", "ascending")]).slice(0, SHOWN_ROWS).to_pylist()
-    )
+    import pyarrow.compute as pc
+
+    keys = [("conversion_probability", order), ("trial_id", "ascending")]
+    places = pc.select_k_unstable(scores, k=SHOWN_ROWS, sort_keys=keys).to_pylist()
+    # row by row: to take them at once would lay whole columns side by side in memory
+    shown = [row for place in places for row in scores.slice(place, 1).to_pylist()]
     return rows(
         ("trial", "day", "probability", "bucket", "first reason", "second reason"),
         [

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -12,19 +12,16 @@ from churn_pipeline.contracts.production import ROLLOUT_ARMS
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-def looks(*given: tuple[int, str, str]) -> pd.DataFrame:
-    """Looks (day, trial, arm); the champion says .2 of everybody, the canary .6."""
-    frame = pd.DataFrame(given, columns=["as_of", "trial_id", "arm"])
-    frame["as_of"] = [DAY + timedelta(days=int(day)) for day in frame["as_of"]]
-    return frame.assign(champion_probability=0.2, canary_probability=0.6)
+def looks(*given: tuple[int, str, bool]) -> pd.DataFrame:
+    """Looks at matured trials: trial, arm, converted; the champion says .2 of everybody, the canary .6."""
+    frame = pd.DataFrame(given, columns=["trial", "by_canary", "converted"])
+    frame["by_canary"] = frame["by_canary"] == "canary"
+    return frame.assign(score=np.where(frame["by_canary"], 0.6, 0.2))
 
 
 def test_a_trial_counts_in_the_arm_in_which_it_was_first_scored_and_its_scores_while_it_was_in_it() -> None:
-    scored = looks(
-        (0, "a", "champion"), (1, "a", "canary"), (0, "b", "canary"), (1, "b", "canary"), (1, "c", "champion")
-    )
-    known = scored[scored["trial_id"] != "c"].assign(converted=lambda f: f["trial_id"] == "a")
-    champion, canary = arms(scored, known, champion="4", canary="5")
+    known = looks((0, "champion", True), (1, "canary", False), (0, "canary", True), (1, "canary", False))
+    champion, canary = arms({"champion": 2, "canary": 1, "moved": 1}, known, champion="4", canary="5")
     assert (champion.trials, champion.moved, champion.matured, champion.conversions) == (2, 1, 1, 1)
     assert (canary.trials, canary.moved, canary.matured, canary.conversions) == (1, 0, 1, 0)
     assert champion.mean_score == pytest.approx(0.2)
@@ -34,9 +31,8 @@ def test_a_trial_counts_in_the_arm_in_which_it_was_first_scored_and_its_scores_w
 
 
 def test_the_difference_is_that_of_the_arms_with_its_interval() -> None:
-    scored = looks(*((0, f"t{n}", "canary" if n % 2 else "champion") for n in range(400)))
-    known = scored.assign(converted=[n % 2 == 1 and n % 4 == 1 for n in range(400)])
-    found = arms(scored, known, champion="4", canary="5")
+    known = looks(*((n, "canary" if n % 2 else "champion", n % 4 == 1) for n in range(400)))
+    found = arms({"champion": 200, "canary": 200, "moved": 0}, known, champion="4", canary="5")
     between = difference(*found)
     assert between is not None
     assert between.mid == pytest.approx(0.5)
@@ -50,8 +46,8 @@ def test_the_difference_is_that_of_the_arms_with_its_interval() -> None:
 
 
 def test_where_nothing_has_matured_there_are_no_figures() -> None:
-    scored = looks((0, "a", "champion"), (0, "b", "canary"))
-    found = arms(scored, scored.assign(converted=False).iloc[:0], champion="4", canary="5")
+    counted = {"champion": 1, "canary": 1, "moved": 0}
+    found = arms(counted, looks((0, "champion", False)).iloc[:0], champion="4", canary="5")
     assert [(arm.trials, arm.matured, arm.conversion, arm.log_loss) for arm in found] == [(1, 0, None, None)] * 2
     assert difference(*found) is None
     assert rows(found, as_of=DAY, run_id="r")["difference"].to_pylist() == [None, None]

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
+from churn_pipeline.adapters import frames
 from churn_pipeline.adapters.bundle import Bundle, BundleError
 from churn_pipeline.adapters.lake import LakeError
 from churn_pipeline.adapters.ledger import promote, put_on_trial
@@ -14,6 +18,8 @@ from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.both import both_say
 from churn_pipeline.capabilities.scoring.day import Day, score_day, write_day
+from churn_pipeline.capabilities.scoring.plan import plan_actions
+from churn_pipeline.capabilities.scoring.report import by_the_champion, who_scored
 from churn_pipeline.capabilities.scoring.score import Stamp
 from churn_pipeline.contracts.analytics import SCORES
 from churn_pipeline.core.arms import of_canary
@@ -118,17 +124,100 @@ def test_where_the_champion_is_damaged_the_one_before_scores_and_the_error_says_
     assert error["handled_by"] == "previous_champion"
 
 
-def test_a_champion_with_a_feature_that_is_gone_does_not_stop_the_day_and_the_error_names_it(
+@pytest.mark.parametrize("share", [None, 0.4])
+def test_blocks_of_any_number_of_trials_give_the_same_scores_reasons_and_actions(
+    shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, share: float | None
+) -> None:
+    crown(shop, warehouse)
+    running = shop.lake.read("snapshots", SECOND)["trial_id"].to_pylist()
+    for days in (1, 7):
+        before = SECOND - timedelta(days=days)
+        told = [{"trial_id": t, "conversion_probability": n / len(running)} for n, t in enumerate(running[::days])]
+        warehouse.replace(SCORES, rows(SCORES, *told, as_of=before), where={"as_of": before})
+    if share:
+        try_out(shop, warehouse, share=share)
+    width = sum(feature.width for feature in shop.models.load("1").scorer.schema.features)
+    found, blocks = [], []
+    for values in (1, 7 * width, len(running) * width):
+        monkeypatch.setattr(frames, "VALUES_A_BLOCK", values)
+        day = scored(shop, warehouse)
+        blocks.append(day.scores.filter(pc.equal(day.scores["scored_by"], "champion"))["trial_id"].num_chunks)
+        said = both_say(shop.lake, warehouse, shop.models, as_of=SECOND, run_id="r")
+        found.append((day.scores, said, plan_actions(day.scores)))
+    one, seven, every = found
+    assert blocks[0] > blocks[1] > blocks[2] == 1
+    for other in (one, seven):
+        assert all(mine.equals(theirs) for mine, theirs in zip(other, every, strict=True))
+    assert every[0]["change_7d"].null_count < every[0].num_rows
+    assert every[1].num_rows == (len(running) if share else 0)
+
+
+def lacking(monkeypatch: pytest.MonkeyPatch, *versions: str) -> None:
+    """Let these models have a feature of a user's own that no snapshot has."""
+    load = ModelStore.load
+
+    def loaded(models: ModelStore, version: str) -> Bundle:
+        bundle = load(models, version)
+        if version not in versions:
+            return bundle
+        features = (*bundle.scorer.schema.features, ModelFeature("luck", "number"))
+        schema = replace(bundle.scorer.schema, features=features)
+        return replace(bundle, scorer=replace(bundle.scorer, schema=schema))
+
+    monkeypatch.setattr(ModelStore, "load", loaded)
+
+
+def test_where_the_champion_lacks_a_column_the_one_before_scores_and_says_so(
     shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crown(shop, warehouse)
-    bundle = shop.models.load("1")
-    schema = replace(bundle.scorer.schema, features=(*bundle.scorer.schema.features, ModelFeature("luck", "number")))
-    monkeypatch.setattr(ModelStore, "load", lambda *_: replace(bundle, scorer=replace(bundle.scorer, schema=schema)))
+    crown(shop, warehouse, "2", SECOND)
+    lacking(monkeypatch, "2")
     day = scored(shop, warehouse)
+    write_day(day, warehouse, as_of=SECOND)
+    assert {(r["scored_by"], r["model_version"], r["note"]) for r in written(warehouse, "scores")} == {
+        ("champion", "1", "few conversions yet; champion before model 2, which could not score this day")
+    }
+    (error,) = written(warehouse, "prediction_errors")
+    assert error["error"].startswith("model 2 could not score: features that no snapshot has: luck")
+    assert (error["subject"], error["handled_by"]) == ("all trials", "previous_champion")
+    assert not by_the_champion(day)
+    assert who_scored(day) == error["error"]
+
+
+def test_where_neither_the_champion_nor_the_one_before_can_score_the_rules_do_and_both_are_named(
+    shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crown(shop, warehouse)
+    crown(shop, warehouse, "2", SECOND)
+    lacking(monkeypatch, "1", "2")
+    day = scored(shop, warehouse)
+    assert {(r["scored_by"], r["note"]) for r in day.scores.to_pylist()} == {
+        ("rules", "rules: the model could not score this day")
+    }
+    (error,) = day.errors.to_pylist()
+    assert error["handled_by"] == "rules"
+    assert 0 == error["error"].index("model 2 could not score: ") < error["error"].index("model 1 could not score: ")
+
+
+def test_a_model_that_fails_at_the_last_block_scores_no_trial_of_the_day(
+    shop: Shop, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crown(shop, warehouse)
+    copied = replace(shop, lake=replace(shop.lake, root=tmp_path / "lake"))
+    copytree(shop.lake.root, copied.lake.root)
+    used = shop.models.load("1").scorer.schema.features
+    wild = next(f.name for f in used if f.kind == "number" and f.name.endswith("_total") and f.name != "users_total")
+    running = shop.lake.read("snapshots", SECOND)["trial_id"].to_pylist()
+    last = f"case when trial_id = '{running[-1]}' then 'infinity'::double else {wild}::double end"
+    with copied.lake.engine.connection() as connection:
+        query = f"select * replace ({last} as {wild}) from ({shop.lake.rows('snapshots', SECOND)})"
+        copied.lake.write(connection, "snapshots", SECOND, query)
+    monkeypatch.setattr(frames, "VALUES_A_BLOCK", 7 * len(used))
+    day = scored(copied, warehouse)
+    assert day.scores["trial_id"].to_pylist() == running
     assert set(day.scores["scored_by"].to_pylist()) == {"rules"}
-    (error,) = day.errors["error"].to_pylist()
-    assert error.startswith("features that no snapshot has: luck")
+    assert f"column {wild} has 1 infinite or too large numbers" in day.errors["error"].to_pylist()[0]
 
 
 def test_scoring_a_day_again_replaces_it(shop: Shop, warehouse: Warehouse) -> None:
@@ -181,7 +270,7 @@ def test_where_the_canary_cannot_score_the_champion_scores_its_trials_and_why_is
             raise BundleError("one byte is another")
         return load(models, version)
 
-    def lacking(models: ModelStore, version: str) -> Bundle:
+    def without_its_file(models: ModelStore, version: str) -> Bundle:
         bundle = load(models, version)
         if version == "1":
             return bundle
@@ -190,7 +279,7 @@ def test_where_the_canary_cannot_score_the_champion_scores_its_trials_and_why_is
         )
         return replace(bundle, scorer=replace(bundle.scorer, schema=schema))
 
-    for fault, words in ((damaged, "could not be loaded: one byte"), (lacking, "could not score: ")):
+    for fault, words in ((damaged, "could not be loaded: one byte"), (without_its_file, "could not score: ")):
         monkeypatch.setattr(ModelStore, "load", fault)
         day = scored(shop, warehouse)
         assert set(day.scores["model_version"].to_pylist()) == {"1"}

@@ -135,6 +135,20 @@ def test_where_the_champion_before_is_broken_too_the_rules_score_and_both_are_na
     assert first < second
 
 
+def test_the_champion_before_one_that_cannot_score_steps_in_and_the_rules_where_it_is_broken(shop: Shop) -> None:
+    unable = {"2": "no column luck"}
+    by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3), unable=unable)
+    assert (by.model_version, by.stepped_in, by.error) == (
+        "1", "previous_champion", "model 2 could not score: no column luck",
+    )  # fmt: skip
+    assert by.note == "few conversions yet; champion before model 2, which could not score this day"
+    with damaged(shop, "1"):
+        by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3), unable=unable)
+    assert (by.scored_by, by.note, by.stepped_in) == ("rules", production.NOT_SCORED, "rules")
+    assert by.error is not None
+    assert by.error.startswith("model 2 could not score: no column luck\nmodel 1 could not be loaded: ")
+
+
 def test_nobody_steps_in_for_a_champion_that_is_whole(shop: Shop) -> None:
     by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3))
     assert (by.model_version, by.note, by.stepped_in) == ("2", "few conversions yet", None)

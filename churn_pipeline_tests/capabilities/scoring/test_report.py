@@ -64,7 +64,7 @@ def test_a_rollout_says_who_scores_beside_the_champion_or_that_it_could_not() ->
         describe_day(beside, Settings())["scored by"]
         == "model 3, the champion; 10% of the trials by model 5, the canary"
     )
-    failed = replace(beside, who=beside.who.without_canary("model 5 could not be loaded"))
+    failed = replace(beside, who=Lineup(beside.by, share=0.1, failed="model 5 could not be loaded"))
     assert describe_day(failed, Settings())["scored by"] == "model 3, the champion; the canary could not"
     assert who_scored(failed) == "model 5 could not be loaded"
 
