@@ -217,7 +217,7 @@ HOW: dict[str, Callable[[Clone, str], None]] = {
         r"600 rows; churned: ", r"final_invoice.* leak", "fit for a run"
     ),
     r"\.venv/bin/churn run --table \S+ .*": ends_well(
-        r"read +600 feature_table", r"scored +100 trials by", "no split by time"
+        r"read +600 feature_table", r"scored +100 rows by", "no split by time"
     ),
     r"\.venv/bin/churn run --source \S+": ends_well(r"read +.*\b[\d,]+ events", r"scored +[\d,]+ trials by"),
     r"\.venv/bin/churn run --source \S+ --mapping data/mappings/\w+\.yaml --as-of \S+": maps_a_real_set,

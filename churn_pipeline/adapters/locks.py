@@ -14,6 +14,9 @@ from churn_pipeline.adapters.postgres import connect
 if TYPE_CHECKING:
     import psycopg2.extensions
 
+WRITERS = "writers"
+"""The lock of whoever writes a business's tables or decides about its models."""
+
 
 class Busy(Exception):  # noqa: N818 - that somebody else works is a state of the world, not an error
     """Another process holds the lock; says who and since when."""

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from churn_pipeline.adapters.embedded_postgres import answers, stop_server
+from churn_pipeline.adapters.locks import WRITERS
 from churn_pipeline.adapters.postgres import businesses
 from churn_pipeline.adapters.postgres_place import Place
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.simulation.write import MANIFEST
 from churn_pipeline.cli.dev import DEV_LOCK, only_dev
 from churn_pipeline.cli.feature_table import FILE, edited
-from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
 
 MARKS = ("lake/raw/buckets", "lake/staged_trials", f"source/{MANIFEST}", DEV_LOCK, FILE)
@@ -36,7 +36,7 @@ def clean(settings: Settings) -> None:
         for home in homes(data_dir):
             held.enter_context(only_dev(home))
         for business in _writable(settings):
-            held.enter_context(Warehouse.of(business).lock(LOCK))
+            held.enter_context(Warehouse.of(business).lock(WRITERS))
         stop_server(data_dir)
         removed = [path for path in made(data_dir) if _remove(path)]
     for home in {path.parent for path in removed} - {data_dir}:

@@ -363,5 +363,17 @@ def main() -> None:
         raise SystemExit(1) from error
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            sys.stderr.write("\ninterrupted; run it again: nothing is there by halves\n")
+            sys.stderr.write(
+                f"\ninterrupted{_interrupted_at(end)}; nothing is there by halves, and what was finished is kept: run it again\n"
+            )
         raise
+
+
+def _interrupted_at(end: BaseException) -> str:
+    """What the interrupt says that it ended, if that is known; Typer turns it into an exit."""
+    before: BaseException | None = end
+    while before is not None:
+        if isinstance(before, KeyboardInterrupt):
+            return f": {before}" if str(before) else ""
+        before = before.__cause__ or before.__context__
+    return ""

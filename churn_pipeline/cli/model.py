@@ -10,13 +10,13 @@ from typing import Any
 
 from churn_pipeline.adapters.bundle import BundleError
 from churn_pipeline.adapters.ledger import Receipt, Step, promote, rollback
+from churn_pipeline.adapters.locks import WRITERS
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError, ModelVersion
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.run import parsed_day
 from churn_pipeline.cli.summary import command, named
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.clock import midnight
-from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
 
 BY_HAND = "by hand"
@@ -48,7 +48,7 @@ def promote_model(settings: Settings, version: str, *, because: str, as_of: str 
     """Make a model champion from a day on (the newest scored day, where none is named)."""
     warehouse, models = Warehouse.of(settings), ModelStore.of(settings)
     now = datetime.now(UTC)
-    with warehouse.lock(LOCK):
+    with warehouse.lock(WRITERS):
         receipt = promote(
             version,
             warehouse=warehouse,
@@ -66,7 +66,7 @@ def roll_back(settings: Settings, *, because: str, as_of: str | None) -> None:
     """Take the canary out of production, or else go back to the champion before, from a day on (the newest scored day, where none is named)."""
     warehouse, models = Warehouse.of(settings), ModelStore.of(settings)
     now = datetime.now(UTC)
-    with warehouse.lock(LOCK):
+    with warehouse.lock(WRITERS):
         receipt = rollback(
             warehouse=warehouse,
             models=models,

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from churn_pipeline.adapters.ledger import Receipt, Step, end_trial, promote, put_on_trial, read_ledger
+from churn_pipeline.adapters.locks import WRITERS
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.rollout.day import rule
 from churn_pipeline.cli.model import BY_HAND, day_named, say_done
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.ledger import Canary, LedgerError, canary_on
-from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
 
 VERDICT = "select as_of, decision, verdict from rollout_verdicts where model_version = $1 and as_of <= $2 order by as_of desc limit 1"
@@ -126,7 +126,7 @@ def _decide(settings: Settings, as_of: str | None, decision: Any) -> None:
     """Take a decision under the writers' lock, and print what it did."""
     warehouse, models = Warehouse.of(settings), ModelStore.of(settings)
     now = datetime.now(UTC)
-    with warehouse.lock(LOCK):
+    with warehouse.lock(WRITERS):
         done = decision(
             {
                 "warehouse": warehouse,

@@ -98,7 +98,7 @@ def execute(settings: Settings, job: str, days: list[date], *, config: Mapping[s
 
     Raises:
         Busy: another process writes; says which.
-        KeyboardInterrupt: somebody interrupted it.
+        KeyboardInterrupt: somebody interrupted it; says what.
         RunFailed: a step failed, a blocking check did not pass, or the database server went away.
     """
     from dagster import DagsterExecutionInterruptedError, DagsterInstance
@@ -131,10 +131,10 @@ def execute(settings: Settings, job: str, days: list[date], *, config: Mapping[s
                     run_config={"loggers": {"console": {"config": {}}}, **(config or {})},
                     tags=BY_HAND,
                 )
-            except DagsterExecutionInterruptedError:
-                raise KeyboardInterrupt from None
-            if _interrupted(result):
-                raise KeyboardInterrupt
+            except (DagsterExecutionInterruptedError, KeyboardInterrupt):
+                raise KeyboardInterrupt(f"{job} as of {day}") from None
+            if step := _interrupted(result):
+                raise KeyboardInterrupt(f"{job} as of {day}, in step {step}")
             if not result.success:
                 raise RunFailed(f"{job} as of {day} is red.\n{told(result)}")
             sys.stderr.write(f"{job} as of {day}: green in {monotonic() - began:.0f} s\n")
@@ -155,12 +155,11 @@ def _with_a_server(job: str) -> Iterator[None]:
         ) from error
 
 
-def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
-    """Whether Ctrl-C came while a step was at work: Dagster counts that as a failure of the step."""
-    from dagster import DagsterExecutionInterruptedError
+def _interrupted(result: dg.ExecuteInProcessResult) -> str:
+    """The step at which Ctrl-C came; empty where none did."""
+    from churn_pipeline.orchestration.progress import was_interrupted
 
-    errors = [event.step_failure_data.error for event in result.get_step_failure_events()]
-    return any(error is not None and error.cls_name == DagsterExecutionInterruptedError.__name__ for error in errors)
+    return next((str(event.step_key) for event in result.get_step_failure_events() if was_interrupted(event)), "")
 
 
 def told(result: dg.ExecuteInProcessResult) -> str:

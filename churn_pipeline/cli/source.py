@@ -86,8 +86,8 @@ def reland(settings: Settings, table: str) -> None:
         SourceError: there is no such raw table, or the reading does not pass; nothing has changed then.
         Busy: a run is under way.
     """
+    from churn_pipeline.adapters.locks import WRITERS
     from churn_pipeline.adapters.warehouse import Warehouse
-    from churn_pipeline.orchestration.writers import LOCK
 
     wanted = [declared for declared in RAW_TABLES if declared.name == table]
     if not wanted:
@@ -98,7 +98,7 @@ def reland(settings: Settings, table: str) -> None:
     warehouse, now = Warehouse.of(settings), datetime.now(UTC)
     warehouse.create()
     lake = Lake.of(settings)
-    with warehouse.lock(LOCK), opened(settings) as source, beside(lake, without=table) as look:
+    with warehouse.lock(WRITERS), opened(settings) as source, beside(lake, without=table) as look:
         said = _reland(lake, look, source, wanted[0], read_at=now, most_bad=settings.max_bad_share)
     sys.stdout.write(f"{table}: {said}\n")
 

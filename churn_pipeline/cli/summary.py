@@ -104,25 +104,28 @@ def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -
     """Print how many trials were scored on each day."""
     warehouse = Warehouse.of(settings)
     facts = [{"as_of": day.date().isoformat(), "scored": warehouse.read(BUCKETS, [day]).to_pylist()} for day in days]
+    none, noun = _words_of(settings.of_feature_table)
     if as_json:
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
         return
     for day in facts:
-        sys.stdout.write(f"{day['as_of']}  {_scored(day['scored'])}\n")
+        sys.stdout.write(f"{day['as_of']}  {_scored(day['scored'], none, noun)}\n")
 
 
 def _lines(facts: dict[str, Any], settings: Settings, first: date | None) -> list[str]:
     churn, business = command(), named(settings)
     # a record counts from the midnight after the day on which it became known
     early = first is not None and facts["as_of"] <= first.isoformat()
-    unknown = f"that day does not lie after your first record ({first})" if early else ""
+    none, noun = _words_of(facts["table"] is not None)
+    if early:
+        none = f"that day does not lie after your first record ({first})"
     return [
         "",
         f"read     {_read(facts['read'])}{'; none of it was known by then' if early else ''}",
         *([f"table    {_table_words(facts['table'])}"] if facts["table"] else []),
         f"model    {_model(facts['champion'], facts['verdict'])}",
         *([f"rollout  {facts['rollout']}"] if facts["rollout"] else []),
-        f"scored   {_scored(facts['scored'], unknown)} (as of {facts['as_of']})",
+        f"scored   {_scored(facts['scored'], none, noun)} (as of {facts['as_of']})",
         f"matured  {'; '.join(facts['performance']) or (_no_labels(settings) if facts['table'] else _nothing_matured(settings))}",
         f"odd      {'; '.join(facts['odd']) or 'nothing'}",
         f"look     {churn} table scores_latest{business}   the scores with their reasons (schema analytics)",
@@ -203,11 +206,16 @@ def _read(read: list[dict[str, Any]]) -> str:
     )
 
 
-def _scored(scored: list[dict[str, Any]], unknown: str = "") -> str:
+def _words_of(feature_table: bool) -> tuple[str, str]:
+    """Why nothing was scored, where there was nothing to score, and what one score is about."""
+    return ("none is without its label", "row") if feature_table else ("none is running", "trial")
+
+
+def _scored(scored: list[dict[str, Any]], none: str, noun: str) -> str:
     if not scored:
-        return f"no trial: {unknown or 'none is running'}"
+        return f"no {noun}: {none}"
     return "; ".join(
-        f"{row['trials']:,} trials by {'the rules' if row['scored_by'] == 'rules' else 'the ' + row['scored_by']}: "
+        f"{row['trials']:,} {noun}s by {'the rules' if row['scored_by'] == 'rules' else 'the ' + row['scored_by']}: "
         f"{row['at_risk']:,} at risk, {row['middle']:,} in the middle, {row['hot']:,} hot"
         + (f" [{row['note']}]" if row["note"] else "")
         for row in scored

@@ -17,8 +17,23 @@ LIFE_AFTER, LIFE_EVERY = 10.0, 60.0
 """Seconds until a step that is at work says so, and from then on between two such lines."""
 
 
+INTERRUPTS = {dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__}
 CONSEQUENCE = "Dependencies for step "
 """How Dagster begins to say, of each step after a failed one, that it is not executed."""
+
+
+INTERRUPTED_QUERY = "Query interrupted"
+"""What DuckDB says when Ctrl-C came while it was at work."""
+
+
+def was_interrupted(event: dg.DagsterEvent) -> bool:
+    """Whether the step of a failure failed because somebody pressed Ctrl-C: Dagster counts that as a failure of the step."""
+    error = event.step_failure_data.error
+    while error is not None:
+        if error.cls_name in INTERRUPTS or INTERRUPTED_QUERY in error.message:
+            return True
+        error = error.cause or error.context
+    return False
 
 
 class StepLines(logging.Handler):
@@ -53,7 +68,8 @@ class StepLines(logging.Handler):
         self._ends.pop(event.step_key, Event()).set()
         spent = getattr(event.event_specific_data, "duration_ms", None)
         seconds = f"{spent / 1000:6.1f} s" if spent is not None else " " * 8
-        return f"  {seconds}  {event.step_key} {ENDED[event.event_type]}".rstrip()
+        stopped = event.event_type == DagsterEventType.STEP_FAILURE and was_interrupted(event)
+        return f"  {seconds}  {event.step_key} {'stopped' if stopped else ENDED[event.event_type]}".rstrip()
 
     def _watch(self, step: str) -> None:
         ended = self._ends[step] = Event()

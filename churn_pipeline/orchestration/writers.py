@@ -7,11 +7,10 @@ from time import monotonic, sleep
 import dagster as dg
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.locks import WRITERS, Busy
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.settings import Settings
 
-LOCK = "writers"
 TAG = "churn/writes"
 BY_MATERIALIZE = "__ASSET_JOB"
 """Job of a run that button Materialize starts: it carries no tag of ours, and writes all the same."""
@@ -41,7 +40,7 @@ def only_writer(
         if run_id is not None:
             # whoever buries the dead takes this lock for a moment, to see whether somebody holds it
             held.enter_context(_lock(warehouse, alive(run_id), until=max(until, monotonic() + SECOND_LOOK_SECONDS)))
-        held.enter_context(_lock(warehouse, LOCK, until=until))
+        held.enter_context(_lock(warehouse, WRITERS, until=until))
         bury_the_dead(warehouse, instance)
         yield
 

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from churn_pipeline.adapters.embedded_postgres import answers
-from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.locks import WRITERS, Busy
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.simulation.write import MANIFEST
 from churn_pipeline.cli.clean import clean, made
 from churn_pipeline.cli.dev import only_dev
-from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
 
 OURS = (
@@ -78,7 +77,7 @@ def test_while_churn_dev_or_a_child_it_left_lives_nothing_is_touched(tmp_path: P
 def test_while_any_business_is_written_the_server_runs_on_and_nothing_is_removed(short_data_dir: Path) -> None:
     settings = Settings(data_dir=filled(short_data_dir, "acme/lake/raw/buckets"), postgres_url=None)
     with (
-        Warehouse.of(settings.model_copy(update={"business": "acme"})).lock(LOCK),
+        Warehouse.of(settings.model_copy(update={"business": "acme"})).lock(WRITERS),
         pytest.raises(Busy, match=r"process \d+"),
     ):
         clean(settings)

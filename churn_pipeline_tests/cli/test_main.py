@@ -153,11 +153,13 @@ def test_whoever_interrupts_a_command_is_told_that_nothing_is_broken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("retrain as of 2024-05-01")
 
     monkeypatch.setattr("churn_pipeline.cli.run.run_everything", interrupted)
     assert ended(monkeypatch, "run") == 130
-    assert capsys.readouterr().err == "\ninterrupted; run it again: nothing is there by halves\n"
+    assert capsys.readouterr().err == (
+        "\ninterrupted: retrain as of 2024-05-01; nothing is there by halves, and what was finished is kept: run it again\n"
+    )
 
 
 def test_whoever_wants_the_traceback_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:

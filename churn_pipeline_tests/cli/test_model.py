@@ -7,7 +7,7 @@ import pytest
 
 from churn_pipeline.adapters.bundle import BundleError
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.locks import WRITERS, Busy
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.day import score_day, write_day
@@ -16,7 +16,6 @@ from churn_pipeline.cli import model, rollout
 from churn_pipeline.cli.run import RunFailed
 from churn_pipeline.contracts.analytics import SCORES
 from churn_pipeline.core.ledger import LedgerError
-from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.rows import rows
 from churn_pipeline_tests.shops import NOW, SECOND, Shop
@@ -174,7 +173,7 @@ def test_there_is_nothing_to_go_back_to_before_the_second_champion(ours: Setting
 def test_what_is_no_day_is_told_and_while_a_run_writes_nobody_promotes(ours: Settings, warehouse: Warehouse) -> None:
     with pytest.raises(RunFailed, match="'tomorrow' is no day"):
         model.promote_model(ours, "1", because="x", as_of="tomorrow")
-    with warehouse.lock(LOCK), pytest.raises(Busy):
+    with warehouse.lock(WRITERS), pytest.raises(Busy):
         model.promote_model(ours, "1", because="x", as_of=None)
     assert warehouse.read("select * from model_promotions").num_rows == 0
 

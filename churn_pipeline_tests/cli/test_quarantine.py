@@ -9,13 +9,12 @@ import dagster as dg
 import pytest
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.locks import WRITERS, Busy
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.quarantine import dismiss, list_issues, replay, show_issues
 from churn_pipeline.cli.repaired import QuarantineError, rows_of_issue
 from churn_pipeline.cli.run import RunFailed
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
-from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import PROJECT, Settings
 from churn_pipeline_tests.batches import clean_source, event, take_in, trial, write_csv
 
@@ -230,9 +229,9 @@ def test_what_cannot_be_closed_is_told_before_anything_runs(
 
 
 def test_while_somebody_writes_nothing_is_put_back_or_closed(business: Settings, warehouse: Warehouse) -> None:
-    with warehouse.lock(LOCK), pytest.raises(Busy):
+    with warehouse.lock(WRITERS), pytest.raises(Busy):
         replay(business, table="events")
-    with warehouse.lock(LOCK), pytest.raises(Busy):
+    with warehouse.lock(WRITERS), pytest.raises(Busy):
         dismiss(business, [], table="events", why="x")
 
 

@@ -4,13 +4,12 @@ import json
 
 import pytest
 
-from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.locks import WRITERS, Busy
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli import model, rollout
 from churn_pipeline.contracts.production import ROLLOUT_ARMS, ROLLOUT_VERDICTS
 from churn_pipeline.core.ledger import LedgerError
-from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.rows import rows
 from churn_pipeline_tests.shops import SECOND, Shop
@@ -86,5 +85,5 @@ def test_the_status_says_who_is_on_trial_what_was_found_and_what_became_of_eithe
 
 
 def test_nobody_decides_while_a_run_writes(ours: Settings, warehouse: Warehouse) -> None:
-    with warehouse.lock(LOCK), pytest.raises(Busy):
+    with warehouse.lock(WRITERS), pytest.raises(Busy):
         rollout.start(ours, "2", because="x", share=None, as_of="2026-10-02")

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -10,12 +14,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.locks import WRITERS, Busy
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli import run
 from churn_pipeline.cli.run import RunFailed, chosen_day, parsed_day, score_days, told
 from churn_pipeline.orchestration.metadata import finding
-from churn_pipeline.orchestration.writers import LOCK
 from churn_pipeline.settings import PROJECT, Settings
 from churn_pipeline_tests.batches import clean_source, event, write_csv
 
@@ -137,15 +140,46 @@ def test_an_interrupted_run_is_no_red_run_and_leaves_the_place_of_the_writer(
     with monkeypatch.context() as patched:
         interrupt = "churn_pipeline.capabilities.features.snapshots.write_labels"
         patched.setattr(interrupt, lambda *_: signal.raise_signal(signal.SIGINT))
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="rescore as of 2024-05-01, in step labels"):
             score_days(business, first="2024-05-01", last="2024-05-03", as_json=False)
-    with warehouse.lock(LOCK):
+    with warehouse.lock(WRITERS):
         pass
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_a_source_is_read_ends_with_a_line_and_status_130(business: Settings) -> None:
+    """DuckDB makes an error of its own of the interrupt."""
+    churn = [
+        sys.executable,
+        "-c",
+        "import sys; from churn_pipeline.cli.main import main; sys.argv[0] = 'churn'; main()",
+    ]
+    started = subprocess.Popen(
+        [*churn, "run"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"CHURN_DEMO_TRIALS": "4000"},
+        # who starts pytest in the background lets its children ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert started.stderr is not None
+    at_work = (line for line in started.stderr if re.search(r"\d s  demo_source$", line))
+    assert next(at_work), "the simulation never ended"
+    time.sleep(0.5)
+    started.send_signal(signal.SIGINT)
+    _, err = started.communicate(timeout=120)
+    assert started.returncode == 130, err
+    *_, last = err.splitlines()
+    assert re.fullmatch(
+        r"interrupted: everything as of [\d-]+(, in step \w+)?; nothing is there by halves, .*: run it again", last
+    )
+    assert "Traceback" not in err
+    assert "FAILED" not in err
 
 
 @pytest.mark.flow
 def test_while_somebody_writes_nothing_is_run(business: Settings, warehouse: Warehouse) -> None:
-    with warehouse.lock(LOCK), pytest.raises(Busy, match="another process is at work"):
+    with warehouse.lock(WRITERS), pytest.raises(Busy, match="another process is at work"):
         score_days(business, first="2024-05-01", last="2024-05-01", as_json=False)
 
 

@@ -22,6 +22,7 @@ from churn_pipeline.contracts.analytics import (
 )
 from churn_pipeline.contracts.production import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.settings import Settings
+from churn_pipeline_tests.mappings import mapping
 from churn_pipeline_tests.rows import DAY, rows
 
 pytestmark = pytest.mark.flow
@@ -208,6 +209,17 @@ def test_a_day_before_all_records_is_told_as_such(
     out = capsys.readouterr().out
     assert ("read     9 events; none of it was known by then\n" in out) is early
     assert (f"scored   no trial: that day does not lie after your first record ({first}) (as of" in out) is early
+
+
+def test_of_a_feature_table_rows_are_scored(
+    ran: Warehouse, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = mapping(tmp_path, "feature_table: {table: customers.csv, label: churned, positive: 'no'}")
+    told = settings.model_copy(update={"mapping": path})
+    say_scored(told, [DAY, DAY + timedelta(days=1)], as_json=False)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("2024-05-02  4 rows by the champion: 2 at risk")
+    assert second == "2024-05-03  no row: none is without its label"
 
 
 def test_each_scored_day_has_its_line(ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

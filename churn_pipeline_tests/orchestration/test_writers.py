@@ -7,14 +7,13 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.locks import Busy
+from churn_pipeline.adapters.locks import WRITERS, Busy
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.definitions import build
 from churn_pipeline.orchestration import writers
 from churn_pipeline.orchestration.writers import (
     BY_HAND,
     BY_MATERIALIZE,
-    LOCK,
     TAG,
     alive,
     only_writer,
@@ -88,7 +87,7 @@ def test_a_launched_run_that_has_only_just_begun_gets_a_second_look(
 
 def test_who_cannot_get_in_buries_nobody(warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
     alive = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED, tags={TAG: "day"})
-    with warehouse.lock(LOCK), pytest.raises(Busy), only_writer(warehouse, instance, run_id=None):
+    with warehouse.lock(WRITERS), pytest.raises(Busy), only_writer(warehouse, instance, run_id=None):
         pytest.fail("two writers at once")
     assert status(instance, alive) is dg.DagsterRunStatus.STARTED
 
@@ -97,7 +96,7 @@ def test_who_has_patience_waits_until_the_other_is_done(warehouse: Warehouse, in
     inside, release, order = threading.Event(), threading.Event(), list[str]()
 
     def first() -> None:
-        with warehouse.lock(LOCK):
+        with warehouse.lock(WRITERS):
             inside.set()
             release.wait(30)
             order.append("first is done")
@@ -120,7 +119,7 @@ def test_a_run_that_a_schedule_launched_holds_the_lock_from_its_first_step_to_it
     @dg.asset
     def writes(warehouse: dg.ResourceParam[Warehouse]) -> None:
         try:
-            with warehouse.lock(LOCK):
+            with warehouse.lock(WRITERS):
                 free.append(True)
         except Busy:
             free.append(False)
@@ -128,7 +127,7 @@ def test_a_run_that_a_schedule_launched_holds_the_lock_from_its_first_step_to_it
     made = dg.materialize([writes], resources={"tables": warehouse, "warehouse": writing_warehouse}, instance=instance)
     assert made.success
     assert free == [False]
-    with warehouse.lock(LOCK):
+    with warehouse.lock(WRITERS):
         pass
 
 
@@ -139,7 +138,7 @@ def test_who_only_writes_the_lake_holds_the_lock_too_and_it_is_taken_once(
 
     def look() -> None:
         try:
-            with warehouse.lock(LOCK):
+            with warehouse.lock(WRITERS):
                 free.append(True)
         except Busy:
             free.append(False)

@@ -232,6 +232,15 @@ def load_mapping(path: Path) -> Mapping:
         raise MappingError(f"{path}: {error.error_count()} problems\n{_offences(error)}") from error
 
 
+def mapped_tables(path: Path | None) -> dict[str, Mapped]:
+    """How each raw table that a mapping file speaks of is made; none without a file.
+
+    Raises:
+        MappingError: as `load_mapping`.
+    """
+    return dict(load_mapping(path).tables) if path is not None else {}
+
+
 def feature_table(path: Path | None) -> TableSpec:
     """What a mapping file says of a team's own feature table.
 

@@ -15,9 +15,10 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.records import known_at
 from churn_pipeline.adapters.sources import Source, SourceFile
 from churn_pipeline.adapters.sources.mapping import Mapped
+from churn_pipeline.adapters.sources.wording import in_source_words
 from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table
 from churn_pipeline.capabilities.ingestion.typed import read_typed, typed_query
-from churn_pipeline.contracts.derive.rules import Rule, all_rules, row_rules
+from churn_pipeline.contracts.derive.rules import all_rules, row_rules
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.contracts.spec import Presence, Table
 from churn_pipeline.core.clock import midnight
@@ -160,19 +161,8 @@ def _broken(
     ).fetchall()
     for name, count, file, line, value in found:
         place = file if line is None else f"{file} line {line}"
-        allowed, do = _words(rules[name], mapped)
-        yield Broken(name, rules[name].column, count, place, value or "", allowed, do)
-
-
-def _words(rule: Rule, mapped: Mapped | None) -> tuple[str, str]:
-    """What is allowed and what to do; of a value that the mapping reads by a format, in terms of that format."""
-    taken = mapped.columns.get(rule.column) if mapped is not None else None
-    if taken is None or taken.format is None or not rule.name.startswith("wrong_type"):
-        return rule.allowed, rule.do
-    return (
-        f"what matches your format `{taken.format}` or is ISO 8601; this does not match your format",
-        f"fix the value, or `format` of column {rule.column} in the mapping (use `sql` for values of several formats)",
-    )
+        told = in_source_words(rules[name], mapped)
+        yield Broken(name, rules[name].column, count, place, value or "", told.allowed, told.do)
 
 
 def newest_known(lake: Lake, source: Source, *, now: datetime) -> datetime | None:

@@ -10,6 +10,8 @@ from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.lake import Lake, Landed
 from churn_pipeline.adapters.records import known_at
 from churn_pipeline.adapters.sources import RowLawError
+from churn_pipeline.adapters.sources.mapping import Mapped
+from churn_pipeline.adapters.sources.wording import in_source_words
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS, SOURCE_WATERMARKS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
@@ -51,11 +53,13 @@ def accept(
     run_id: str,
     batch: str = "",
     history: bool = True,
+    mapped: Mapped | None = None,
 ) -> Accepted:
     """Land the good rows of `staged_<table>` in the lake and write the others as `quarantined_<table>` of the day.
 
     Doing it twice changes nothing but run_id and moments. `batch` names a replay. A table without `history` is whole in every
-    reading: its good rows are those of the day, and what earlier days had does not come into it.
+    reading: its good rows are those of the day, and what earlier days had does not come into it. `mapped` is how the mapping makes the
+    table: reasons are told in its words.
 
     Raises:
         RowLawError: the rows do not add up.
@@ -67,7 +71,7 @@ def accept(
         connection.execute("create temp view good as select * from staged where _broken is null and not _copy")
         landed = lake.land(connection, table, "good") if history else _write(connection, lake, table, as_of)
         lake.land(connection, DELETIONS, f"({lake.rows(f'staged_{table.name}_deletions', as_of, batch=batch)})")
-        connection.execute(f"create temp table rejected as {_issues(table, read_at=read_at, run_id=run_id)}")
+        connection.execute(f"create temp table rejected as {_issues(table, mapped, read_at=read_at, run_id=run_id)}")
         carried = _carry(connection, lake, table, as_of, batch)
         rejected = "select * from rejected union all by name select * from carried"
         quarantined = lake.write(connection, f"quarantined_{table.name}", as_of, rejected, batch=batch) - carried
@@ -153,7 +157,7 @@ def _counts(*values: object) -> pa.Table:
     return pa.table([pa.array([value], field.type) for value, field in zip(values, schema, strict=True)], schema=schema)
 
 
-def _issues(table: Table, *, read_at: datetime, run_id: str) -> str:
+def _issues(table: Table, mapped: Mapped | None, *, read_at: datetime, run_id: str) -> str:
     """SQL: the rejected rows of view `staged` as rows of data_quality_issues, in the order of the files.
 
     Beside them stand the trial that the record speaks of, when it became known and its version, as far as they could be
@@ -163,7 +167,9 @@ def _issues(table: Table, *, read_at: datetime, run_id: str) -> str:
     key = " || '/' || ".join(f"coalesce({name(c)}::varchar, _misread[{quoted(c)}])" for c in table.key)
     # neither file nor line: the next export, under a new name, brings the same bad rows again
     identity = f"concat_ws('|', {quoted(table.name)}, {key}, {rule}, _raw)"
-    cases = " ".join(f"when {quoted(r.name)} then {because(r)}" for r in all_rules(table, read_at=read_at))
+    cases = " ".join(
+        f"when {quoted(r.name)} then {because(in_source_words(r, mapped))}" for r in all_rules(table, read_at=read_at)
+    )
     columns = {
         "issue_id": f"md5({identity})",
         "table_name": quoted(table.name),

@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from churn_pipeline.adapters.lake import Lake
+from churn_pipeline.adapters.sources.mapping import mapped_tables
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.validation.acceptance import accept, forget_batches, move_watermark
 from churn_pipeline.capabilities.validation.batch import check_batch
@@ -116,12 +117,14 @@ def checked_tables(
     lake: dg.ResourceParam[Lake],
     warehouse: dg.ResourceParam[Warehouse],
     clock: dg.ResourceParam[Clock],
+    settings: dg.ResourceParam[Settings],
 ) -> Iterator[dg.MaterializeResult]:
     """Rows read = rows kept + rows quarantined + exact duplicates, for each table."""
     stamp: dict[str, Any] = {"as_of": as_of(context), "read_at": clock.now(), "run_id": context.run.run_id}
+    mapped = mapped_tables(settings.mapping)
     issues = rows = 0
     for table in RAW_TABLES:
-        accepted = accept(lake, table, **stamp)
+        accepted = accept(lake, table, **stamp, mapped=mapped.get(table.name))
         issues += warehouse.append(DATA_QUALITY_ISSUES, accepted.issues)
         rows += warehouse.append(INGESTION_COUNTS, accepted.counts)
         move_watermark(lake, warehouse, table, **stamp)
@@ -198,9 +201,11 @@ def replayed_rows(
     lake: dg.ResourceParam[Lake],
     warehouse: dg.ResourceParam[Warehouse],
     clock: dg.ResourceParam[Clock],
+    settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult:
     """By the same rules, counts and row law as any other row."""
-    accepted = take_back(lake, as_of=as_of(context), read_at=clock.now(), run_id=context.run.run_id)
+    stamp: dict[str, Any] = {"as_of": as_of(context), "read_at": clock.now(), "run_id": context.run.run_id}
+    accepted = take_back(lake, **stamp, mapped=mapped_tables(settings.mapping))
     for table in accepted:
         warehouse.append(DATA_QUALITY_ISSUES, table.issues)
         warehouse.append(INGESTION_COUNTS, table.counts)

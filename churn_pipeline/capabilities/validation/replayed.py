@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.records import record_key
+from churn_pipeline.adapters.sources.mapping import Mapped
 from churn_pipeline.capabilities.validation.acceptance import Accepted, accept
 from churn_pipeline.capabilities.validation.batch import BatchVerdict, check_repaired
 from churn_pipeline.contracts.lake import REPAIRED_ROWS
@@ -47,8 +50,12 @@ def check_replay(lake: Lake, *, as_of: datetime) -> tuple[BatchVerdict, ...]:
     return tuple(check_repaired(lake, table, as_of=as_of, batch=replay.batch) for table in replay.tables)
 
 
-def take_back(lake: Lake, *, as_of: datetime, read_at: datetime, run_id: str) -> tuple[Accepted, ...]:
+def take_back(
+    lake: Lake, *, as_of: datetime, read_at: datetime, run_id: str, mapped: Mapping[str, Mapped] | None = None
+) -> tuple[Accepted, ...]:
     """Land the good rows of the replay that is under way, quarantine the others, and remember which issues it mended.
+
+    `mapped` is how the mapping makes each table: reasons are told in its words.
 
     Doing it twice changes nothing but run_id and moments.
 
@@ -57,9 +64,10 @@ def take_back(lake: Lake, *, as_of: datetime, read_at: datetime, run_id: str) ->
         RowLawError: the rows do not add up.
     """
     replay = staged_replay(lake, as_of)
+    stamp: dict[str, Any] = {"as_of": as_of, "read_at": read_at, "run_id": run_id, "batch": replay.batch}
     accepted = []
     for table in replay.tables:
-        accepted.append(accept(lake, table, as_of=as_of, read_at=read_at, run_id=run_id, batch=replay.batch))
+        accepted.append(accept(lake, table, **stamp, mapped=(mapped or {}).get(table.name)))
         with lake.engine.connection() as connection:
             mended = _mended(lake, table, as_of, replay.batch)
             lake.write(connection, f"mended_{table.name}", as_of, mended, batch=replay.batch)

@@ -9,7 +9,8 @@ import pytest
 
 from churn_pipeline.adapters.engine import quoted
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.sources import RowLawError, Source
+from churn_pipeline.adapters.sources import RowLawError, Source, open_source
+from churn_pipeline.adapters.sources.mapping import mapped_tables
 from churn_pipeline.capabilities.validation.acceptance import accept, because, forget_batches
 from churn_pipeline.contracts.analytics import DATA_QUALITY_ISSUES, INGESTION_COUNTS
 from churn_pipeline.contracts.derive.arrow import arrow_schema
@@ -27,6 +28,7 @@ from churn_pipeline_tests.batches import (
     trial,
     write_csv,
 )
+from churn_pipeline_tests.mappings import mapping
 
 pytestmark = pytest.mark.flow
 
@@ -288,6 +290,24 @@ def kept_in_quarantine(lake: Lake) -> list[str]:
 def test_a_reason_without_a_value_to_show_names_the_column() -> None:
     (rule,) = [r for r in all_rules(CONTACTS, read_at=READ_AT) if r.name == "out_of_bounds_name"]
     assert because(rule).startswith("'name'")
+
+
+def test_a_reason_names_the_column_and_the_format_of_the_source(tmp_path: Path) -> None:
+    """Who mends the row knows no names but those of the source."""
+    folder = clean_source(tmp_path / "source").folder
+    given = [{**event(n, received_at=""), "when": f"{n + 2:02d}/05/2024" if n else "2024.05.02"} for n in range(9)]
+    write_csv(folder / "events.csv", [{name: row[name] for name in row if name != "occurred_at"} for row in given])
+    path = mapping(
+        tmp_path, 'tables: {events: {from: events.csv, columns: {occurred_at: {column: when, format: "%d/%m/%Y"}}}}'
+    )
+    source, lake = open_source(folder, path), empty_lake(tmp_path)
+    stage(lake, source, (TRIALS, EVENTS))
+    stamp: dict[str, Any] = {"as_of": AS_OF, "read_at": READ_AT, "run_id": "r"}
+    (issue,) = accept(lake, EVENTS, **stamp, mapped=mapped_tables(path)["events"]).issues.to_pylist()
+    assert issue["because"] == (
+        "occurred_at (your column when): 2024.05.02; allowed: what matches your format `%d/%m/%Y` or is ISO 8601; this does not "
+        "match your format; do: fix the value, or `format` of column occurred_at in the mapping (use `sql` for values of several formats)"
+    )
 
 
 def test_a_rejected_record_is_remembered_with_its_trial_until_it_has_landed(tmp_path: Path) -> None:
