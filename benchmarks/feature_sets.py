@@ -13,7 +13,7 @@ from typing import Any
 from churn_pipeline.contracts.features.expressions import hours, last
 from churn_pipeline.contracts.features.feature import Feature, Grain
 from churn_pipeline.contracts.features.grains import FEATURES_USED, SESSIONS, USERS
-from churn_pipeline.contracts.features.pairs import commonest, pair_words, times
+from churn_pipeline.contracts.features.pairs import pair_words, ranked, times
 from churn_pipeline.core.featurize.moves import DERIVED, following
 
 LANDMARKS = (1, 3, 7, 10, 14)
@@ -59,7 +59,7 @@ REFERENCE = (
     _number(
         "mean_first_gap", FEATURES_USED, f"{hours('max(first_at) - min(first_at)')} / nullif(count(*) - 1, 0)", "none"
     ),
-    Feature("top", "reference", "", commonest(BIGRAMS, 2), "", over=BIGRAMS, hidden=True),
+    Feature("top", "reference", "", f"max({ranked(BIGRAMS)}, 2)", "", over=BIGRAMS, hidden=True),
     _word("bigram_1", pair_words("top[1]", BIGRAMS)),
     _number("bigram_1_n", None, times("top[1]"), "none"),
     _word("bigram_2", pair_words("top[2]", BIGRAMS)),

@@ -32,7 +32,7 @@ class Engine:
 
     @contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection in UTC with nothing in it, that spills to `spill` beyond the memory limit.
+        """A connection in UTC with nothing in it, that spills to `spill` beyond its share of the memory limit.
 
         Connections of one engine share its memory and its threads, and nothing else, as long as they make temporary tables and views only.
         """

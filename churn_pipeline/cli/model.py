@@ -21,7 +21,12 @@ from churn_pipeline.settings import Settings
 
 BY_HAND = "by hand"
 NEWEST_SCORED = "select max(as_of) as day from scores"
-SCORED_SINCE = "select min(as_of) as first, max(as_of) as last from scores where as_of >= $1"
+SCORED_SINCE = """
+select min(as_of) as first, max(as_of) as last from (
+  select as_of, as_of - row_number() over (order by as_of) * interval '1 day' as stretch from (select distinct as_of from scores where as_of >= $1) as days
+) as scored group by stretch order by first
+"""
+"""Stretches of days that were scored."""
 VERDICTS = "select as_of, compared_with, promote, verdict from model_verdicts where model_version = $1 order by as_of"
 
 
@@ -110,7 +115,7 @@ def _row(models: ModelStore, known: ModelVersion) -> dict[str, Any]:
 
 def _looked_at(models: ModelStore, version: str) -> tuple[str, dict[str, Any]]:
     try:
-        return "whole", models.facts(version)
+        return "unchanged", models.facts(version)
     except BundleError:
         return "damaged", {}
     except ModelStoreError:
@@ -120,14 +125,14 @@ def _looked_at(models: ModelStore, version: str) -> tuple[str, dict[str, Any]]:
 def say_done(done: Receipt | Step, settings: Settings) -> None:
     """Print what a decision did, and what it does not do by itself: the days that were scored before keep their scores."""
     sys.stdout.write(f"{done}\n")
-    (days,) = Warehouse.of(settings).read(SCORED_SINCE, [done.from_as_of]).to_pylist()
-    if not done.changed or days["first"] is None:
+    if not done.changed:
         return
-    first, last = (f"{day:%Y-%m-%d}" for day in (days["first"], days["last"]))
-    which, to = (f"{first} to {last}", f" --to {last}") if last != first else (first, "")
-    sys.stdout.write(
-        f"the scores of {which} stand as they are until scored again: {command()} score --as-of {first}{to}{named(settings)}\n"
-    )
+    for days in Warehouse.of(settings).read(SCORED_SINCE, [done.from_as_of]).to_pylist():
+        first, last = (f"{day:%Y-%m-%d}" for day in (days["first"], days["last"]))
+        which, to = (f"{first} to {last}", f" --to {last}") if last != first else (first, "")
+        sys.stdout.write(
+            f"the scores of {which} stand as they are until scored again: {command()} score --as-of {first}{to}{named(settings)}\n"
+        )
 
 
 def day_named(text: str | None, now: datetime, warehouse: Warehouse) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,13 @@ where run_id = (select run_id from ingestion_counts where as_of = $1 order by re
 order by table_name
 """
 """Of the tables that were ever there: one that came without rows is said to have none."""
+HANDLED = {
+    "champion": "the champion scored its trials",
+    "previous_champion": "the champion before scored",
+    "rules": "the rules scored",
+    "not_scored": "it has no score",
+}
+"""What was done instead, by `handled_by` of `prediction_errors`."""
 OPEN_ISSUES = f"""
 select count(*) filter (where mended.issue_id is null) as open, count(mended.issue_id) as resolved,
   count(*) filter (where mended.issue_id is null and issue.table_name = '{SUBSCRIPTIONS.name}') as outcomes
@@ -53,7 +61,7 @@ PERFORMANCE = "select verdict from model_performance where as_of = $1 order by s
 UNEXPECTED = """
 select words from data_expectations where as_of = $1 and verdict in ('warn', 'block') order by verdict = 'warn', table_name, kind, subject
 """
-ERRORS = "select error from prediction_errors where as_of = $1"
+ERRORS = "select error, handled_by from prediction_errors where as_of = $1 order by subject"
 
 
 def run_facts(warehouse: Warehouse, lake: Lake, as_of: datetime, *, business: str = "") -> dict[str, Any]:
@@ -79,7 +87,7 @@ def run_facts(warehouse: Warehouse, lake: Lake, as_of: datetime, *, business: st
         "odd": [
             *_quarantine_words(warehouse.read(OPEN_ISSUES).to_pylist()[0], business),
             *_unexpected_words([row["words"] for row in rows(UNEXPECTED)]),
-            *(f"the champion could not score: {row['error'].splitlines()[0]}" for row in rows(ERRORS)),
+            *(f"{_who_failed(row['error'])}; {HANDLED[row['handled_by']]}" for row in rows(ERRORS)),
             *(f"performance: {row['verdict']}" for row in rows(DEGRADED)),
             *_drift_words([row["feature"] for row in rows(DRIFTED)]),
         ],
@@ -231,6 +239,12 @@ def _nothing_matured(settings: Settings) -> str:
 
 def _no_labels(settings: Settings) -> str:
     return f"no score in the last {settings.performance_window_days} days: it is once the table has the label of what was scored"
+
+
+def _who_failed(error: str) -> str:
+    """The models that could not score, each with the first line of why; of what names none the first line."""
+    lines = error.splitlines()
+    return "; ".join([line for line in lines if re.match(r"model \S+ could not ", line)] or lines[:1])
 
 
 def _quarantine_words(issues: dict[str, int], business: str) -> list[str]:

@@ -70,17 +70,18 @@ def _told_apart(found: pa.Table) -> pa.Table:
 
 def _unanswered(query: str, error: adbc_driver_manager.Error, settings: Settings) -> WarehouseError:
     tables = [item.name for item in (*ANALYTICS_TABLES, *ANALYTICS_VIEWS)]
-    if query.strip() in tables and error.sqlstate == NO_SUCH_TABLE:
+    lost = re.search(r'"([^"]+)" does not exist|([\w.]+) does not exist', str(error))
+    name = (lost[1] or lost[2]) if lost else ""
+    if name.rpartition(".")[2] in tables and error.sqlstate == NO_SUCH_TABLE:
         return WarehouseError(
-            f"nothing has been run yet on business `{settings.business}`: there is no table {query.strip()}.\n"
+            f"nothing that makes it has been run yet on business `{settings.business}`: there is no table {name}.\n"
             f"  do: {command()} run{named(settings)}"
         )
-    lost = re.search(r'"?([\w.]+)"? does not exist', str(error))
     asked = sorted(set(re.findall(r"\w+", query)) & set(tables))
-    if lost is not None and asked and error.sqlstate == NO_SUCH_COLUMN:
-        return _no_column(lost[1], asked, settings)
-    if lost is not None and error.sqlstate == NO_SUCH_TABLE:
-        what = f"there is no table {lost[1]}{did_you_mean(lost[1], tables)}"
+    if name and asked and error.sqlstate == NO_SUCH_COLUMN:
+        return _no_column(name, asked, settings)
+    if name and error.sqlstate == NO_SUCH_TABLE:
+        what = f"there is no table {name}{did_you_mean(name.rpartition('.')[2], tables)}"
     else:
         what = f"{query!r} cannot be answered: {_server_words(error)}"
     return WarehouseError(

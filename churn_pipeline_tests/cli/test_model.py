@@ -45,8 +45,8 @@ def test_models_are_listed_with_role_and_figures(
         [cell.strip() for cell in line.split("│")[1:-1]] for line in said(capsys).splitlines() if "│ logistic" in line
     ]
     assert [tuple(row[:4]) for row in rows] == [
-        ("1", "", "whole", "2026-09-01"),
-        ("2", "champion", "whole", "2026-10-01"),
+        ("1", "", "unchanged", "2026-09-01"),
+        ("2", "champion", "unchanged", "2026-10-01"),
     ]
     assert float(rows[0][6].split()[0]) == pytest.approx(
         shop.models.load("1").facts["test"]["overall"]["log_loss"], abs=1e-3
@@ -71,7 +71,7 @@ def test_a_damaged_model_is_listed_as_such_and_never_put_into_production_by_hand
     finally:
         path.write_bytes(whole)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said(capsys).splitlines() if "2026-" in line]
-    assert [(row[0], *row[2:4]) for row in rows] == [("1", "damaged", "2026-09-01"), ("2", "whole", "2026-10-01")]
+    assert [(row[0], *row[2:4]) for row in rows] == [("1", "damaged", "2026-09-01"), ("2", "unchanged", "2026-10-01")]
     assert warehouse.read("select * from model_promotions").num_rows == 0
 
 
@@ -137,6 +137,12 @@ def test_without_a_day_it_holds_from_the_newest_scored_day_on(
     assert said(capsys) == "model 1 is the champion already, on 2026-10-01\n"
     warehouse.append(SCORES, rows(SCORES, {"trial_id": "later"}, as_of=SECOND + timedelta(days=2)))
     rollout.start(ours, "2", because="agreed", share=None, as_of="2026-10-01")
+    assert said(capsys).splitlines()[-2:] == [
+        f"the scores of {day} stand as they are until scored again: churn score --as-of {day}"
+        for day in ("2026-10-01", "2026-10-03")
+    ]
+    warehouse.append(SCORES, rows(SCORES, {"trial_id": "between"}, as_of=SECOND + timedelta(days=1)))
+    rollout.abort(ours, because="enough", as_of="2026-10-01")
     assert said(capsys).endswith(
         "\nthe scores of 2026-10-01 to 2026-10-03 stand as they are until scored again: churn score --as-of 2026-10-01 --to 2026-10-03\n"
     )

@@ -166,14 +166,20 @@ def test_whatever_is_odd_is_named(ran: Warehouse, settings: Settings) -> None:
     odd = [{"subject": str(n), "verdict": "warn", "kind": "null_rate", "words": f"words {n}"} for n in range(4)]
     expected = {"subject": "5", "verdict": "as_expected", "kind": "null_rate", "words": "fine"}
     ran.append(DATA_EXPECTATIONS, rows(DATA_EXPECTATIONS, *odd, expected))
-    ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, {"error": "bundle x is not the saved one\n  do: y"}))
+    failed = (
+        "model 2 could not score: no column a\n  do: y\nmodel 1 could not be loaded: x is not the saved one\n  do: z"
+    )
+    canary = {"subject": "canary", "error": "model 3 could not score: no column b", "handled_by": "champion"}
+    champion = {"subject": "all trials", "error": failed, "handled_by": "rules"}
+    ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, champion, canary))
     assert run_facts(ran, Lake.of(settings), DAY)["odd"] == [
         "2 of 3 issues of the quarantine are open, 1 resolved (`churn quarantine list` says why)",
         "words 0",
         "words 1",
         "words 2",
         "1 more expectations broken (table data_expectations)",
-        "the champion could not score: bundle x is not the saved one",
+        "model 2 could not score: no column a; model 1 could not be loaded: x is not the saved one; the rules scored",
+        "model 3 could not score: no column b; the champion scored its trials",
         "performance: degraded: AUC 0.5",
         "drifted: f4, f3, f2 and 2 more",
     ]

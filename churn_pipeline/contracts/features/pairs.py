@@ -11,8 +11,6 @@ from churn_pipeline.contracts.features.feature import Grain
 
 SIGNS = ">+"
 """What stands between two words. Two pairs may read alike where a word holds one."""
-FEW = 8
-"""So many of the commonest are kept in a heap of that size, more in a list that is sorted: a heap takes its whole size for every row it begins with."""
 _LARGEST = (1 << 63) - 1
 _IN_ALL = "word_base * word_base"
 
@@ -34,8 +32,13 @@ def commonest(grain: Grain, most: int) -> str:
     A list of numbers that `pair_words`, `times` and `spelt` read. How often a pair may occur is bounded by what fits into 8 bytes beside it:
     9e12 times with a thousand words, nine million times with a million.
     """
-    number = f"least(n, {_LARGEST} // ({_IN_ALL}) - 1) * {_IN_ALL} + ({_IN_ALL} - 1 - {grain.key})"
-    return f"max({number}, {most})" if most <= FEW else f"list_reverse_sort(list({number}))[:{most}]"
+    # max(number, most) would give the same, and takes its whole size for every row it begins with
+    return f"list_reverse_sort(list({ranked(grain)}))[:{most}]"
+
+
+def ranked(grain: Grain) -> str:
+    """SQL: a pair and how often there was it as one number, the larger the commoner."""
+    return f"least(n, {_LARGEST} // ({_IN_ALL}) - 1) * {_IN_ALL} + ({_IN_ALL} - 1 - {grain.key})"
 
 
 def pair_words(one: str, grain: Grain) -> str:

@@ -35,12 +35,6 @@ def test_the_commonest_are_kept_ties_in_the_order_of_their_words() -> None:
     assert asked(pairs.pair_words("top[9]", TRANSITIONS), counts) is None
 
 
-def test_few_come_out_of_a_heap_as_many_do_of_a_list() -> None:
-    counts = {(one, two): (one * 7 + two * 5) % 4 + 1 for one in (1, 2, 3) for two in (1, 2, 3)}
-    many = asked("top", counts, most=pairs.FEW + 1)
-    assert [asked("top", counts, most=most) for most in (1, 2, pairs.FEW)] == [many[:1], many[:2], many[: pairs.FEW]]
-
-
 def test_the_largest_numbers_keep_their_order_and_a_count_that_does_not_fit_is_cut() -> None:
     """A million words leave room for nine million times."""
     million = 10**6
