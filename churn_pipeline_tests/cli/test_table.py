@@ -129,7 +129,7 @@ def test_an_empty_answer_says_of_which_business(
 
 @pytest.mark.flow
 def test_before_the_first_run_a_table_is_not_taken_for_a_misspelling(settings: Settings) -> None:
-    with pytest.raises(WarehouseError, match="there is no table analytics.scores."):
+    with pytest.raises(WarehouseError, match=r"there is no table analytics\.scores\."):
         show(settings, "select * from analytics.scores", limit=5, as_json=False)
     with pytest.raises(WarehouseError) as refused:
         show(settings, "scores_latest", limit=5, as_json=False)
