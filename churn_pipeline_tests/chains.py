@@ -26,7 +26,7 @@ from churn_pipeline_tests.copies import begin
 UNTIL = date(2026, 11, 1)
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 SMALL: dict[str, Any] = {
-    "demo_trials": 1_200,
+    "demo_trials": 800,
     "demo_from": date(2026, 5, 5),
     "demo_days": 180,
     # tests that spoil a source count what they spoilt

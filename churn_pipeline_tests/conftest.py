@@ -75,8 +75,30 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 @pytest.fixture(scope="module", autouse=True)
 def coverage_by_others(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Modules of slow tests are not traced: that takes a third more time, and says nothing that the other tests do not."""
-    tracing = coverage.Coverage.current() if request.node.get_closest_marker("slow") else None
+    """Modules of slow tests and of whole chains are not traced: that takes a third more time, and says nothing that the other tests do not."""
+    with _untraced(_is_slow(request) or (_is_flow(request) and request.path.parent == TESTS)):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def coverage_by_quick_ones(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Nor are slow tests that stand among others."""
+    with _untraced(_is_slow(request)):
+        yield
+
+
+def _is_slow(request: pytest.FixtureRequest) -> bool:
+    return request.node.get_closest_marker("slow") is not None
+
+
+def _is_flow(request: pytest.FixtureRequest) -> bool:
+    return request.node.get_closest_marker("flow") is not None
+
+
+@contextmanager
+def _untraced(whether: bool) -> Iterator[None]:
+    """Trace nothing meanwhile, if so; where nothing is traced already it stays so afterwards."""
+    tracing = coverage.Coverage.current() if whether else None
     if tracing is None:
         yield
         return

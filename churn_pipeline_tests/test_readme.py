@@ -42,7 +42,8 @@ PATIENCE_SECONDS = 300
 QUICK = {
     **SMALL,
     "CHURN_REPORTS": "true",
-    "CHURN_TUNING_TRIALS": "1",
+    "CHURN_DEMO_TRIALS": "400",
+    "CHURN_GATE_RESAMPLES": "500",
     "CHURN_DEMO_AGAIN_SHARE": "0",  # the reader's own folder is clean
     "CHURN_FEW_CONVERSIONS": "100000",  # regressions alone: they are fitted in no time
 }

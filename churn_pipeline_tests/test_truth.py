@@ -35,7 +35,7 @@ DAYS_SCORED_AGAIN = 6
 
 @pytest.fixture(scope="module")
 def demo(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The demo business as `make run` makes it (less tuned, with fewer draws of chance), and a few matured days of its newest cohorts scored again."""
+    """The demo business as `make run` makes it (less tuned, with fewer draws of chance, without pictures), and a few matured days of its newest cohorts scored again."""
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("demo"),
         postgres_url=database_of_module,
@@ -43,6 +43,7 @@ def demo(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> S
         gate_resamples=500,
         drift_false_alarm=0.1,
         threads=1,  # tests run side by side
+        reports=False,
     )
     assert run(settings).success
     for week in range(DAYS_SCORED_AGAIN):
