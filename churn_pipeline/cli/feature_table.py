@@ -153,8 +153,13 @@ def check_table(settings: Settings) -> None:
         f"{rows:,} {label}{' (counts as converted)' if label == looked.table.positive else ''}"
         for label, rows in looked.labels.items()
     )
+    to_score = (
+        f"{looked.unlabelled:,} without, to score"
+        if looked.unlabelled
+        else "every row has it: scored are those that models are only tested on"
+    )
     lines = [
-        f"{', '.join(file.file for file in staged.files)}: {looked.rows:,} rows; {looked.table.label}: {labels}; {looked.unlabelled:,} without, to score",
+        f"{', '.join(file.file for file in staged.files)}: {looked.rows:,} rows; {looked.table.label}: {labels}; {to_score}",
         *(
             _line(
                 column.name,

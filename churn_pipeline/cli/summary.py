@@ -134,7 +134,7 @@ def _lines(facts: dict[str, Any], settings: Settings, first: date | None) -> lis
         f"model    {_model(facts['champion'], facts['verdict'])}",
         *([f"rollout  {facts['rollout']}"] if facts["rollout"] else []),
         f"scored   {_scored(facts['scored'], none, noun)} (as of {facts['as_of']})",
-        f"matured  {'; '.join(facts['performance']) or (_no_labels(settings) if facts['table'] else _nothing_matured(settings))}",
+        f"matured  {'; '.join(facts['performance']) or _nothing_matured(settings, facts['table'])}",
         f"odd      {'; '.join(facts['odd']) or 'nothing'}",
         f"look     {churn} table scores_latest{business}   the scores with their reasons (schema analytics)",
         f"         {churn} dev{business}   Dagster at http://localhost:{settings.dev_port}, MLflow at {settings.mlflow_address}",
@@ -230,15 +230,15 @@ def _scored(scored: list[dict[str, Any]], none: str, noun: str) -> str:
     )
 
 
-def _nothing_matured(settings: Settings) -> str:
-    return (
-        f"no score in the last {settings.performance_window_days} days: what became of a score is known "
-        f"{settings.grace_days} days after its trial's planned end"
+def _nothing_matured(settings: Settings, table: dict[str, Any] | None) -> str:
+    if table and table["every_row_labelled"]:
+        return "nothing can: every row had its label before it was scored"
+    when = (
+        "it is once the table has the label of what was scored"
+        if table
+        else f"what became of a score is known {settings.grace_days} days after its trial's planned end"
     )
-
-
-def _no_labels(settings: Settings) -> str:
-    return f"no score in the last {settings.performance_window_days} days: it is once the table has the label of what was scored"
+    return f"no score in the last {settings.performance_window_days} days: {when}"
 
 
 def _who_failed(error: str) -> str:

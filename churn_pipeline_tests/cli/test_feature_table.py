@@ -101,6 +101,8 @@ def test_a_check_names_ids_and_planted_leaks(tmp_path: Path, capsys: pytest.Capt
     assert "table.csv: 600 rows; churned:" in kept
     assert "(counts as converted)" in kept
     assert "100 without, to score" in kept
+    check_table(Settings(mapping=write_table(tmp_path, team_table(600).dropna(subset=["churned"]))))
+    assert "; every row has it: scored are those that models are only tested on\n" in capsys.readouterr().out
     assert [line.split()[0] for line in kept.splitlines()[1:]] == ["customer_id", "churned", "visits", "plan", "Noise,"]
     for column, why in {
         "account_uuid": "id",
