@@ -86,11 +86,11 @@ def canary_on(ledger: Sequence[Promotion], day: datetime) -> Canary | None:
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """Which model scores a day, what a reader of those scores must know (empty: nothing special), who may step in (the champion before it), and who is on trial."""
+    """Which model scores a day, what a reader of those scores must know (empty: nothing special), who may step in, one after the other (the champions before it), and who is on trial."""
 
     model_version: str | None
     note: str = ""
-    before: str | None = None
+    before: tuple[str, ...] = ()
     canary: Canary | None = None
 
 
@@ -102,7 +102,7 @@ def scores_day(ledger: Sequence[Promotion], day: datetime) -> Scoring:
     """
     then = production_on(ledger, day)
     if then is not None:
-        return Scoring(then, before=_before(ledger, day), canary=canary_on(ledger, day))
+        return Scoring(then, before=_earlier(ledger, day), canary=canary_on(ledger, day))
     champions = [entry for entry in ledger if entry.role == "champion"]
     if not champions:
         return Scoring(None)
@@ -159,17 +159,22 @@ def taken_back(ledger: Sequence[Promotion], version: str) -> Promotion | None:
 
     Such a decision stands until a person gives the role back: the gate would find the same verdict again.
     """
-    touched = [
-        e
-        for e in ledger
-        if e.role != "challenger" and (e.model_version == version or (e.role == "champion" and e.replaced == version))
-    ]
-    last = touched[-1] if touched else None
+    last = _last_about(ledger, version)
     if last is None:
         return None
     if last.role == "canary":
         return None if last.share else last
     return last if last.replaced == version and last.by not in ("gate", "rollout") else None
+
+
+def _last_about(ledger: Sequence[Promotion], version: str) -> Promotion | None:
+    """The last entry that gave a version a part in production, or took it."""
+    about = (
+        e
+        for e in reversed(ledger)
+        if e.role != "challenger" and (e.model_version == version or (e.role == "champion" and e.replaced == version))
+    )
+    return next(about, None)
 
 
 def refuse_earlier(ledger: Sequence[Promotion], day: datetime) -> None:
@@ -207,26 +212,26 @@ def refuse_foresight(version: str, day: datetime, *, trained_as_of: datetime) ->
 def before(ledger: Sequence[Promotion], day: datetime) -> str:
     """The champion to go back to on a day: the one that today's replaced. Going back again goes one further back.
 
-    One that was taken off a trial since is passed over: it was not good enough for a part of the trials.
+    One that was rolled back or taken off a trial since is passed over: it was not good enough.
 
     Raises:
         LedgerError: nobody is champion, or nobody was before.
     """
-    found = _before(ledger, day)
-    if found is None:
+    found = _earlier(ledger, day)
+    if not found:
         reign = _reign(ledger, day)
         holds = (
             "nobody is champion"
             if not reign
             else f"model {reign[0]} is the first champion"
             if len(reign) == 1
-            else f"model {reign[-1]} is champion, and who was before was taken off a trial since"
+            else f"model {reign[-1]} is champion, and who was before was rolled back or taken off a trial since"
         )
         raise LedgerError(
             f"there is no model to go back to on {day:%Y-%m-%d}: {holds}.\n"
             "  do: promote a model by name: churn model list, then churn model promote VERSION"
         )
-    return found
+    return found[0]
 
 
 def _reign(ledger: Sequence[Promotion], day: datetime) -> list[str]:
@@ -243,12 +248,15 @@ def _reign(ledger: Sequence[Promotion], day: datetime) -> list[str]:
     return reign
 
 
-def _before(ledger: Sequence[Promotion], day: datetime) -> str | None:
-    earlier = _reign(ledger, day)[-2::-1]
-    return next((version for version in earlier if not _off_trial(ledger, version, day)), None)
+def _earlier(ledger: Sequence[Promotion], day: datetime) -> tuple[str, ...]:
+    """The champions before that of a day, each once, the newest first; without those that were taken off since."""
+    reign = dict.fromkeys(reversed(_reign(ledger, day)))
+    return tuple(version for version in list(reign)[1:] if not _taken_off(ledger, version, day))
 
 
-def _off_trial(ledger: Sequence[Promotion], version: str, day: datetime) -> bool:
-    """Whether the last that was decided about a version by the day took it off a trial."""
-    last = [entry for entry in ledger if entry.model_version == version and entry.from_as_of <= day][-1]
-    return last.role == "canary" and not last.share
+def _taken_off(ledger: Sequence[Promotion], version: str, day: datetime) -> bool:
+    """Whether the last that was decided about a version by the day rolled it back, or took it off a trial."""
+    last = _last_about([entry for entry in ledger if entry.from_as_of <= day], version)
+    if last is None:
+        return False
+    return not last.share if last.role == "canary" else last.by == "rollback" and last.replaced == version

@@ -127,7 +127,22 @@ def test_a_day_is_scored_by_the_champion_of_that_day() -> None:
 def test_the_champion_before_may_step_in_but_no_model_that_a_rollback_went_back_over() -> None:
     past = ledger(("1", 0, "gate"), ("2", 10, "gate"), ("3", 20, "gate"), ("2", 30, "rollback"))
     stand_ins = [scores_day(past, day(when)).before for when in (-5, 5, 15, 25, 35)]
-    assert stand_ins == [None, None, "1", "2", "1"]
+    assert stand_ins == [(), (), ("1",), ("2", "1"), ("1",)]
+
+
+def test_champions_before_step_in_one_after_the_other_each_once_and_none_that_was_rolled_back() -> None:
+    past = ledger(("1", 0, "gate"), ("2", 10, "gate"), ("3", 20, "gate"), ("2", 30, "person"), ("4", 40, "gate"))
+    assert scores_day(past, day(45)).before == ("2", "3", "1")
+    assert scores_day(past, day(35)).before == ("3", "1")
+    again = ledger(("1", 0, "gate"), ("2", 10, "gate"), ("1", 20, "person"), ("2", 30, "rollback"))
+    assert scores_day(again, day(25)).before == ("2",)
+    assert scores_day(again, day(30)).before == ()
+    with pytest.raises(LedgerError, match="model 2 is champion, and who was before was rolled back"):
+        before(again, day(30))
+    returned = ledger(
+        ("1", 0, "gate"), ("2", 10, "gate"), ("1", 20, "rollback"), ("2", 30, "person"), ("3", 40, "gate")
+    )
+    assert scores_day(returned, day(40)).before == ("2", "1")
 
 
 def test_a_day_before_the_first_promotion_is_scored_by_the_newest_champion_and_says_so() -> None:
@@ -201,7 +216,7 @@ def test_nobody_goes_back_to_a_model_that_was_taken_off_its_trial() -> None:
     assert before(past, day(7)) == "1"
     with pytest.raises(LedgerError, match="there is no model to go back to on 2024-05-10"):
         before(past, day(9))
-    assert scores_day(past, day(9)).before is None
+    assert scores_day(past, day(9)).before == ()
 
 
 def test_no_day_before_the_last_step_can_be_decided_on() -> None:

@@ -32,7 +32,7 @@ from churn_pipeline.settings import Settings
 GROUP = "scoring"
 FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24), warn_window=timedelta(hours=23))
 BY_MODEL = dg.AssetCheckSpec(
-    "scored_by_a_model", asset=SCORES.name, description="The champion scored, not the one before it or the rules."
+    "scored_by_a_model", asset=SCORES.name, description="The champion scored, not one before it or the rules."
 )
 
 

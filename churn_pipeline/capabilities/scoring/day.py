@@ -54,7 +54,7 @@ def score_day(
     """Score every running trial of the day by whoever is in production, a block of them after the other.
 
     During a rollout the canary scores its share of them; the champion does where the canary cannot. Where the champion
-    cannot, the one before it scores its trials, and where that one cannot, the rules.
+    cannot, one that was before it scores its trials, the newest that can, and where none can, the rules.
     """
     unable: dict[str, str] = {}
     while True:

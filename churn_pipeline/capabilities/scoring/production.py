@@ -1,4 +1,4 @@
-"""Who scores a day: the model that was champion then, the one before it, or the rules; and beside it the model on trial."""
+"""Who scores a day: the model that was champion then, one that was before it, or the rules; and beside it the model on trial."""
 
 from __future__ import annotations
 
@@ -73,24 +73,25 @@ def lineup(
 def in_production(
     chosen: Scoring, models: ModelStore, *, rules: Callable[[], RulesScorer], unable: Mapping[str, str] = NOBODY
 ) -> InProduction:
-    """The champion, loaded and verified; where it cannot be, or is `unable`, the champion before it; the rules where neither can.
+    """The champion, loaded and verified; where it cannot be, or is `unable`, the newest of the champions before it that can; the rules where none can.
 
-    A model that cannot score must not stop the day's scores: who steps in scores, and `error` says why.
+    A model that cannot score must not stop the day's scores: who steps in scores, and `error` says why, of each that cannot.
     """
     if chosen.model_version is None:
         return InProduction(rules(), RULES, RULES, note=NEVER_HAD_A_CHAMPION)
     failed: list[str] = []
-    note, left = chosen.note, NOT_LOADED
-    for version in filter(None, (chosen.model_version, chosen.before)):
+    left, how = NOT_LOADED, ""
+    for version in (chosen.model_version, *chosen.before):
+        note = f"champion before model {chosen.model_version}, which {how}" if how else chosen.note
         if version in unable:
             failed.append(_unable(version, unable))
-            note, left = f"champion before model {version}, which could not score this day", NOT_SCORED
+            left, how = NOT_SCORED, how or "could not score this day"
             continue
         try:
             return replace(_loaded(models, version, note), error="\n".join(failed) or None)
         except (BundleError, ModelStoreError) as error:
             failed.append(f"model {version} could not be loaded: {error}")
-            note = f"champion before model {version}, which could not be loaded"
+            how = how or "could not be loaded"
     return InProduction(rules(), RULES, RULES, note=left, error="\n".join(failed))
 
 

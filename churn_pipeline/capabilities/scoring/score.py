@@ -44,7 +44,7 @@ class InProduction:
     model_version: str
     note: str | None = None
     error: str | None = None
-    """Why the champion does not score although it should: the one before it, or the rules, stepped in."""
+    """Why the champion does not score although it should: one before it, or the rules, stepped in."""
 
     @property
     def stepped_in(self) -> str | None:

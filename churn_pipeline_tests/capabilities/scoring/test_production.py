@@ -74,7 +74,7 @@ def test_a_broken_bundle_is_replaced_by_the_rules_and_the_changed_file_is_named(
 
 def test_the_champion_before_a_broken_one_steps_in_and_says_so(shop: Shop) -> None:
     with damaged(shop, "2"):
-        by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3))
+        by = in_production(Scoring("2", before=("1",)), shop.models, rules=lambda: RulesScorer(0.3))
     assert (by.scored_by, by.model_version, by.stepped_in) == ("champion", "1", "previous_champion")
     assert by.scorer == shop.models.load("1").scorer
     assert by.note == "few conversions yet; champion before model 2, which could not be loaded"
@@ -96,7 +96,7 @@ def test_whatever_is_wrong_with_a_bundle_it_is_named_and_the_champion_before_sco
     shop: Shop, name: str, fault: str
 ) -> None:
     with damaged(shop, "2", name=name, fault=FAULTS[fault]):
-        by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3))
+        by = in_production(Scoring("2", before=("1",)), shop.models, rules=lambda: RulesScorer(0.3))
     assert (by.model_version, by.stepped_in) == ("1", "previous_champion")
     assert by.error is not None
     assert name in by.error
@@ -119,7 +119,7 @@ def test_the_schema_of_another_model_is_refused_by_name_and_the_champion_before_
         if resealed:
             swapped.enter_context(damaged(shop, "2", name="manifest.json", fault=lambda _: resealing))
             swapped.enter_context(damaged(shop, "2", name="manifest.sha256", fault=lambda _: seal))
-        by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3))
+        by = in_production(Scoring("2", before=("1",)), shop.models, rules=lambda: RulesScorer(0.3))
     assert (by.model_version, by.stepped_in) == ("1", "previous_champion")
     assert by.error is not None
     assert "scorer.json" in by.error
@@ -128,7 +128,7 @@ def test_the_schema_of_another_model_is_refused_by_name_and_the_champion_before_
 
 def test_where_the_champion_before_is_broken_too_the_rules_score_and_both_are_named(shop: Shop) -> None:
     with damaged(shop, "1", "2"):
-        by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3))
+        by = in_production(Scoring("2", before=("1",)), shop.models, rules=lambda: RulesScorer(0.3))
     assert (by.scored_by, by.note, by.stepped_in) == ("rules", production.NOT_LOADED, "rules")
     assert by.error is not None
     first, second = by.error.index("model 2 could not be loaded"), by.error.index("model 1 could not be loaded")
@@ -137,20 +137,31 @@ def test_where_the_champion_before_is_broken_too_the_rules_score_and_both_are_na
 
 def test_the_champion_before_one_that_cannot_score_steps_in_and_the_rules_where_it_is_broken(shop: Shop) -> None:
     unable = {"2": "no column luck"}
-    by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3), unable=unable)
+    by = in_production(Scoring("2", before=("1",)), shop.models, rules=lambda: RulesScorer(0.3), unable=unable)
     assert (by.model_version, by.stepped_in, by.error) == (
         "1", "previous_champion", "model 2 could not score: no column luck",
     )  # fmt: skip
     assert by.note == "few conversions yet; champion before model 2, which could not score this day"
     with damaged(shop, "1"):
-        by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3), unable=unable)
+        by = in_production(Scoring("2", before=("1",)), shop.models, rules=lambda: RulesScorer(0.3), unable=unable)
     assert (by.scored_by, by.note, by.stepped_in) == ("rules", production.NOT_SCORED, "rules")
     assert by.error is not None
     assert by.error.startswith("model 2 could not score: no column luck\nmodel 1 could not be loaded: ")
 
 
+def test_of_several_champions_before_the_newest_that_can_steps_in_and_the_note_names_the_champion(shop: Shop) -> None:
+    chosen = Scoring("99", before=("98", "2", "1"))
+    with damaged(shop, "2"):
+        by = in_production(chosen, shop.models, rules=lambda: RulesScorer(0.3), unable={"98": "no column luck"})
+    assert (by.model_version, by.stepped_in) == ("1", "previous_champion")
+    assert by.note == "few conversions yet; champion before model 99, which could not be loaded"
+    assert by.error is not None
+    told = [by.error.index(f"model {version} could not ") for version in ("99", "98", "2")]
+    assert told == sorted(told)
+
+
 def test_nobody_steps_in_for_a_champion_that_is_whole(shop: Shop) -> None:
-    by = in_production(Scoring("2", before="1"), shop.models, rules=lambda: RulesScorer(0.3))
+    by = in_production(Scoring("2", before=("1",)), shop.models, rules=lambda: RulesScorer(0.3))
     assert (by.model_version, by.note, by.stepped_in) == ("2", "few conversions yet", None)
 
 
