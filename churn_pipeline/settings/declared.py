@@ -192,7 +192,7 @@ class Settings(BaseSettings):
 
     promotion: Literal["at_once", "gradual"] = Field(
         "at_once",
-        description="Whether a challenger that passes the gate takes over at once, or starts a rollout beside the champion. A first model always takes over at once.",
+        description="Whether a challenger that passes the gate takes over at once, or starts a rollout beside the champion. A first model, and one in the place of a champion that can score nothing any more, takes over at once.",
     )
     rollout_steps: tuple[int, ...] = Field(
         (10, 50), description="Percent of the trials that a canary scores, step by step, before it becomes champion."

@@ -24,7 +24,7 @@ from churn_pipeline.capabilities.promotion.guards import Limits, Seen, look
 from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.lake import CHALLENGER, PROMOTION_PLAN, TRAINING_SET
 from churn_pipeline.contracts.production import MODEL_VERDICTS
-from churn_pipeline.core.ledger import Canary, LedgerError, Promotion, canary_on, production_on, taken_back
+from churn_pipeline.core.ledger import Canary, LedgerError, Promotion, canary_on, production_on, scores_day, taken_back
 from churn_pipeline.core.vocabulary import unregistered
 from churn_pipeline.settings import Settings
 
@@ -38,6 +38,14 @@ class Evaluation:
     judged: Judged | None = field(default=None, repr=False, compare=False)
     seen: Seen | None = field(default=None, repr=False, compare=False)
     """What the guard rails looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Whom the challenger has to beat; none where no champion can score. `remark` says why it is not the champion."""
+
+    version: str | None
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +69,9 @@ def evaluate(
 ) -> Evaluation:
     """Judge the day's challenger against that day's champion, on matured trials that neither has seen; `timer` tells seconds.
 
-    A champion that is damaged, or has features that are no longer registered, scores nothing any more: the challenger is
-    judged like a first model then. A challenger that a person took back is not judged again.
+    A champion that is damaged, or has features that are no longer registered, scores nothing any more: the challenger has to
+    beat the champion before that steps in for it; where none can, it is judged like a first model. A challenger that a
+    person took back is not judged again.
 
     Raises:
         ModelStoreError: the files of a model cannot be read now, which says nothing about the model.
@@ -73,12 +82,12 @@ def evaluate(
     if challenger is None:
         return Evaluation(None, f"no challenger: {noted['because']}")
     past = read_ledger(warehouse)
-    champion = production_on(past, as_of)
     if settled := _settled(challenger, past, as_of):
         return Evaluation(None, settled)
-    remark = _obstacle(champion, models, lake, as_of)
-    rival = None if remark else champion
-    bundles = [models.load(version) for version in (challenger, rival) if version is not None]
+    rival = _rival(past, models, lake, as_of)
+    if challenger == rival.version:
+        return Evaluation(None, f"model {challenger} is what scores already: {rival.remark}")
+    bundles = [models.load(version) for version in (challenger, rival.version) if version is not None]
     mine, *others = bundles
     floor = models.load_floor(challenger)
     features = {f.name: f for bundle in (*bundles, floor) for f in bundle.scorer.schema.features}
@@ -91,7 +100,7 @@ def evaluate(
         judged,
         rows,
         challenger=mine.scorer,
-        champion=(rival, others[0].scorer) if rival else None,
+        champion=(rival.version, others[0].scorer) if rival.version else None,
         limits=_limits(settings),
         rng=np.random.default_rng([settings.seed, 1]),
         timer=timer,
@@ -99,11 +108,11 @@ def evaluate(
     verdict = judge(
         judged,
         challenger=challenger,
-        champion=rival,
+        champion=rival.version,
         rule=_rule(settings),
         rng=np.random.default_rng(settings.seed),
         guards_broken=seen.broken(_limits(settings)),
-        remark=remark,
+        remark=rival.remark,
     )
     return Evaluation(verdict, str(verdict), judged, seen)
 
@@ -168,8 +177,8 @@ def figures(evaluation: Evaluation) -> dict[str, float | int]:
 def plan(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings) -> Plan:
     """What the verdict on the day's challenger asks for; nothing where a person took that challenger back, or another model is on trial.
 
-    Where promotion is gradual it goes on trial beside the champion. A first model, and one in the place of a champion that
-    can score nothing any more, takes over at once.
+    Where promotion is gradual it goes on trial beside the champion. A first model takes over at once; so does one that beat who
+    steps in for a champion which can score nothing any more: beside that one no trial would ever be judged.
     """
     challenger = lake.read(CHALLENGER.name, as_of).to_pylist()[0]["model_version"]
     past = read_ledger(warehouse)
@@ -179,7 +188,7 @@ def plan(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetim
         return nothing
     if taken := taken_back(past, challenger):
         return Plan(None, None, _stands(taken))
-    rival = None if _obstacle(champion, models, lake, as_of) else champion
+    rival = _rival(past, models, lake, as_of).version
     found = warehouse.read(
         "select promote, verdict from model_verdicts where as_of = $1 and model_version = $2 and compared_with = $3",
         [as_of, challenger, rival or BASE_RATE],
@@ -191,7 +200,7 @@ def plan(lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetim
         return Plan(None, None, verdict)
     return (
         Plan(challenger, champion, verdict)
-        if rival is None
+        if rival is None or rival != champion
         else _beside(challenger, rival, verdict, past, as_of, _first_step(lake, as_of, settings))
     )
 
@@ -289,10 +298,19 @@ def _refuse_stale(planned: Plan, past: Sequence[Promotion], as_of: datetime) -> 
     )
 
 
-def _obstacle(champion: str | None, models: ModelStore, lake: Lake, as_of: datetime) -> str:
-    """Why the champion can score nothing any more; empty where it can, or there is none."""
-    if champion is None:
-        return ""
+def _rival(past: Sequence[Promotion], models: ModelStore, lake: Lake, as_of: datetime) -> Rival:
+    """Who scores the day by the ledger: its champion, or the newest before it that can where that one can no more."""
+    champion = production_on(past, as_of)
+    obstacle = _obstacle(champion, models, lake, as_of) if champion else ""
+    if not obstacle:
+        return Rival(champion)
+    before = scores_day(past, as_of).before
+    able = next((version for version in before if not _obstacle(version, models, lake, as_of)), None)
+    return Rival(able, f"{obstacle}; model {able} steps in for it" if able else obstacle)
+
+
+def _obstacle(champion: str, models: ModelStore, lake: Lake, as_of: datetime) -> str:
+    """Why a champion can score nothing any more; empty where it can."""
     if models.damage(champion) is not None:
         return f"champion {champion} cannot be loaded"
     features = models.load(champion).scorer.schema.features

@@ -183,6 +183,74 @@ def test_a_champion_with_a_feature_that_is_gone_is_no_rival_and_the_verdict_says
     assert plan(shop, warehouse, SECOND).promote == "2"
 
 
+def lose(warehouse: Warehouse, version: str = "99") -> None:
+    """Let a model be champion that the registry does not have any more."""
+    entry = {"promotion_id": f"lost-{version}", "role": "champion", "model_version": version, "replaced": "1"}
+    at = {"by": "gate", "from_as_of": FIRST, "decided_at": NOW + timedelta(hours=1)}
+    warehouse.append(MODEL_PROMOTIONS, rows(MODEL_PROMOTIONS, {**entry, **at}))
+
+
+def test_where_the_champion_can_score_nothing_the_challenger_has_to_beat_who_steps_in_for_it(
+    shop: Shop, warehouse: Warehouse
+) -> None:
+    crown(shop, warehouse, "1")
+    whole = evaluated(shop, warehouse, SECOND).verdict
+    assert whole is not None
+    lose(warehouse)
+    evaluation = evaluated(shop, warehouse, SECOND)
+    remark = "champion 99 cannot be loaded; model 1 steps in for it"
+    assert evaluation.verdict == replace(whole, remark=remark)
+    assert evaluation.verdict.compared_with == "1"
+    assert evaluation.because.endswith(remark)
+    assert evaluation.seen is not None
+    assert evaluation.seen.rivals is not None
+
+
+@pytest.mark.parametrize("promotion", ["at_once", "gradual"])
+def test_what_beats_only_the_base_rate_does_not_take_over_from_who_steps_in(
+    shop: Shop, warehouse: Warehouse, promotion: str
+) -> None:
+    crown(shop, warehouse, "1")
+    lose(warehouse)
+    lost = {"model_version": "2", "compared_with": "1", "promote": False, "verdict": "worse than champion 1"}
+    won = {"model_version": "2", "compared_with": "base rate", "promote": True, "verdict": "better than nothing"}
+    verdicts = rows(MODEL_VERDICTS, lost, won, as_of=SECOND)
+    warehouse.replace(MODEL_VERDICTS, verdicts, where={"as_of": SECOND})
+    assert plan(shop, warehouse, SECOND, promotion=promotion) == Plan(None, None, "worse than champion 1")
+
+
+@pytest.mark.parametrize("promotion", ["at_once", "gradual"])
+def test_what_beats_who_steps_in_takes_the_place_of_the_champion_at_once_as_no_trial_beside_it_would_be_judged(
+    shop: Shop, warehouse: Warehouse, promotion: str
+) -> None:
+    win(shop, warehouse)
+    lose(warehouse)
+    planned = plan(shop, warehouse, SECOND, promotion=promotion)
+    assert planned == Plan("2", "99", "better")
+    done = decide.carry_out(
+        planned, warehouse, shop.models, as_of=SECOND, decided_at=NOW + timedelta(hours=2), run_id="r"
+    )
+    assert done == Receipt("2", "99", SECOND, changed=True)
+
+
+def test_where_nobody_can_step_in_the_challenger_is_a_first_model(shop: Shop, warehouse: Warehouse) -> None:
+    lose(warehouse, "98")
+    lose(warehouse)
+    evaluation = evaluated(shop, warehouse, SECOND)
+    assert evaluation.verdict is not None
+    assert evaluation.verdict.compared_with == "base rate"
+    assert evaluation.because.endswith("champion 99 cannot be loaded")
+    assert plan(shop, warehouse, SECOND, promotion="gradual").share is None
+
+
+def test_a_challenger_that_steps_in_already_is_not_judged_against_itself(shop: Shop, warehouse: Warehouse) -> None:
+    crown(shop, warehouse, "1")
+    lose(warehouse)
+    because = evaluated(shop, warehouse, FIRST).because
+    assert because == "model 1 is what scores already: champion 99 cannot be loaded; model 1 steps in for it"
+    assert plan(shop, warehouse, FIRST).promote is None
+
+
 def test_a_champion_that_cannot_be_read_now_stops_the_decision(
     shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
