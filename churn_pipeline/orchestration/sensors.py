@@ -29,15 +29,22 @@ select as_of, avg(cast(drifted as int)) as share from drift
 where model_version = $1 and feature <> 'conversion_probability' group by as_of order by as_of desc limit 1
 """
 CHAMPION = """
-select model_version from model_promotions where role = 'champion' order by from_as_of desc, decided_at desc limit 1
+select model_version, decided_at from model_promotions where role = 'champion' order by from_as_of desc, decided_at desc limit 1
 """
+
+
+UNABLE = """
+select as_of, error from prediction_errors
+where subject = 'all trials' and as_of = (select max(as_of) from scores) and happened_at >= $1 and error not like '%cannot be read now%'
+"""
+"""Why others scored the newest day since the champion was decided on; storage that does not answer proves nothing about a model."""
 
 
 @dg.sensor(
     job=retrain,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=60,
-    description="Asks for a retrain when the champion's matured scores were degraded or too many features drifted.",
+    description="Asks for a retrain when the champion's matured scores were degraded, too many features drifted, or another had to score in its place.",
 )
 def degradation(
     context: dg.SensorEvaluationContext,
@@ -67,7 +74,8 @@ def read_signs(warehouse: Warehouse, *, window_days: int) -> Signs | None:
     """What the tables say of the present champion on the newest day it was watched; None before that.
 
     What was said of an older day is not said of that day: on it no score of the champion had matured within the window, or
-    there was nothing to measure drift on.
+    there was nothing to measure drift on. Where another scores in its place the figures are that one's, and are not read:
+    that the champion cannot score is a sign of its own.
     """
     champion = _first(warehouse.read(CHAMPION).to_pylist())
     if champion is None:
@@ -75,18 +83,19 @@ def read_signs(warehouse: Warehouse, *, window_days: int) -> Signs | None:
     version = champion["model_version"]
     performance = _first(warehouse.read(PERFORMANCE, [version]).to_pylist())
     drift = _first(warehouse.read(DRIFTED, [version]).to_pylist())
-    seen = [row["as_of"] for row in (performance, drift) if row is not None]
+    unable = _first(warehouse.read(UNABLE, [champion["decided_at"]]).to_pylist())
+    seen = [row["as_of"] for row in (performance, drift, unable) if row is not None]
     if not seen:
         return None
     newest = max(seen)
-    judged = performance if performance is not None and performance["as_of"] == newest else None
-    moved = drift if drift is not None and drift["as_of"] == newest else None
+    judged, moved, failed = (row if row and row["as_of"] == newest else None for row in (performance, drift, unable))
     return Signs(
         as_of=newest,
         champion=version,
         degraded=judged is not None and judged["degraded"],
         performance=judged["verdict"] if judged else f"none of its scores matured in the {window_days} days before",
         drift_share=float(moved["share"]) if moved else 0.0,
+        unable=failed["error"].splitlines()[0] if failed else "",
     )
 
 

@@ -19,6 +19,8 @@ class Signs:
     """The verdict of `model_performance`, as a sentence."""
     drift_share: float
     """Share of its features that drifted, 0..1."""
+    unable: str = ""
+    """Why another had to score the day in its place; empty where none had to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Asked:
 def ask_retrain(
     signs: Signs | None, *, now: datetime, last_retrain: datetime | None, cooldown_days: int, drift_share: float
 ) -> Asked:
-    """Ask for a retrain where the champion degraded or enough features drifted, unless one was asked for lately.
+    """Ask for a retrain where the champion degraded or could not score, or enough features drifted, unless one was asked for lately.
 
     `signs` is None before anything was monitored. `last_retrain` is when the last retrain began (also one that failed
     or whose model was not promoted) on the clock of `now`; within `cooldown_days` of it nothing is asked for.
@@ -66,7 +68,9 @@ def ask_retrain(
 
 
 def _reasons(signs: Signs, drift_share: float) -> list[str]:
-    reasons = [signs.performance] if signs.degraded else []
+    reasons = [f"another scored in its place ({signs.unable})"] if signs.unable else []
+    if signs.degraded:
+        reasons.append(signs.performance)
     if signs.drift_share >= drift_share:
         reasons.append(f"{signs.drift_share:.0%} of the features drifted (bound {drift_share:.0%})")
     return reasons

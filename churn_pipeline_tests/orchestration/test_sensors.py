@@ -9,7 +9,7 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.contracts.analytics import DRIFT, MODEL_PERFORMANCE
+from churn_pipeline.contracts.analytics import DRIFT, MODEL_PERFORMANCE, PREDICTION_ERRORS, SCORES
 from churn_pipeline.contracts.production import MODEL_PROMOTIONS
 from churn_pipeline.definitions import build
 from churn_pipeline.orchestration.clock import Clock
@@ -63,6 +63,15 @@ def drift(warehouse: Warehouse, version: str, *flags: bool, as_of: datetime = DA
     features = [{"feature": f"f{n}", "drifted": flag} for n, flag in enumerate(flags)]
     score = {"feature": "conversion_probability", "drifted": True}
     warehouse.append(DRIFT, rows(DRIFT, *features, score, as_of=as_of, model_version=version))
+
+
+def stepped_in(
+    warehouse: Warehouse, why: str, *, as_of: datetime = DAY, at: datetime = DAY, subject: str = "all trials"
+) -> None:
+    """Let model 1 have scored a day in the place of the champion, as the tables say it then."""
+    warehouse.append(SCORES, rows(SCORES, as_of=as_of, scored_by="champion", model_version="1"))
+    error = {"subject": subject, "error": why, "handled_by": "previous_champion"}
+    warehouse.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, error, as_of=as_of, happened_at=at))
 
 
 def test_nothing_monitored_is_no_reason_to_retrain(warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
@@ -130,6 +139,52 @@ def test_enough_drifted_features_ask_for_a_retrain_and_the_score_is_no_feature(
     (request,) = tick(warehouse, instance).run_requests
     assert request.run_key == "retrain-1-2024-05-03"
     assert "50% of the features drifted" in request.tags["churn/because"]
+
+
+def test_a_champion_in_whose_place_another_scores_is_retrained_though_that_one_holds(
+    warehouse: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    champion(warehouse, "2")
+    performance(warehouse, "1", degraded=False)
+    drift(warehouse, "1", False, False)
+    stepped_in(warehouse, "model 2 could not score: no column luck\n  do: bring it back")
+    (request,) = tick(warehouse, instance).run_requests
+    assert request.run_key == "retrain-2-2024-05-02"
+    assert request.tags["churn/because"] == (
+        "as of 2024-05-02, model 2: another scored in its place (model 2 could not score: no column luck)"
+    )
+    create_run_for_test(instance, job_name="retrain", status=dg.DagsterRunStatus.FAILURE)
+    assert "another scored in its place" in tick(warehouse, instance, days=6.9).skip_message
+    assert len(tick(warehouse, instance, days=7.1).run_requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("subject", "why"),
+    [
+        ("canary", "model 3 could not score: x"),
+        ("all trials", "model 2 could not be loaded: ... cannot be read now: x"),
+    ],
+)
+def test_a_canary_that_fails_or_storage_that_does_not_answer_asks_for_no_retrain(
+    warehouse: Warehouse, instance: dg.DagsterInstance, subject: str, why: str
+) -> None:
+    champion(warehouse, "2")
+    stepped_in(warehouse, why, subject=subject)
+    assert "nothing has been monitored yet" in tick(warehouse, instance).skip_message
+
+
+def test_that_another_scored_is_over_with_a_new_champion_and_with_a_newer_day(
+    warehouse: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    champion(warehouse, "2")
+    stepped_in(warehouse, "model 2 could not score: x")
+    champion(warehouse, "3", decided=DAY + timedelta(hours=1))
+    assert "nothing has been monitored yet" in tick(warehouse, instance).skip_message
+    stepped_in(warehouse, "model 3 could not score: x", as_of=DAY + timedelta(days=1), at=DAY + timedelta(days=1))
+    assert len(tick(warehouse, instance).run_requests) == 1
+    warehouse.append(SCORES, rows(SCORES, as_of=DAY + timedelta(days=2), scored_by="champion", model_version="3"))
+    performance(warehouse, "3", degraded=False, as_of=DAY + timedelta(days=2))
+    assert "model 3 holds (held: AUC 0.8)" in tick(warehouse, instance).skip_message
 
 
 def test_drift_measured_against_an_older_champion_is_not_held_against_the_new_one(

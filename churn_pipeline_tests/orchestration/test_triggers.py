@@ -50,6 +50,14 @@ def test_both_reasons_are_named() -> None:
     assert "50% of the features drifted" in because
 
 
+def test_a_champion_in_whose_place_another_scores_asks_for_a_retrain_and_rests_like_the_others() -> None:
+    unable = replace(WELL, unable="model 3 could not score: no column luck")
+    assert str(asked(unable)) == (
+        "retrain: as of 2024-05-10, model 3: another scored in its place (model 3 could not score: no column luck)"
+    )
+    assert not asked(unable, NOW - timedelta(days=1))
+
+
 def test_before_anything_was_monitored_nothing_is_asked() -> None:
     assert str(asked(None)) == "no retrain: nothing has been monitored yet"
 
