@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.frames import snapshot_blocks
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.mapped import mapped
 from churn_pipeline.adapters.model_store import ModelStore
+from churn_pipeline.adapters.spilled import spilled
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.fallback import rules
 from churn_pipeline.capabilities.scoring.production import RULES, Lineup, Models, lineup
@@ -103,7 +103,7 @@ def _turn(
     for by in filter(None, (who.canary, who.champion)):
         blocks = _scored(lake, warehouse, who, by, as_of=as_of, settings=settings, stamp=stamp)
         try:
-            scored.append(mapped(arrow_schema(SCORES), blocks, folder=lake.engine.spill))
+            scored.append(spilled(arrow_schema(SCORES), blocks, folder=lake.engine.spill))
         except (SchemaError, ReasonsError) as error:
             if by.scored_by == RULES:
                 raise

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RULES = "rules"
 NEVER_HAD_A_CHAMPION = "rules: no model has beaten the base rate yet"
 NOT_LOADED = "rules: no model could be loaded"
-NOT_SCORED = "rules: the model could not score this day"
+NOT_SCORED = "rules: no model could score this day"
 NOBODY: Mapping[str, str] = MappingProxyType({})
 
 

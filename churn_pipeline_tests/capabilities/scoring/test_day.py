@@ -196,7 +196,7 @@ def test_where_neither_the_champion_nor_the_one_before_can_score_the_rules_do_an
     lacking(monkeypatch, "1", "2")
     day = scored(shop, warehouse)
     assert {(r["scored_by"], r["note"]) for r in day.scores.to_pylist()} == {
-        ("rules", "rules: the model could not score this day")
+        ("rules", "rules: no model could score this day")
     }
     (error,) = day.errors.to_pylist()
     assert error["handled_by"] == "rules"
