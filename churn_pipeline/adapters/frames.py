@@ -23,7 +23,7 @@ LEAST_KNOWN = 0.95
 VALUES_A_BLOCK = 2_000_000
 """How many encoded values a block has at most: a matrix of them takes 16 MB."""
 ROWS_A_BLOCK = 20_000
-"""How many rows it has at most, however few features they have: a row of `scores` takes some 3 KB whatever the model, so those of a block 60 MB."""
+"""How many rows it has at most, however few features they have: while it is made a row of `scores` takes two to three KB whatever the model, so those of a block some 60 MB."""
 KEYS = ("trial_id", "account_id", "as_of", "started_at", "trial_day")
 
 
