@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 LEAST_KNOWN = 0.95
 """Share of the looks at which the attributes of the trial have to be known for a model to use them."""
 VALUES_A_BLOCK = 2_000_000
-"""How many encoded values are scored at once: a matrix of them takes 16 MB, and some fifteen of those are there at a time (docs/benchmarks.md)."""
+"""How many encoded values a block has at most: a matrix of them takes 16 MB."""
+ROWS_A_BLOCK = 20_000
+"""How many rows it has at most, however few features they have: while it is made a row of `scores` takes two to three KB whatever the model, so those of a block some 60 MB."""
 KEYS = ("trial_id", "account_id", "as_of", "started_at", "trial_day")
 
 
@@ -66,14 +68,16 @@ def snapshot_frame(
 def snapshot_blocks(
     lake: Lake, dataset: str, as_of: datetime, features: Iterable[ModelFeature], *, also: Iterable[str] = ()
 ) -> Iterator[pd.DataFrame]:
-    """The rows of `snapshot_frame` in their order, a block after the other of about `VALUES_A_BLOCK` encoded values; at least one, which may be empty.
+    """The rows of `snapshot_frame` in their order, a block after the other; at least one, which may be empty.
+
+    A block has at most `ROWS_A_BLOCK` rows, and `VALUES_A_BLOCK` encoded values where that is more than one row.
 
     Raises:
         LakeError, SchemaError: as there, before the first block.
     """
     wanted = _wanted(lake, dataset, as_of, features)
     query = f"select {_selected(wanted, also)} from ({lake.rows(dataset, as_of)})"
-    rows = max(1, VALUES_A_BLOCK // max(1, sum(feature.width for feature in wanted)))
+    rows = max(1, min(ROWS_A_BLOCK, VALUES_A_BLOCK // max(1, sum(feature.width for feature in wanted))))
     with lake.engine.connection() as connection:
         batches = connection.sql(query).to_arrow_reader(rows)
         first = next(batches, None)

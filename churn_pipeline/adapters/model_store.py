@@ -21,7 +21,7 @@ from urllib.request import url2pathname
 
 from churn_pipeline.adapters import bundle
 from churn_pipeline.adapters.bundle import Bundle, BundleError
-from churn_pipeline.adapters.postgres import connect, database_url
+from churn_pipeline.adapters.postgres import DatabaseError, connect, database_url
 from churn_pipeline.adapters.registry import read_versions
 from churn_pipeline.settings import Settings
 
@@ -142,12 +142,13 @@ class ModelStore:
 
         Raises:
             ModelStoreError: the registry does not answer.
+            RegistryError: it does, but MLflow keeps its models otherwise than they are read here.
         """
         import psycopg2
 
         try:
             found = read_versions(self.url, self.name)
-        except psycopg2.Error as error:
+        except (DatabaseError, psycopg2.OperationalError) as error:
             raise ModelStoreError(f"the registry of {self.name} does not answer: {error}\n  do: run again") from error
         return tuple(
             ModelVersion(

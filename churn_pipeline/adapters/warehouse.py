@@ -233,7 +233,7 @@ class Warehouse:
             return _plain(cursor.fetch_arrow_table())
 
     def blocks(self, query: str) -> Iterator[pa.Table]:
-        """The rows of `read` piece by piece, as the server sends them, so that memory need not hold all; one piece at least.
+        """The rows of `read` in blocks, as the server sends them, so that memory need not hold all; one block at least.
 
         Without parameters: the driver would ask for all rows of a query that has some before it gives the first.
         """

@@ -80,6 +80,14 @@ def test_blocks_are_the_frame_in_order_and_have_as_many_rows_as_their_encoded_va
     pd.testing.assert_frame_equal(pd.concat(blocks, ignore_index=True), whole)
 
 
+@pytest.mark.parametrize("features", [[], [ModelFeature("value_total", "number")]])
+def test_blocks_have_no_more_rows_than_their_scores_allow_however_few_features_there_are(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, features: list[ModelFeature]
+) -> None:
+    monkeypatch.setattr(frames, "ROWS_A_BLOCK", 1)
+    assert [len(block) for block in snapshot_blocks(lake, "snapshots", DAY, features)] == [1, 1]
+
+
 def test_a_day_on_which_nobody_runs_is_one_block_without_rows(tmp_path: Path) -> None:
     lake = lake_with(tmp_path, "snapshots", f"select 't1' as trial_id, {KEYS}, null::varchar as sector limit 0")
     (block,) = snapshot_blocks(lake, "snapshots", DAY, [ModelFeature("sector", "category")])

@@ -299,13 +299,13 @@ def test_what_is_read_comes_in_plain_types(house: Warehouse) -> None:
     assert (row["day"], row["state"], row["n"]) == (DAY, "sent", 1.0)
 
 
-def test_many_rows_come_in_pieces_which_are_those_that_reading_gives(house: Warehouse) -> None:
+def test_many_rows_come_in_blocks_which_are_those_that_reading_gives(house: Warehouse) -> None:
     query = "select n, (n / 7.0)::numeric(9, 2) as part, repeat('x', 90) as word from generate_series(1, 400000) as n order by n"
-    pieces = list(house.blocks(query))
-    assert len(pieces) > 2
-    assert max(piece.num_rows for piece in pieces) < 200_000
-    assert pa.concat_tables(pieces).equals(house.read(query))
-    assert [piece.num_rows for piece in house.blocks("select 1 as n where false")] == [0]
+    blocks = list(house.blocks(query))
+    assert len(blocks) > 2
+    assert max(block.num_rows for block in blocks) < 200_000
+    assert pa.concat_tables(blocks).equals(house.read(query))
+    assert [block.num_rows for block in house.blocks("select 1 as n where false")] == [0]
 
 
 def test_a_writer_that_lost_its_lock_writes_nothing(house: Warehouse) -> None:

@@ -8,8 +8,8 @@ from churn_pipeline.cli.errors import foreseen
 
 INSIDE = {
     # faults of the program or of a library, which must come with their traceback
-    "ActionError", "CalibrationError", "DamagedFileError", "GateError", "MemberError", "MetricError", "NotFittedError", "PicturesError", "ReasonsError", "ReportError",
-    "RowLawError", "RulesError", "ScorerError", "TrainingError", "ValidationFaultError",
+    "ActionError", "CalibrationError", "DamagedFileError", "GateError", "MemberError", "MetricError", "NotFittedError", "PicturesError", "ReasonsError", "RegistryError",
+    "ReportError", "RowLawError", "RulesError", "ScorerError", "TrainingError", "ValidationFaultError",
 }  # fmt: skip
 
 

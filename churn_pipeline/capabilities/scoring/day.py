@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from churn_pipeline.adapters.frames import snapshot_blocks
 from churn_pipeline.adapters.lake import Lake
-from churn_pipeline.adapters.mapped import mapped
 from churn_pipeline.adapters.model_store import ModelStore
+from churn_pipeline.adapters.spilled import spilled
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.fallback import rules
-from churn_pipeline.capabilities.scoring.production import RULES, Lineup, lineup
+from churn_pipeline.capabilities.scoring.production import RULES, Lineup, Models, lineup
 from churn_pipeline.capabilities.scoring.score import InProduction, Stamp, score, to_arrow
 from churn_pipeline.contracts.analytics import PREDICTION_ERRORS, SCORES
 from churn_pipeline.contracts.derive.arrow import arrow_schema
@@ -48,6 +48,21 @@ class Day:
         return self.who.champion
 
 
+@dataclass(frozen=True, slots=True)
+class Unable:
+    """What becomes of a day on which a model failed: the versions that cannot score it, each with why."""
+
+    versions: Mapping[str, str]
+
+
+class LoadedOnce:
+    """The models of a store; one that could be loaded is not loaded again."""
+
+    def __init__(self, models: ModelStore) -> None:
+        """Nothing is loaded yet."""
+        self.load = cache(models.load)
+
+
 def score_day(
     lake: Lake, warehouse: Warehouse, models: ModelStore, *, as_of: datetime, settings: Settings, stamp: Stamp
 ) -> Day:
@@ -55,23 +70,45 @@ def score_day(
 
     During a rollout the canary scores its share of them; the champion does where the canary cannot. Where the champion
     cannot, one that was before it scores its trials, the newest that can, and where none can, the rules.
+
+    A model that fails at any block leaves nothing of the day: every block is thrown away, whoever scored it, and the day begins anew without that model.
+
+    Raises:
+        LakeError: the day has no snapshots.
+        SchemaError, ReasonsError: not even the rules can score it.
     """
-    unable: dict[str, str] = {}
-    while True:
-        who = lineup(warehouse, models, as_of=as_of, rules=partial(rules, lake, as_of), unable=unable)
-        parts: list[pa.Table] = []
-        # the canary first, as the champion scores all trials where it cannot
-        for by in filter(None, (who.canary, who.champion)):
-            blocks = _scored(lake, warehouse, who, by, as_of=as_of, settings=settings, stamp=stamp)
-            try:
-                parts.insert(0, mapped(arrow_schema(SCORES), blocks, folder=lake.engine.spill))
-            except (SchemaError, ReasonsError) as error:
-                if by.scored_by == RULES:
-                    raise
-                unable[by.model_version] = str(error)
-                break
-        else:
-            return Day(_together(parts), _errors(who, as_of, stamp), who)
+    turn = partial(_turn, lake, warehouse, LoadedOnce(models), as_of=as_of, settings=settings, stamp=stamp)
+    day = turn(Unable({}))
+    while isinstance(day, Unable):
+        day = turn(day)
+    return day
+
+
+def _turn(
+    lake: Lake,
+    warehouse: Warehouse,
+    models: Models,
+    unable: Unable,
+    *,
+    as_of: datetime,
+    settings: Settings,
+    stamp: Stamp,
+) -> Day | Unable:
+    """The day without the models that are unable; or, where one more of them fails, those and that one."""
+    import pyarrow as pa
+
+    who = lineup(warehouse, models, as_of=as_of, rules=partial(rules, lake, as_of), unable=unable.versions)
+    scored: list[pa.Table] = []
+    # the canary first, as the champion scores all trials where it cannot
+    for by in filter(None, (who.canary, who.champion)):
+        blocks = _scored(lake, warehouse, who, by, as_of=as_of, settings=settings, stamp=stamp)
+        try:
+            scored.append(spilled(arrow_schema(SCORES), blocks, folder=lake.engine.spill))
+        except (SchemaError, ReasonsError) as error:
+            if by.scored_by == RULES:
+                raise
+            return Unable({**unable.versions, by.model_version: str(error)})
+    return Day(pa.concat_tables(scored[::-1]), _errors(who, as_of, stamp), who)
 
 
 def _scored(
@@ -101,12 +138,6 @@ def write_day(day: Day, warehouse: Warehouse, *, as_of: datetime) -> None:
 def snapshots(lake: Lake, as_of: datetime, by: InProduction) -> Iterator[pd.DataFrame]:
     """The running trials of the day with the features that `by` needs, in blocks; one at least, which may be empty."""
     return snapshot_blocks(lake, SNAPSHOTS.name, as_of, by.scorer.schema.features, also=("sector as segment",))
-
-
-def _together(parts: Sequence[pa.Table]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.concat_tables(parts)
 
 
 def _errors(who: Lineup, as_of: datetime, stamp: Stamp) -> pa.Table:

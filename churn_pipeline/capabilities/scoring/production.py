@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from churn_pipeline.adapters.bundle import BundleError
+from churn_pipeline.adapters.bundle import Bundle, BundleError
 from churn_pipeline.adapters.ledger import read_ledger
-from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
+from churn_pipeline.adapters.model_store import ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.score import InProduction
 from churn_pipeline.core.arms import of_canary
@@ -24,8 +24,16 @@ if TYPE_CHECKING:
 RULES = "rules"
 NEVER_HAD_A_CHAMPION = "rules: no model has beaten the base rate yet"
 NOT_LOADED = "rules: no model could be loaded"
-NOT_SCORED = "rules: the model could not score this day"
+NOT_SCORED = "rules: no model could score this day"
 NOBODY: Mapping[str, str] = MappingProxyType({})
+
+
+class Models(Protocol):
+    """Where models come from: their store, or what remembers those it has loaded."""
+
+    @property
+    def load(self) -> Callable[[str], Bundle]:
+        """Gives the bundle of a version, as `ModelStore.load` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Lineup:
 
 def lineup(
     warehouse: Warehouse,
-    models: ModelStore,
+    models: Models,
     *,
     as_of: datetime,
     rules: Callable[[], RulesScorer],
@@ -71,7 +79,7 @@ def lineup(
 
 
 def in_production(
-    chosen: Scoring, models: ModelStore, *, rules: Callable[[], RulesScorer], unable: Mapping[str, str] = NOBODY
+    chosen: Scoring, models: Models, *, rules: Callable[[], RulesScorer], unable: Mapping[str, str] = NOBODY
 ) -> InProduction:
     """The champion, loaded and verified; where it cannot be, or is `unable`, the newest of the champions before it that can; the rules where none can.
 
@@ -99,7 +107,7 @@ def _unable(version: str, unable: Mapping[str, str]) -> str:
     return f"model {version} could not score: {unable[version]}"
 
 
-def _loaded(models: ModelStore, version: str, note: str) -> InProduction:
+def _loaded(models: Models, version: str, note: str) -> InProduction:
     bundle = models.load(version)
     notes = "; ".join(part for part in (bundle.facts["note"], note) if part)
     return InProduction(bundle.scorer, "champion", version, note=notes or None)

@@ -7,6 +7,8 @@ from shutil import copytree
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -16,11 +18,12 @@ from churn_pipeline.adapters.lake import LakeError
 from churn_pipeline.adapters.ledger import promote, put_on_trial
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.capabilities.scoring import day as scoring
 from churn_pipeline.capabilities.scoring.both import both_say
 from churn_pipeline.capabilities.scoring.day import Day, score_day, write_day
 from churn_pipeline.capabilities.scoring.plan import plan_actions
 from churn_pipeline.capabilities.scoring.report import by_the_champion, who_scored
-from churn_pipeline.capabilities.scoring.score import Stamp
+from churn_pipeline.capabilities.scoring.score import InProduction, Stamp, score
 from churn_pipeline.contracts.analytics import SCORES
 from churn_pipeline.core.arms import of_canary
 from churn_pipeline.core.log_odds import log_odds
@@ -193,7 +196,7 @@ def test_where_neither_the_champion_nor_the_one_before_can_score_the_rules_do_an
     lacking(monkeypatch, "1", "2")
     day = scored(shop, warehouse)
     assert {(r["scored_by"], r["note"]) for r in day.scores.to_pylist()} == {
-        ("rules", "rules: the model could not score this day")
+        ("rules", "rules: no model could score this day")
     }
     (error,) = day.errors.to_pylist()
     assert error["handled_by"] == "rules"
@@ -233,10 +236,12 @@ def test_a_day_without_snapshots_is_an_error(shop: Shop, warehouse: Warehouse) -
         )
 
 
-def try_out(shop: Shop, warehouse: Warehouse, version: str = "2", share: float = 0.4) -> None:
+def try_out(
+    shop: Shop, warehouse: Warehouse, version: str = "2", share: float = 0.4, decided_at: datetime = NOW
+) -> None:
     put_on_trial(
         version, share=share, warehouse=warehouse, models=shop.models, from_as_of=SECOND, by="person", verdict="why not",
-        decided_at=NOW, run_id="r",
+        decided_at=decided_at, run_id="r",
     )  # fmt: skip
 
 
@@ -287,3 +292,79 @@ def test_where_the_canary_cannot_score_the_champion_scores_its_trials_and_why_is
         assert (error["subject"], error["handled_by"]) == ("canary", "champion")
         assert error["error"].startswith(f"model 2 {words}")
         assert both_say(shop.lake, warehouse, shop.models, as_of=SECOND, run_id="r").num_rows == 0
+
+
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The versions that are loaded from now on, in order."""
+    seen: list[str] = []
+    load = ModelStore.load
+
+    def counted(models: ModelStore, version: str) -> Bundle:
+        seen.append(version)
+        return load(models, version)
+
+    monkeypatch.setattr(ModelStore, "load", counted)
+    return seen
+
+
+def test_what_a_canary_scored_before_the_champion_failed_is_thrown_away_and_every_trial_is_scored_once(
+    shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crown(shop, warehouse)
+    try_out(shop, warehouse)
+    lacking(monkeypatch, "1")
+    loaded = loads(monkeypatch)
+    turns: list[str] = []
+
+    def seen(frame: pd.DataFrame, by: InProduction, **rest: Any) -> pa.Table:
+        turns.append(by.scored_by)
+        return score(frame, by, **rest)
+
+    monkeypatch.setattr(scoring, "score", seen)
+    day = scored(shop, warehouse)
+    assert turns == ["canary", "canary", "rules"]
+    assert sorted(loaded) == ["1", "2"]
+    trials = day.scores["trial_id"].to_pylist()
+    assert sorted(trials) == sorted(shop.lake.read("snapshots", SECOND)["trial_id"].to_pylist())
+    by_canary = day.who.of_canary(trials)
+    assert 0 < by_canary.sum() < len(trials)
+    assert day.scores["scored_by"].to_pylist() == np.where(by_canary, "canary", "rules").tolist()
+    (error,) = day.errors.to_pylist()
+    assert (error["subject"], error["handled_by"]) == ("all trials", "rules")
+    assert not list(shop.lake.engine.spill.iterdir())
+
+
+def test_a_canary_that_was_champion_before_steps_in_for_the_champion_and_keeps_its_share(
+    shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crown(shop, warehouse)
+    crown(shop, warehouse, "2", SECOND)
+    try_out(shop, warehouse, "1", decided_at=NOW + timedelta(hours=1))
+    lacking(monkeypatch, "2")
+    loaded = loads(monkeypatch)
+    day = scored(shop, warehouse)
+    assert sorted(loaded) == ["1", "2"]
+    trials = day.scores["trial_id"].to_pylist()
+    assert sorted(trials) == sorted(shop.lake.read("snapshots", SECOND)["trial_id"].to_pylist())
+    assert set(day.scores["model_version"].to_pylist()) == {"1"}
+    by_canary = day.who.of_canary(trials)
+    assert 0 < by_canary.sum() < len(trials)
+    assert day.scores["scored_by"].to_pylist() == np.where(by_canary, "canary", "champion").tolist()
+    (error,) = day.errors.to_pylist()
+    assert (error["subject"], error["handled_by"]) == ("all trials", "previous_champion")
+
+
+def test_a_canary_that_was_champion_before_and_fails_like_the_champion_leaves_the_day_to_the_rules(
+    shop: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crown(shop, warehouse)
+    crown(shop, warehouse, "2", SECOND)
+    try_out(shop, warehouse, "1", decided_at=NOW + timedelta(hours=1))
+    lacking(monkeypatch, "1", "2")
+    day = scored(shop, warehouse)
+    assert set(day.scores["scored_by"].to_pylist()) == {"rules"}
+    assert day.scores["trial_id"].to_pylist() == shop.lake.read("snapshots", SECOND)["trial_id"].to_pylist()
+    assert {(e["subject"], e["error"][:8]) for e in day.errors.to_pylist()} == {
+        ("all trials", "model 2 "),
+        ("canary", "model 1 "),
+    }

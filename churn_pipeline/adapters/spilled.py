@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def mapped(schema: pa.Schema, blocks: Iterable[pa.Table], *, folder: Path) -> pa.Table:
+def spilled(schema: pa.Schema, blocks: Iterable[pa.Table], *, folder: Path) -> pa.Table:
     """The rows of all blocks, in order, as one table whose bytes lie in a file of `folder`.
 
     The file has no name: it goes with the table, and with the process, however that ends. Its pages count as resident once they were
