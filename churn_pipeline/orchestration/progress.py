@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from threading import Event, Thread
 from time import monotonic
 
@@ -79,8 +80,14 @@ class StepLines(logging.Handler):
     def _live(self, step: str, ended: Event) -> None:
         began, wait = monotonic(), self.first
         while not ended.wait(wait):
-            _write(f"  {monotonic() - began:6.0f} s  {step} ...")
+            # a record is emitted under the same lock: nothing is said of a step after the line of its end
+            with self._lock_of_records():
+                if not ended.is_set():
+                    _write(f"  {monotonic() - began:6.0f} s  {step} ...")
             wait = self.every
+
+    def _lock_of_records(self) -> AbstractContextManager[object]:
+        return self.lock or nullcontext()
 
 
 def _write(line: str) -> None:
