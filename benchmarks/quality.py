@@ -116,7 +116,7 @@ def ours(folder: Path, settings: Settings) -> None:
         frame["trial_id"], frame["converted"], frame["trial_day"] = rows["__id"], rows["__label"] > 0, 0
         order = pd.util.hash_pandas_object(rows["__id"], index=False).to_numpy() % 1_000_000
         # the judged rows begin after all others, so that they are the test cohort
-        frame["started_at"] = DAY + pd.to_timedelta(order, unit="us") + judged * timedelta(days=1)
+        frame["started_at"] = DAY + pd.to_timedelta(order, unit="us") + pd.to_timedelta(judged.astype(int), unit="D")
         frame["as_of"] = DAY + timedelta(days=3)
         recipe = Recipe.of(settings.model_copy(update={"test_share": float(judged.mean())}))
         fitted = fit(
