@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -139,12 +140,13 @@ def source_check(
     Of a feature table (--table) it says what each column is for, which look like ids, and which seem to know the outcome.
     """
     said = TableOptions(table, id_, label, positive, time, segment, drop, keep)
-    settings = environment.prepare(source=source, mapping=mapping, table=said)
-    if settings.of_feature_table:
-        from churn_pipeline.cli.feature_table import check_table
+    with TemporaryDirectory(prefix="churn-look-") as folder:
+        settings = environment.prepare(source=source, mapping=mapping, table=said, into=Path(folder))
+        if settings.of_feature_table:
+            from churn_pipeline.cli.feature_table import check_table
 
-        check_table(settings)
-        return
+            check_table(settings)
+            return
     if source is None and settings.simulated:
         raise typer.BadParameter(
             "name a folder of raw files, the address of a database, or a --table", param_hint="source"

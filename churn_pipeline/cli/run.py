@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.cli.environment import leaving_nothing_empty
 from churn_pipeline.cli.feature_table import day_of_table
 from churn_pipeline.cli.summary import say_run, say_scored
 from churn_pipeline.core.clock import midnight, midnight_after
@@ -76,6 +77,11 @@ def chosen_day(settings: Settings, as_of: str | None) -> date:
         return parsed_day(as_of)
     if settings.simulated:
         return settings.demo_until
+    with leaving_nothing_empty(settings):
+        return _newest_day(settings)
+
+
+def _newest_day(settings: Settings) -> date:
     if settings.of_feature_table:
         return day_of_table(settings, now=datetime.now(UTC))
     from churn_pipeline.adapters.sources import opened

@@ -22,6 +22,7 @@ from churn_pipeline.capabilities.ingestion.guess import Guess, guess
 from churn_pipeline.capabilities.ingestion.profile import profiles, tables_of_database, tables_of_folder
 from churn_pipeline.capabilities.ingestion.staging import stage_table
 from churn_pipeline.capabilities.validation.batch import check_batch
+from churn_pipeline.cli.environment import leaving_nothing_empty
 from churn_pipeline.contracts.features.catalogue import falling_away
 from churn_pipeline.contracts.features.feature import Feature, Named
 from churn_pipeline.contracts.raw import RAW_TABLES, TRIALS
@@ -62,7 +63,7 @@ def init(settings: Settings, out: Path | None) -> None:
     if place.exists():
         raise SourceError(f"{place} is there already.\n  do: name another file by --out, or remove it")
     url = settings.source_database
-    with Lake.of(settings).engine.connection() as connection, ExitStack() as held:
+    with leaving_nothing_empty(settings), Lake.of(settings).engine.connection() as connection, ExitStack() as held:
         found = (
             held.enter_context(tables_of_database(connection, url))
             if url is not None

@@ -16,6 +16,7 @@ from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.cli.docs import _commands
 from churn_pipeline.cli.main import app, main
 from churn_pipeline.settings import Settings
+from churn_pipeline_tests.tables import write_table
 
 COMMANDS = [path for path, _ in _commands(typer.main.get_command(app), ())]
 
@@ -66,6 +67,23 @@ def test_a_run_on_a_folder_that_is_not_there_makes_nothing_under_its_name(
     assert ended(monkeypatch, "retrain", "--source", str(tmp_path / "nowhere"), "--as-of", "2024-05-01") == 1
     assert capsys.readouterr().err.count("there is no such folder") == 2
     assert not (tmp_path / "data").exists()
+
+
+def test_a_table_that_is_only_checked_leaves_nothing_and_whatever_was_run_is_no_matter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_table(tmp_path).with_suffix(".csv")
+    home = tmp_path / "data" / "table"
+    asked = ["source", "check", "--table", str(table), "--id", "customer_id", "--label", "churned"]
+    assert ended(monkeypatch, *asked, "--positive", "maybe") == 1
+    assert "no row of the feature table has churned = maybe" in capsys.readouterr().err
+    assert not home.parent.exists()
+    home.mkdir(parents=True)
+    mine = "business: table\nfeature_table: {from: table.csv, label: plan, positive: pro, kinds: {visits: category}}\n"
+    (home / "feature_table.yaml").write_text(mine)
+    assert ended(monkeypatch, *asked, "--positive", "no") == 0
+    assert capsys.readouterr().out.endswith("fit for a run\n")
+    assert [path.read_text() for path in home.iterdir()] == [mine]
 
 
 def test_no_command_is_an_invitation_to_read(monkeypatch: pytest.MonkeyPatch) -> None:

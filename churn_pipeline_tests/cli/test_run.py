@@ -46,8 +46,10 @@ def test_a_source_without_records_says_what_to_do(tmp_path: Path) -> None:
     source = clean_source(tmp_path / "acme")
     for file in source.folder.glob("*.csv"):
         file.write_text(file.read_text().splitlines()[0] + "\n")
+    settings = Settings(source=source.folder, data_dir=tmp_path / "data")
     with pytest.raises(RunFailed, match=r"holds no record\.\n  do: churn source check"):
-        chosen_day(Settings(source=source.folder, data_dir=tmp_path / "data"), None)
+        chosen_day(settings, None)
+    assert not settings.home.exists()
 
 
 def test_a_mapping_without_a_source_is_refused(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def test_a_guessed_mapping_of_an_unknown_folder_can_be_checked_at_once(
     init(Settings(source=folder, data_dir=tmp_path / "data"), out)
     said = capsys.readouterr().out
     assert f"next: look at what is unsure in it, then churn source check {folder} --mapping {out}" in said
+    assert not (tmp_path / "data").exists()
     check(Settings(source=folder, mapping=out, data_dir=tmp_path / "data"))
     assert "events: 180 rows, 180 good" in capsys.readouterr().out
 

@@ -102,6 +102,16 @@ def look_at(lake: Lake, source: Source, spec: TableSpec, *, before: FeatureTable
     )
 
 
+def require_named(lake: Lake, source: Source, spec: TableSpec) -> None:
+    """Return if the table can be read and has every column that is named.
+
+    Raises:
+        SourceError: there is no such file, table or column.
+    """
+    with lake.engine.connection() as connection:
+        _roles(spec, _named(_read(connection, source, _with_dialect(source, spec.files))), source)
+
+
 def newest_time(lake: Lake, source: Source, spec: TableSpec, *, now: datetime) -> datetime | None:
     """The newest time of a row up to `now`; null where the table names no time, or holds none.
 
