@@ -15,7 +15,7 @@ from churn_pipeline import __version__
 from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.cli.docs import _commands
 from churn_pipeline.cli.main import app, main
-from churn_pipeline.settings import Settings
+from churn_pipeline.settings import PROJECT, Settings
 from churn_pipeline_tests.tables import write_table
 
 COMMANDS = [path for path, _ in _commands(typer.main.get_command(app), ())]
@@ -84,6 +84,19 @@ def test_a_table_that_is_only_checked_leaves_nothing_and_whatever_was_run_is_no_
     assert ended(monkeypatch, *asked, "--positive", "no") == 0
     assert capsys.readouterr().out.endswith("fit for a run\n")
     assert [path.read_text() for path in home.iterdir()] == [mine]
+
+
+@pytest.mark.parametrize("command", [["run"], ["source", "check"]])
+def test_a_table_that_is_no_text_is_told_as_what_it_is(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "customers.csv").write_bytes((PROJECT / "docs" / "images" / "upstream.png").read_bytes())
+    asked = [*command, "--table", str(tmp_path / "customers.csv"), "--label", "churned", "--positive", "no"]
+    assert ended(monkeypatch, *asked) == 1
+    told = capsys.readouterr().err
+    assert "SourceError: customers.csv: it is no text but a PNG picture\n  allowed: CSV or JSON lines" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "data").exists()
 
 
 def test_no_command_is_an_invitation_to_read(monkeypatch: pytest.MonkeyPatch) -> None:

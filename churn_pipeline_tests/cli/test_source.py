@@ -52,7 +52,7 @@ def test_bad_rows_are_told_and_do_not_stop_a_run(tmp_path: Path, capsys: pytest.
     assert "a run would stop here:" not in lines
 
 
-@pytest.mark.parametrize("spoil", ["missing column", "missing table", "no rows", "empty file", "bad rows"])
+@pytest.mark.parametrize("spoil", ["missing column", "missing table", "no rows", "empty file", "picture", "bad rows"])
 def test_a_source_on_which_a_run_would_stop_ends_with_status_1(
     spoil: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +66,8 @@ def test_a_source_on_which_a_run_would_stop_ends_with_status_1(
         write_csv(events, [], columns=event(0))
     elif spoil == "bad rows":
         write_csv(events, [event(n, occurred_at="13/45/2026" if n < 9 else "2024-05-21") for n in range(40)])
+    elif spoil == "picture":
+        events.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 40)
     else:
         events.write_text("")
     with pytest.raises(SystemExit) as ended:

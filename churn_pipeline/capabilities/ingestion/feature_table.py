@@ -160,7 +160,8 @@ def _read(connection: duckdb.DuckDBPyConnection, source: Source, files: Files) -
     if problems or not read:
         raise SourceError(
             "\n".join(problems or [f"{source.named}: there is no {listed(list(files.patterns))}"])
-            + "\n  do: name an existing file or table"
+            + "\n  allowed: CSV or JSON lines (also as .gz or .zst), Parquet, a table of a database"
+            "\n  do: name one that is there, written as its name says"
         )
     return read
 
