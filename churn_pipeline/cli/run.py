@@ -15,6 +15,7 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.environment import leaving_nothing_empty
 from churn_pipeline.cli.feature_table import day_of_table
+from churn_pipeline.cli.source import require_records
 from churn_pipeline.cli.summary import say_run, say_scored
 from churn_pipeline.core.clock import midnight, midnight_after
 from churn_pipeline.settings import Settings
@@ -65,12 +66,9 @@ def chosen_day(settings: Settings, as_of: str | None) -> date:
 
     Raises:
         RunFailed: the text is no day, the source holds no record, or a mapping has no source to map.
-        SourceError: there is no such folder. Nothing is made under its name.
+        SourceError: there is no such folder, or nothing in it is called like a raw table. Nothing is made under its name.
     """
-    from churn_pipeline.adapters.sources.source import require_folder
-
-    if settings.source is not None:
-        require_folder(settings.source)
+    require_records(settings)
     if settings.mapping is not None and settings.simulated:
         raise RunFailed(f"{settings.mapping.name} maps a source, and none is named.\n  do: add --source FOLDER")
     if as_of is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.adapters.sources import Source, SourceError, open_source, opened
+from churn_pipeline.adapters.sources.files import SUFFIXES
 from churn_pipeline.capabilities.ingestion.description import (
     SourceDescription,
     TableDescription,
@@ -35,7 +36,13 @@ FIT = "columns and rows are fit for a run; whether the newest day is as expected
 
 
 def check(settings: Settings) -> None:
-    """Print what the source holds; exit with status 1 where a run on it would stop, with what the run would say."""
+    """Print what the source holds; exit with status 1 where a run on it would stop, with what the run would say.
+
+    Raises:
+        SourceError: the source cannot be read, or no file of it is called like a raw table.
+        DatabaseError: another source goes by the name of this one.
+    """
+    require_records(settings)
     _require_own(settings)
     now = datetime.now(UTC)
     with opened(settings) as source, beside(Lake.of(settings)) as lake:
@@ -72,6 +79,29 @@ def init(settings: Settings, out: Path | None) -> None:
         guesses = guess(profiles(connection, found))
     place.write_text(draft(guesses, {table.called: table.spec for table in found}, business=settings.business))
     sys.stdout.write("\n".join([*_chosen(guesses), *_next(settings, place)]) + "\n")
+
+
+def require_records(settings: Settings) -> None:
+    """Return if a file of a folder that no mapping speaks of is called like a raw table, or there is none at all.
+
+    Raises:
+        SourceError: none is, so that perhaps a feature table was meant, or there is no such folder.
+        MappingError: the mapping breaks its rules.
+    """
+    if settings.source is None:
+        return
+    source = open_source(settings.source, settings.mapping)
+    if source.mapping and (source.mapping.tables or source.mapping.feature_table):
+        return
+    files = [path for path in source.all_files() if path.name.lower().endswith(SUFFIXES)]
+    if not files or any(source.files(table) for table in RAW_TABLES):
+        return
+    raise SourceError(
+        f"{source.named}: none of its files is called like a raw table; there is: {listed([source.shown(path) for path in files])}\n"
+        f"  allowed: {', '.join(table.name for table in RAW_TABLES)}, or a mapping that says which file is which\n"
+        f"  do: churn source init {shlex.quote(source.named)} guesses a mapping; a file with a row a customer and what became of them is a feature table:\n"
+        f"      churn run --table {shlex.quote(str(files[0]))} --label COLUMN --positive VALUE (docs/feature-table.md)"
+    )
 
 
 def _require_own(settings: Settings) -> None:

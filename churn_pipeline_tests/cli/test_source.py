@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.postgres import DatabaseError
 from churn_pipeline.adapters.sources import SourceError
-from churn_pipeline.cli.source import FIT, check, init, reland
+from churn_pipeline.cli.run import chosen_day
+from churn_pipeline.cli.source import FIT, check, init, reland, require_records
 from churn_pipeline.contracts.raw import EVENTS, TRIALS
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.batches import clean_source, event, take_in, write_csv
@@ -76,6 +78,23 @@ def test_a_source_on_which_a_run_would_stop_ends_with_status_1(
     said = capsys.readouterr().out
     assert "a run would stop here:" in said
     assert "do:" in said[said.index("a run would stop here:") :]
+
+
+def test_a_folder_with_a_table_of_another_kind_points_at_feature_tables(tmp_path: Path) -> None:
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "our customers.csv").write_text("id,churned\n1,no\n")
+    settings = Settings(source=tmp_path / "acme", data_dir=tmp_path / "data")
+    command = f"churn run --table '{tmp_path}/acme/our customers.csv' --label COLUMN --positive VALUE"
+    for asked in (
+        lambda: check(settings),
+        lambda: chosen_day(settings, None),
+        lambda: chosen_day(settings, "2024-05-01"),
+    ):
+        with pytest.raises(SourceError, match=re.escape(command)):
+            asked()
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "acme" / "events-1.csv").write_text("event_id\n")
+    require_records(settings)
 
 
 def test_a_guessed_mapping_of_an_unknown_folder_can_be_checked_at_once(
