@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import shlex
 import shutil
 import sys
 from dataclasses import dataclass
@@ -43,6 +44,11 @@ class TableOptions:
     def given(self) -> list[str]:
         """The options that were given."""
         return [f"--{name}" for name in self.__slots__ if getattr(self, name) is not None]
+
+    def words(self, source: str | None) -> str:
+        """The options as they are written on the command line, with that of the source."""
+        said = {"source": source, **{name: getattr(self, name) for name in self.__slots__}}
+        return "".join(f" --{name} {shlex.quote(word)}" for name, word in said.items() if word is not None)
 
 
 def write_mapping(options: TableOptions, *, source: str | None, into: Path | None = None) -> Path:
@@ -208,14 +214,18 @@ def day_of_table(settings: Settings, *, now: datetime) -> date:
     return midnight_after(newest).date() if newest is not None else now.date()
 
 
-def check_table(settings: Settings) -> None:
-    """Print what the table holds and what each column is for; exit with status 1 where a run on it would stop."""
+def check_table(settings: Settings, *, again: str = "") -> None:
+    """Print what the table holds and what each column is for; exit with status 1 where a run on it would stop.
+
+    `again` are the options by which a run is about the same table.
+    """
     from churn_pipeline.adapters.lake import Lake
     from churn_pipeline.adapters.sources import opened
     from churn_pipeline.adapters.sources.mapping import feature_table
     from churn_pipeline.capabilities.ingestion.description import beside
     from churn_pipeline.capabilities.ingestion.feature_table import stage_feature_table
     from churn_pipeline.capabilities.validation.batch import check_batch
+    from churn_pipeline.cli.summary import command
 
     now = datetime.now(UTC)
     with opened(settings) as source, beside(Lake.of(settings)) as lake:
@@ -254,7 +264,7 @@ def check_table(settings: Settings) -> None:
         *(
             ["a run would stop here:", *(f"  {problem}" for problem in verdict.problems)]
             if verdict.problems
-            else ["fit for a run"]
+            else ["fit for a run", f"next: {command()} run{again}"]
         ),
     ]
     sys.stdout.write("\n".join(lines) + "\n")

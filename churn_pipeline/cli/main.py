@@ -144,8 +144,9 @@ def source_check(
         settings = environment.prepare(source=source, mapping=mapping, table=said, into=Path(folder))
         if settings.of_feature_table:
             from churn_pipeline.cli.feature_table import check_table
+            from churn_pipeline.cli.summary import named
 
-            check_table(settings)
+            check_table(settings, again=said.words(source) if said.given else named(settings))
             return
     if source is None and settings.simulated:
         raise typer.BadParameter(
@@ -354,14 +355,14 @@ def docs(
 
 def main() -> None:
     """Run the command; what is foreseen ends with its message and exit status 1, without a traceback; Ctrl-C with 130."""
-    from churn_pipeline.cli.errors import foreseen
+    from churn_pipeline.cli.errors import foreseen, told
 
     try:
         app()
     except foreseen() as error:
         if os.environ.get("CHURN_TRACEBACK"):
             raise
-        sys.stderr.write(f"\n{type(error).__name__}: {error}\n")
+        sys.stderr.write(f"\n{told(error, sys.argv[1:])}\n")
         raise SystemExit(1) from error
     except SystemExit as end:
         if end.code == INTERRUPTED:

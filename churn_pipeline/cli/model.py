@@ -37,7 +37,7 @@ def list_models(settings: Settings) -> None:
     models = ModelStore.of(settings)
     rows = [_row(models, version) for version in models.versions()]
     if not rows:
-        sys.stdout.write("no model is registered yet: churn run trains the first\n")
+        sys.stdout.write(f"no model is registered yet: {command()} run{named(settings)} trains the first\n")
         return
     print_table(pa.Table.from_pylist(rows))
 

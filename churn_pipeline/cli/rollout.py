@@ -13,6 +13,7 @@ from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.rollout.day import rule
 from churn_pipeline.cli.model import BY_HAND, day_named, say_done
+from churn_pipeline.cli.summary import command, named
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.ledger import Canary, LedgerError, canary_on
 from churn_pipeline.settings import Settings
@@ -80,7 +81,7 @@ def status(settings: Settings, *, as_of: str | None, as_json: bool) -> None:
         said = (
             {"on_trial": None}
             if as_json
-            else "no model was ever on trial: churn model rollout start VERSION --because WHY"
+            else f"no model was ever on trial: {command()} model rollout start VERSION --because WHY{named(settings)}"
         )
         sys.stdout.write((json.dumps(said) if as_json else str(said)) + "\n")
         return

@@ -16,7 +16,7 @@ from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.environment import leaving_nothing_empty
 from churn_pipeline.cli.feature_table import day_of_table
 from churn_pipeline.cli.source import require_records
-from churn_pipeline.cli.summary import say_run, say_scored
+from churn_pipeline.cli.summary import command, named, say_run, say_scored
 from churn_pipeline.core.clock import midnight, midnight_after
 from churn_pipeline.settings import Settings
 
@@ -92,7 +92,7 @@ def _newest_day(settings: Settings) -> date:
         newest = newest_known(Lake.of(settings), source, now=datetime.now(UTC))
     if newest is None:
         raise RunFailed(
-            f"{source.named} holds no record.\n  do: churn source check {source.named}, or name a day with --as-of"
+            f"{source.named} holds no record.\n  do: {command()} source check{named(settings).replace(' --source', '')}, or name a day with --as-of"
         )
     return midnight_after(newest).date()
 

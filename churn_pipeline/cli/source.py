@@ -24,6 +24,7 @@ from churn_pipeline.capabilities.ingestion.profile import profiles, tables_of_da
 from churn_pipeline.capabilities.ingestion.staging import stage_table
 from churn_pipeline.capabilities.validation.batch import check_batch
 from churn_pipeline.cli.environment import leaving_nothing_empty
+from churn_pipeline.cli.summary import command, named
 from churn_pipeline.contracts.features.catalogue import falling_away
 from churn_pipeline.contracts.features.feature import Feature, Named
 from churn_pipeline.contracts.raw import RAW_TABLES, TRIALS
@@ -52,7 +53,11 @@ def check(settings: Settings) -> None:
             for table in RAW_TABLES
         ]
     stopping = [problem for verdict in verdicts for problem in verdict.problems]
-    verdict = _stopping(stopping) or [*([] if described.problems else ["no problems"]), FIT]
+    verdict = _stopping(stopping) or [
+        *([] if described.problems else ["no problems"]),
+        FIT,
+        f"next: {command()} run{named(settings)}",
+    ]
     sys.stdout.write("\n".join([*lines(described), *verdict]) + "\n")
     if stopping:
         raise SystemExit(1)

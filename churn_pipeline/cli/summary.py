@@ -18,6 +18,7 @@ from churn_pipeline.contracts.lake import CHALLENGER
 from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.core.spelling import listed
 from churn_pipeline.settings import PROJECT, Settings
+from churn_pipeline.settings.mapping import document
 
 READ = """
 select table_name, rows_read, rows_kept, rows_quarantined, rows_duplicate, rows_new from ingestion_counts
@@ -149,7 +150,11 @@ def command() -> str:
 
 def named(settings: Settings) -> str:
     """The options without which a command would speak of another business."""
-    options = (("--source", settings.source_named), ("--mapping", settings.mapping))
+    source = settings.source_named
+    if settings.mapping is not None and settings.mapping.exists():
+        said = document(settings.mapping).get("settings") or {}
+        source = None if source in (said.get("source"), said.get("source_url")) else source
+    options = (("--source", source), ("--mapping", settings.mapping))
     return "".join(f" {option} {shlex.quote(str(path))}" for option, path in options if path is not None)
 
 

@@ -53,9 +53,8 @@ def show(settings: Settings, query: str, *, limit: int, as_json: bool) -> None:
     full = found.num_rows == limit
     total = warehouse.read(f"select count(*) as n from {asked}").to_pylist()[0]["n"] if full else found.num_rows
     print_table(found, total=total, nothing="no rows" if " " in query.strip() else "no rows yet")
-    if not found.num_rows:
-        other = "" if settings.source else "; --source and --mapping name another"
-        sys.stdout.write(f"business: {settings.business}{other}\n")
+    other = "; --source and --mapping name another" if settings.simulated else ""
+    sys.stdout.write(f"business: {settings.business}{other}\n")
 
 
 def _told_apart(found: pa.Table) -> pa.Table:
@@ -86,7 +85,7 @@ def _unanswered(query: str, error: adbc_driver_manager.Error, settings: Settings
         what = f"{query!r} cannot be answered: {_server_words(error)}"
     return WarehouseError(
         f"{what}\n  allowed: a SELECT, or one of {', '.join(tables)}\n"
-        "  do: churn run makes the tables, if that has not been done yet"
+        f"  do: {command()} run{named(settings)} makes the tables, if that has not been done yet"
     )
 
 

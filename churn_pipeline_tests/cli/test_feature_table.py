@@ -119,6 +119,12 @@ def test_a_misspelt_column_is_told_with_what_was_meant_and_leaves_nothing(
     assert not (tmp_path / "data").exists()
 
 
+def test_options_are_told_as_they_are_written(tmp_path: Path) -> None:
+    said = TableOptions("our table.csv", label="churned", positive="no", drop="a, b")
+    assert said.words(None) == " --table 'our table.csv' --label churned --positive no --drop 'a, b'"
+    assert said.words("postgresql://db/shop").startswith(" --source postgresql://db/shop --table ")
+
+
 def test_options_that_contradict_each_other_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"customer_id cannot be used in two ways"):
         write_mapping(replace(customers(tmp_path), drop="customer_id"), source=None)
@@ -172,7 +178,7 @@ def test_a_check_names_ids_and_planted_leaks(tmp_path: Path, capsys: pytest.Capt
     }.items():
         (line,) = (line for line in left.splitlines() if line.split()[:1] == [column])
         assert why in line
-    assert said.endswith("fit for a run\n")
+    assert "\nfit for a run\nnext: " in said
     assert not (tmp_path / "data" / "team").exists(), "nothing is taken in"
 
 

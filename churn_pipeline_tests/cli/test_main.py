@@ -82,7 +82,9 @@ def test_a_table_that_is_only_checked_leaves_nothing_and_whatever_was_run_is_no_
     mine = "business: table\nfeature_table: {from: table.csv, label: plan, positive: pro, kinds: {visits: category}}\n"
     (home / "feature_table.yaml").write_text(mine)
     assert ended(monkeypatch, *asked, "--positive", "no") == 0
-    assert capsys.readouterr().out.endswith("fit for a run\n")
+    *_, fit, after = capsys.readouterr().out.splitlines()
+    assert fit == "fit for a run"
+    assert after.endswith(f"churn run --table {table} --id customer_id --label churned --positive no")
     assert [path.read_text() for path in home.iterdir()] == [mine]
 
 
@@ -97,6 +99,23 @@ def test_a_table_that_is_no_text_is_told_as_what_it_is(
     assert "SourceError: customers.csv: it is no text but a PNG picture\n  allowed: CSV or JSON lines" in told
     assert "Traceback" not in told
     assert not (tmp_path / "data").exists()
+
+
+def test_an_error_that_speaks_of_commands_says_what_they_need_to_be_about_the_same_business(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping = write_table(tmp_path)
+    need = "  also: to be about business `team` these commands need"
+    assert ended(monkeypatch, "table", "scores", "--mapping", str(mapping)) == 1
+    told = capsys.readouterr().err
+    assert "none yet: churn run makes the first" in told
+    assert told.endswith(f"{need} --mapping {mapping}\n")
+    monkeypatch.delenv("CHURN_MAPPING")
+    assert ended(monkeypatch, "table", "scores", f"--source={tmp_path}") == 1
+    assert capsys.readouterr().err.endswith(f"these commands need --source {tmp_path}\n")
+    monkeypatch.delenv("CHURN_SOURCE")
+    assert ended(monkeypatch, "table", "scores") == 1
+    assert "also:" not in capsys.readouterr().err, "without an option they are about the same anyway"
 
 
 def test_no_command_is_an_invitation_to_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,8 @@ def test_a_source_is_told_by_table_with_what_it_lacks_and_nothing_is_written(
     assert "without trials.sector, indicators.value: indicator_..." in away
     assert "without touches.touch_id: touches_total, hours_since_last_touch" in away
     assert "value_total" not in away
-    assert lines[-2:] == ["no problems", FIT]
+    assert lines[-3:-1] == ["no problems", FIT]
+    assert re.fullmatch(rf"next: \S*churn run --source {source.folder}", lines[-1])
     lake = tmp_path / "data" / "acme" / "lake"
     assert not lake.exists()
 

@@ -117,13 +117,16 @@ def test_columns_of_one_name_keep_their_values(
 
 
 @pytest.mark.flow
-def test_an_empty_answer_says_of_which_business(
+def test_an_answer_says_of_which_business(
     warehouse: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert warehouse.read("select * from actions").num_rows == 0
     show(settings, "select trial_id from actions where false", limit=5, as_json=False)
     assert capsys.readouterr().out.startswith("no rows; columns: trial_id\n")
     show(settings, "actions", limit=5, as_json=False)
+    assert capsys.readouterr().out.endswith("business: demo; --source and --mapping name another\n")
+    warehouse.append(ACTIONS, rows(ACTIONS, {"trial_id": "t"}))
+    show(settings, "select trial_id from actions", limit=5, as_json=False)
     assert capsys.readouterr().out.endswith("business: demo; --source and --mapping name another\n")
 
 
