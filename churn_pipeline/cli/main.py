@@ -287,7 +287,10 @@ def features_check(source: Source = None, mapping: Mapping = None, as_of: AsOf =
 @app.command()
 def table(
     query: Annotated[str, typer.Argument(help="A table of the warehouse, or a SELECT.")],
-    limit: Annotated[int, typer.Option(min=1, help="Most rows shown.")] = 20,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rows to show; without it those that fit on the screen, of the first twenty."),
+    ] = None,
     source: Source = None,
     mapping: Mapping = None,
     json: AsJson = False,

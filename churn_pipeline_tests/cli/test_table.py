@@ -41,8 +41,21 @@ def test_a_wide_table_shows_as_many_rows_as_fit_and_says_how_to_see_the_others(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = printed(pa.table({f"c{n}": list(range(50)) for n in range(9)}), capsys, monkeypatch)
-    assert "2 of 50 rows; a SELECT of a few columns or --json shows more of them\n" in out
+    assert "2 of 50 rows; --limit, --json or a SELECT of a few columns shows more of them\n" in out
     assert max(map(len, out.splitlines())) <= 100
+
+
+def test_every_row_that_was_asked_for_is_a_block_where_the_screen_is_too_narrow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    print_table(pa.table({f"c{n}": [n, n + 10, n + 20] for n in range(9)}), total=7, every=True)
+    first, second, third, more = re.split(r"\n\s*\n", capsys.readouterr().out.strip())
+    assert [block.split()[:2] for block in (first, second, third)] == [["c0", "0"], ["c0", "10"], ["c0", "20"]]
+    assert more == "3 of 7 rows; --limit 7 asks for all"
+    monkeypatch.setenv("COLUMNS", "200")
+    print_table(pa.table({f"c{n}": [n, n + 10, n + 20] for n in range(9)}), every=True)
+    assert "row 3" in capsys.readouterr().out, "side by side where there is room"
 
 
 def test_midnights_are_shown_as_days_and_no_rows_as_none(
