@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import shlex
 import shutil
-import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from churn_pipeline.cli.say import say
 from churn_pipeline.core.addresses import business_of
 from churn_pipeline.core.clock import midnight, midnight_after
 from churn_pipeline.settings import Settings, SettingsError, load_settings
@@ -267,7 +267,7 @@ def check_table(settings: Settings, *, again: str = "") -> None:
             else ["fit for a run", f"next: {command()} run{again}"]
         ),
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
+    say("\n".join(lines))
     if verdict.problems:
         raise SystemExit(1)
 

@@ -30,6 +30,7 @@ from churn_pipeline.cli.options import (
     Table,
     Time,
 )
+from churn_pipeline.cli.say import say
 from churn_pipeline.cli.score_app import score_app
 
 INTERRUPTED = 128 + 2
@@ -365,12 +366,13 @@ def main() -> None:
     except foreseen() as error:
         if os.environ.get("CHURN_TRACEBACK"):
             raise
-        sys.stderr.write(f"\n{told(error, sys.argv[1:])}\n")
+        say(f"\n{told(error, sys.argv[1:])}", to=sys.stderr)
         raise SystemExit(1) from error
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            sys.stderr.write(
-                f"\ninterrupted{_interrupted_at(end)}; nothing is there by halves, and what was finished is kept: run it again\n"
+            say(
+                f"\ninterrupted{_interrupted_at(end)}; nothing is there by halves, and what was finished is kept: run it again",
+                to=sys.stderr,
             )
         raise
 

@@ -15,6 +15,7 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.environment import leaving_nothing_empty
 from churn_pipeline.cli.feature_table import day_of_table
+from churn_pipeline.cli.say import say
 from churn_pipeline.cli.source import require_records
 from churn_pipeline.cli.summary import command, named, say_run, say_scored
 from churn_pipeline.core.clock import midnight, midnight_after
@@ -55,9 +56,10 @@ def score_days(settings: Settings, *, first: str, last: str, as_json: bool) -> N
 def _say_nothing_newer(settings: Settings, day: date) -> None:
     """Say so where the simulated business has ended before a day."""
     if settings.simulated and day > settings.demo_until:
-        sys.stderr.write(
+        say(
             f"the simulated business ends on {settings.demo_until} (setting demo_until): as of {day} there is no newer record to "
-            "learn from or to score\n"
+            "learn from or to score",
+            to=sys.stderr,
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from churn_pipeline.capabilities.ingestion.profile import profiles, tables_of_da
 from churn_pipeline.capabilities.ingestion.staging import stage_table
 from churn_pipeline.capabilities.validation.batch import check_batch
 from churn_pipeline.cli.environment import leaving_nothing_empty
+from churn_pipeline.cli.say import say
 from churn_pipeline.cli.summary import command, named
 from churn_pipeline.contracts.features.catalogue import falling_away
 from churn_pipeline.contracts.features.feature import Feature, Named
@@ -58,7 +58,7 @@ def check(settings: Settings) -> None:
         FIT,
         f"next: {command()} run{named(settings)}",
     ]
-    sys.stdout.write("\n".join([*lines(described), *verdict]) + "\n")
+    say("\n".join([*lines(described), *verdict]))
     if stopping:
         raise SystemExit(1)
 
@@ -83,7 +83,7 @@ def init(settings: Settings, out: Path | None) -> None:
         )
         guesses = guess(profiles(connection, found))
     place.write_text(draft(guesses, {table.called: table.spec for table in found}, business=settings.business))
-    sys.stdout.write("\n".join([*_chosen(guesses), *_next(settings, place)]) + "\n")
+    say("\n".join([*_chosen(guesses), *_next(settings, place)]))
 
 
 def require_records(settings: Settings) -> None:
@@ -136,7 +136,7 @@ def reland(settings: Settings, table: str) -> None:
     lake = Lake.of(settings)
     with warehouse.lock(WRITERS), opened(settings) as source, beside(lake, without=table) as look:
         said = _reland(lake, look, source, wanted[0], read_at=now, most_bad=settings.max_bad_share)
-    sys.stdout.write(f"{table}: {said}\n")
+    say(f"{table}: {said}")
 
 
 def _reland(lake: Lake, look: Lake, source: Source, table: Table, *, read_at: datetime, most_bad: float) -> str:

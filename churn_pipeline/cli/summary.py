@@ -14,6 +14,7 @@ from typing import Any
 from churn_pipeline.adapters.feature_table import every_row_labelled, read_columns
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.cli.say import say
 from churn_pipeline.contracts.lake import CHALLENGER
 from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.core.spelling import listed
@@ -106,7 +107,7 @@ def say_run(settings: Settings, as_of: datetime, *, as_json: bool, scored: bool 
         for line in _lines(facts, settings, Lake.of(settings).first_day())
         if scored or not line.startswith(("scored", "matured"))
     ]
-    sys.stdout.write("\n".join(told) + "\n")
+    say("\n".join(told))
 
 
 def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -> None:
@@ -118,7 +119,7 @@ def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
         return
     for day in facts:
-        sys.stdout.write(f"{day['as_of']}  {_scored(day['scored'], none, noun)}\n")
+        say(f"{day['as_of']}  {_scored(day['scored'], none, noun)}")
 
 
 def _lines(facts: dict[str, Any], settings: Settings, first: date | None) -> list[str]:
