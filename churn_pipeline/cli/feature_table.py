@@ -7,13 +7,14 @@ import shlex
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
-from churn_pipeline.cli.say import say
+from churn_pipeline.cli.say import null_share, say
 from churn_pipeline.core.addresses import business_of
 from churn_pipeline.core.clock import midnight, midnight_after
 from churn_pipeline.settings import Settings, SettingsError, load_settings
@@ -243,12 +244,14 @@ def check_table(settings: Settings, *, again: str = "") -> None:
         if looked.unlabelled
         else "every row has it: scored are those that models are only tested on"
     )
+    null = partial(null_share, rows=looked.rows)
     lines = [
         f"{', '.join(file.file for file in staged.files)}: {looked.rows:,} rows; {looked.table.label}: {labels}; {to_score}",
         *(
             _line(
                 column.name,
                 column.kind if column.use == "feature" else column.use,
+                null(looked.nulls.get(column.name, 0)),
                 looked.seen.get(column.name),
                 column.because,
             )
@@ -257,7 +260,9 @@ def check_table(settings: Settings, *, again: str = "") -> None:
         ),
         *(["left out (use one all the same by --keep):"] if looked.table.left_out else []),
         *(
-            _line(column.name, column.kind, looked.seen.get(column.name), column.because)
+            _line(
+                column.name, column.kind, null(looked.nulls[column.name]), looked.seen.get(column.name), column.because
+            )
             for column in looked.table.left_out
         ),
         *([f"{verdict.bad_rows:,} rows would go to quarantine: {_broken(verdict.broken)}"] if verdict.bad_rows else []),
@@ -272,9 +277,9 @@ def check_table(settings: Settings, *, again: str = "") -> None:
         raise SystemExit(1)
 
 
-def _line(column: str, kind: str, seen: Any, because: str) -> str:
+def _line(column: str, kind: str, null: str, seen: Any, because: str) -> str:
     alone = f"AUC alone {seen.auc:.3f}" if seen is not None and seen.auc is not None else ""
-    return f"  {column:<{WIDEST}} {kind:<9} {alone:<16} {because}".rstrip()
+    return f"  {column:<{WIDEST}} {kind:<9} {f'null {null}':<9} {alone:<16} {because}".rstrip()
 
 
 def _broken(broken: dict[str, int]) -> str:

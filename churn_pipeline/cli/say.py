@@ -35,6 +35,18 @@ def folded(text: str, width: int) -> str:
     return "\n".join(_folded(line, width) for line in text.split("\n"))
 
 
+def null_share(nulls: int, *, rows: int) -> str:
+    """How many of the rows are null, in hundredths.
+
+    >>> null_share(0, rows=9), null_share(1, rows=900), null_share(899, rows=900), null_share(9, rows=9)
+    ('0%', '<1%', '>99%', '100%')
+    """
+    share = nulls / rows if rows else 0.0
+    if 0 < share < 0.01:
+        return "<1%"
+    return ">99%" if 0.99 < share < 1 else f"{share:.0%}"
+
+
 def _folded(line: str, width: int) -> str:
     if len(line) <= width:
         return line

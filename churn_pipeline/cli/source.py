@@ -23,7 +23,7 @@ from churn_pipeline.capabilities.ingestion.profile import profiles, tables_of_da
 from churn_pipeline.capabilities.ingestion.staging import stage_table
 from churn_pipeline.capabilities.validation.batch import check_batch
 from churn_pipeline.cli.environment import leaving_nothing_empty
-from churn_pipeline.cli.say import say
+from churn_pipeline.cli.say import null_share, say
 from churn_pipeline.cli.summary import command, named
 from churn_pipeline.contracts.features.catalogue import falling_away
 from churn_pipeline.contracts.features.feature import Feature, Named
@@ -224,4 +224,5 @@ def _table(table: TableDescription) -> list[str]:
     rows = f"{table.rows:,} rows, {table.good:,} good" + (
         f", {table.duplicates:,} exact copies" if table.duplicates else ""
     )
-    return [f"{table.table}: {rows}{span} ({files})"]
+    null = [f"{column} {null_share(many, rows=table.good)}" for column, many in table.nulls.items() if many]
+    return [f"{table.table}: {rows}{span} ({files})", *([f"  null: {', '.join(null)}"] if null else [])]

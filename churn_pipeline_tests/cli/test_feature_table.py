@@ -182,6 +182,17 @@ def test_a_check_names_ids_and_planted_leaks(tmp_path: Path, capsys: pytest.Capt
     assert not (tmp_path / "data" / "team").exists(), "nothing is taken in"
 
 
+def test_a_check_tells_how_much_of_each_column_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = team_table(600, unlabelled=120).assign(nothing=None)
+    frame["visits"] = frame["visits"].astype(object).where(frame.index >= 3, "NA")
+    frame["plan"] = frame["plan"].where(frame.index % 4 > 0)
+    check_table(Settings(mapping=write_table(tmp_path, frame)))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    told = {words[0]: words[words.index("null") + 1] for words in lines if "null" in words}
+    assert (told["customer_id"], told["churned"], told["visits"], told["plan"]) == ("0%", "20%", "<1%", "25%")
+    assert told["nothing"] == "100%"
+
+
 def test_a_check_of_a_table_that_would_stop_a_run_says_why_and_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,6 +45,14 @@ def test_a_source_is_told_by_table_with_what_it_lacks_and_nothing_is_written(
     assert not lake.exists()
 
 
+def test_how_much_of_each_column_is_null_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = clean_source(tmp_path / "acme")
+    write_csv(source.folder / "events.csv", [event(n, session_id="s" if n % 4 else "", feature="") for n in range(40)])
+    lines = checked(source.folder, tmp_path, capsys)
+    (events,) = (n for n, line in enumerate(lines) if line.startswith("events: "))
+    assert lines[events + 1] == "  null: session_id 25%, feature 100%"
+
+
 def test_bad_rows_are_told_and_do_not_stop_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = clean_source(tmp_path / "acme")
     events = [event(n) for n in range(40)]
