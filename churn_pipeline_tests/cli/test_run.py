@@ -179,6 +179,28 @@ def test_ctrl_c_while_a_source_is_read_ends_with_a_line_and_status_130(business:
     assert "FAILED" not in err
 
 
+@pytest.mark.slow
+def test_ctrl_c_while_the_server_is_made_ends_with_a_line_and_status_130(short_data_dir: Path, tmp_path: Path) -> None:
+    """It goes to every process of the terminal; PostgreSQL's programs would fail of it, and that be told in the place of the interrupt."""
+    bare = {name: word for name, word in os.environ.items() if not name.startswith("CHURN_")}
+    started = subprocess.Popen(
+        [Path(sys.executable).parent / "churn", "run", "--source", clean_source(tmp_path / "acme").folder],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=bare | {"CHURN_DATA_DIR": str(short_data_dir)},
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    beside = short_data_dir / "postgres.new" / "cluster"
+    until = time.monotonic() + 60
+    while not beside.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    os.killpg(started.pid, signal.SIGINT)
+    _, err = started.communicate(timeout=120)
+    assert started.returncode == 130, err
+    assert err.strip().startswith("interrupted; nothing is there by halves")
+
+
 @pytest.mark.flow
 def test_while_somebody_writes_nothing_is_run(business: Settings, warehouse: Warehouse) -> None:
     with warehouse.lock(WRITERS), pytest.raises(Busy, match="another process is at work"):
