@@ -45,6 +45,7 @@ def test_what_the_options_say_is_a_mapping_file_that_says_it_all(tmp_path: Path)
     assert (spec.drop, spec.keep, spec.time) == (("plan", "version"), ("final_invoice",), None)
     settings = Settings(mapping=path)
     assert settings.of_feature_table
+    assert (settings.noun, Settings().noun) == ("entities", "trials")
     assert (settings.business, settings.source) == ("our_customers_2024", tmp_path)
 
 
