@@ -6,11 +6,14 @@ first (the UI, the daemon, a run), and write below the data directory. They take
 
 from __future__ import annotations
 
-from contextlib import closing
+import signal
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster._config.config_schema import UserConfigSchema
+from dagster._core.storage.compute_log_manager import CapturedLogContext
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
@@ -59,6 +62,17 @@ class ChurnComputeLogs(LocalComputeLogManager):
         """Called by Dagster."""
         return cls(base_dir=str(dagster_folder() / "logs"), inst_data=inst_data)
 
+    @contextmanager
+    def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext]:
+        """Called by Dagster around a step.
+
+        It starts processes that copy what is printed and see to it that none outlives the step; Ctrl-C is meant for none of them.
+        """
+        with ExitStack() as held:
+            with _children_without_interrupts():
+                captured = held.enter_context(super().capture_logs(log_key))
+            yield captured
+
 
 class ChurnArtifacts(LocalArtifactStorage):
     """Files that Dagster itself passes between steps, in `<data_dir>/dagster`."""
@@ -72,6 +86,16 @@ class ChurnArtifacts(LocalArtifactStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> ChurnArtifacts:
         """Called by Dagster."""
         return cls(base_dir=str(dagster_folder()), inst_data=inst_data)
+
+
+@contextmanager
+def _children_without_interrupts() -> Iterator[None]:
+    """Whoever is started meanwhile never hears of Ctrl-C, as a mask of signals is inherited; we hear of it afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def make_tables(url: str) -> None:

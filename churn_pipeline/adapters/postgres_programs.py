@@ -35,6 +35,7 @@ def run(folder: Path, program: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
+        start_new_session=True,  # Ctrl-C is for whoever waits for it, who then ends it
     )
     if done.returncode:
         raise EmbeddedPostgresError(f"{program} failed: {(done.stderr or done.stdout).strip()}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from churn_pipeline.cli.feature_table import TableOptions, write_mapping
@@ -20,18 +22,22 @@ QUIET = {
 }
 
 
-def prepare(*, source: str | None, mapping: Path | None, table: TableOptions | None = None) -> Settings:
+def prepare(
+    *, source: str | None, mapping: Path | None, table: TableOptions | None = None, into: Path | None = None
+) -> Settings:
     """The settings of a command; its options become environment variables, so that child processes see the same.
 
-    What is said of a feature table becomes a mapping file.
+    What is said of a feature table becomes a mapping file: in the folder of the business, or in `into`, where it is only
+    looked at.
 
     Raises:
         SettingsError: a setting is out of its bounds, or a password stands in the command.
+        SourceError: a feature table cannot be read, or has no column of a name.
     """
     if source is not None:
         _name_source(source)
     if table is not None and table.given:
-        mapping = _table_mapping(table, source=source, mapping=mapping)
+        mapping = _table_mapping(table, source=source, mapping=mapping, into=into)
     if mapping is not None:
         os.environ["CHURN_MAPPING"] = str(mapping.resolve())
     for name, word in QUIET.items():
@@ -44,17 +50,16 @@ def prepare(*, source: str | None, mapping: Path | None, table: TableOptions | N
     return settings
 
 
-def _table_mapping(table: TableOptions, *, source: str | None, mapping: Path | None) -> Path:
+def _table_mapping(table: TableOptions, *, source: str | None, mapping: Path | None, into: Path | None) -> Path:
     """What is said of a feature table, as a mapping file; it says where the table is, whatever the environment says."""
     if mapping is not None:
         raise SettingsError(
             f"--mapping says what the source is, and so do {', '.join(table.given)}\n  do: say it in one place"
         )
-    written = write_mapping(table, source=source)
     if source is None or "://" not in source:
         for name in ("CHURN_SOURCE", "CHURN_SOURCE_URL"):
             os.environ.pop(name, None)
-    return written
+    return write_mapping(table, source=source, into=into)
 
 
 def prepare_known(*, source: str | None, mapping: Path | None) -> Settings:
@@ -89,6 +94,17 @@ def prepare_records(*, source: str | None, mapping: Path | None, known: bool = F
 
         require_business(settings)
     return settings
+
+
+@contextmanager
+def leaving_nothing_empty(settings: Settings) -> Iterator[None]:
+    """Where the block makes a folder of the business and puts nothing into it, that folder is gone afterwards."""
+    try:
+        yield
+    finally:
+        for folder in (settings.home / "spill", settings.home, settings.data_dir):
+            with suppress(OSError):  # it is not there, or something is in it
+                folder.rmdir()
 
 
 def _name_source(source: str) -> None:

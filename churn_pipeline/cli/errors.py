@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+
+COMMAND = re.compile(r"\bchurn (dev|features|model|quarantine|retrain|run|score|source|table)\b")
+
+
+def told(error: Exception, arguments: list[str]) -> str:
+    """An error as the command with these arguments ends with it; where it speaks of other commands, with what those need to be about the same business."""
+    said = f"{type(error).__name__}: {error}"
+    given = {argument.partition("=")[0] for argument in arguments} & {"--source", "--mapping", "--config", "--table"}
+    if not given or not COMMAND.search(said) or "--table" in said:
+        return said
+    from churn_pipeline.cli.summary import named
+    from churn_pipeline.settings import SettingsError, load_settings
+
+    with suppress(SettingsError):  # it may be what the error is about
+        settings = load_settings()
+        if (options := named(settings)) and options not in said:
+            return f"{said}\n  also: to be about business `{settings.business}` these commands need{options}"
+    return said
+
 
 def foreseen() -> tuple[type[Exception], ...]:
     """Every error whose message says what was wrong and what to do."""
@@ -12,6 +33,7 @@ def foreseen() -> tuple[type[Exception], ...]:
     from churn_pipeline.adapters.own_features import OwnFeatureError
     from churn_pipeline.adapters.postgres import DatabaseError
     from churn_pipeline.adapters.postgres_programs import EmbeddedPostgresError
+    from churn_pipeline.adapters.registry import RegistryError
     from churn_pipeline.adapters.sources import SourceError
     from churn_pipeline.adapters.sources.mapping import MappingError
     from churn_pipeline.adapters.warehouse import WarehouseError
@@ -39,6 +61,7 @@ def foreseen() -> tuple[type[Exception], ...]:
         PortsTaken,
         QuarantineError,
         RebuildError,
+        RegistryError,
         RunFailed,
         SchemaError,
         SettingsError,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import glob
-import sys
+import shlex
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
+from churn_pipeline.cli.say import null_share, say
 from churn_pipeline.core.addresses import business_of
 from churn_pipeline.core.clock import midnight, midnight_after
 from churn_pipeline.settings import Settings, SettingsError, load_settings
@@ -19,6 +23,7 @@ FILE = "feature_table.yaml"
 """Mapping file in the folder of the business that holds what the options said."""
 LONGEST = 40
 """Letters of the name of a business."""
+ANY_SCORE = "select as_of from scores limit 1"
 WIDEST = 28
 """Letters of a column's name that are shown in line."""
 
@@ -41,13 +46,43 @@ class TableOptions:
         """The options that were given."""
         return [f"--{name}" for name in self.__slots__ if getattr(self, name) is not None]
 
+    def words(self, source: str | None) -> str:
+        """The options as they are written on the command line, with that of the source."""
+        said = {"source": source, **{name: getattr(self, name) for name in self.__slots__}}
+        return "".join(f" --{name} {shlex.quote(word)}" for name, word in said.items() if word is not None)
 
-def write_mapping(options: TableOptions, *, source: str | None) -> Path:
+
+def write_mapping(options: TableOptions, *, source: str | None, into: Path | None = None) -> Path:
     """Write what the options say as a mapping file into the folder of the business, which is called after the table.
 
+    Where nothing has come yet of what was run under the name, neither a model nor a score, other options take the place of
+    the former ones, and what had been staged is forgotten. `into` is a folder to write into where the table is only looked at.
+
     Raises:
-        SettingsError: an option is missing, or the file is not there.
+        SettingsError: an option is missing or contradicts another, the file is not there, the file of the business says more
+            than options can, or its models and scores mean something else.
+        SourceError: the file cannot be read, or has no column of a name.
+        Busy: something is being run under the name, with other options.
     """
+    said = _said(options, source)
+    _require_one_use(said)
+    if into is not None:
+        return _written_to(into / FILE, said)
+    with TemporaryDirectory(prefix="churn-look-") as folder:
+        settings = load_settings(mapping=_written_to(Path(folder) / FILE, said))
+        path = settings.data_dir.resolve() / settings.business / FILE
+        before = _written(path)
+        _require_no_more(path, before)
+        other = bool(before) and before != said
+        if other or "settings" in said:  # a table of a database would have to be copied to look at it
+            _require_columns(settings)
+        if other:
+            _make_room(settings, before, said)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return _written_to(path, said)
+
+
+def _said(options: TableOptions, source: str | None) -> dict[str, Any]:
     lacking = [f"--{name}" for name in ("table", "label", "positive") if getattr(options, name) is None]
     if lacking or options.table is None:
         raise SettingsError(
@@ -56,20 +91,44 @@ def write_mapping(options: TableOptions, *, source: str | None) -> Path:
         )
     place, name = (None, options.table) if source is not None and "://" in source else _file(options.table, source)
     called = options.table if place is None else Path(options.table).name.split(".")[0]
-    business = business_of(called)[:LONGEST].rstrip("_")
-    said: dict[str, Any] = {"business": business}
+    said: dict[str, Any] = {"business": business_of(called)[:LONGEST].rstrip("_")}
     if place is not None:
         said["settings"] = {"source": str(place)}
     columns = {key: getattr(options, key) for key in ("id", "label", "positive", "time", "segment")}
     lists = {
         key: [c.strip() for c in (getattr(options, key) or "").split(",") if c.strip()] for key in ("drop", "keep")
     }
-    said["feature_table"] = {"from": name} | {key: word for key, word in (columns | lists).items() if word}
-    path = load_settings().data_dir.resolve() / business / FILE
-    _require_same(path, said)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    return said | {"feature_table": {"from": name} | {key: word for key, word in (columns | lists).items() if word}}
+
+
+def _written_to(path: Path, said: dict[str, Any]) -> Path:
     path.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True))
     return path
+
+
+def _require_one_use(said: dict[str, Any]) -> None:
+    from pydantic import ValidationError
+
+    from churn_pipeline.adapters.sources.mapping import TableSpec
+
+    try:
+        TableSpec.model_validate(said["feature_table"])
+    except ValidationError as error:
+        reasons = "; ".join(offence["msg"].removeprefix("Value error, ") for offence in error.errors())
+        raise SettingsError(
+            f"the options contradict each other: {reasons}\n  do: name each column for one use"
+        ) from None
+
+
+def _require_columns(settings: Settings) -> None:
+    from churn_pipeline.adapters.lake import Lake
+    from churn_pipeline.adapters.sources import opened
+    from churn_pipeline.adapters.sources.mapping import feature_table
+    from churn_pipeline.capabilities.ingestion.description import beside
+    from churn_pipeline.capabilities.ingestion.feature_table import require_named
+
+    with opened(settings) as source, beside(Lake.of(settings)) as lake:
+        require_named(lake, source, feature_table(settings.mapping))
 
 
 def edited(path: Path) -> bool:
@@ -84,26 +143,49 @@ def _written(path: Path) -> dict[str, Any]:
 
 
 def _more(said: dict[str, Any]) -> list[str]:
-    return sorted((said.get("feature_table") or {}).keys() - {"from", *TableOptions.__slots__})
+    """What options cannot say."""
+    columns = (said.get("feature_table") or {}).keys() - {"from", *TableOptions.__slots__}
+    settings = {f"settings.{name}" for name in (said.get("settings") or {}).keys() - {"source"}}
+    return sorted({*columns, *settings, *(said.keys() - {"business", "settings", "feature_table"})})
 
 
-def _require_same(path: Path, said: dict[str, Any]) -> None:
-    """Return if nothing that a person wrote is lost, and what was run under the name meant the same.
-
-    Raises:
-        SettingsError: the mapping file says more than the options, or the business was made with another id, label or value.
-    """
-    before = _written(path)
-    was, now = before.get("feature_table") or {}, said["feature_table"]
+def _require_no_more(path: Path, before: dict[str, Any]) -> None:
     if more := _more(before):
         raise SettingsError(
             f"{path} says more than the options: {', '.join(more)}\n  do: run with --mapping {path} in the place of the options"
         )
+
+
+def _make_room(settings: Settings, before: dict[str, Any], said: dict[str, Any]) -> None:
+    """Forget what was staged with other options, where nothing has come of it yet.
+
+    Raises:
+        SettingsError: there are models or scores, and they were made with another id, label, value or time.
+        Busy: something is being run.
+    """
+    from churn_pipeline.adapters.locks import WRITERS
+    from churn_pipeline.adapters.model_store import ModelStore
+    from churn_pipeline.adapters.postgres import businesses
+    from churn_pipeline.adapters.warehouse import Warehouse
+
+    if settings.business not in businesses(settings):
+        shutil.rmtree(settings.home / "lake", ignore_errors=True)
+        return
+    warehouse = Warehouse.of(settings)
+    warehouse.create()
+    with warehouse.lock(WRITERS):
+        if ModelStore.of(settings).versions() or warehouse.read(ANY_SCORE).to_pylist():
+            _require_same(settings.business, before.get("feature_table") or {}, said["feature_table"])
+        else:
+            shutil.rmtree(settings.home / "lake", ignore_errors=True)
+
+
+def _require_same(business: str, was: dict[str, Any], now: dict[str, Any]) -> None:
     other = [key for key in ("id", "label", "positive", "time") if was.get(key) != now.get(key)]
-    if other and (path.parent / "lake").exists() and was.get("label") is not None:
+    if other:
         told = ", ".join(f"{key} {was.get(key)} (now {now.get(key)})" for key in other)
         raise SettingsError(
-            f"business {said['business']} was run with {told}: its models and scores mean something else\n"
+            f"business {business} was run with {told}: its models and scores mean something else\n"
             "  do: give the table another name, or forget what was run (churn clean)"
         )
 
@@ -133,14 +215,18 @@ def day_of_table(settings: Settings, *, now: datetime) -> date:
     return midnight_after(newest).date() if newest is not None else now.date()
 
 
-def check_table(settings: Settings) -> None:
-    """Print what the table holds and what each column is for; exit with status 1 where a run on it would stop."""
+def check_table(settings: Settings, *, again: str = "") -> None:
+    """Print what the table holds and what each column is for; exit with status 1 where a run on it would stop.
+
+    `again` are the options by which a run is about the same table.
+    """
     from churn_pipeline.adapters.lake import Lake
     from churn_pipeline.adapters.sources import opened
     from churn_pipeline.adapters.sources.mapping import feature_table
     from churn_pipeline.capabilities.ingestion.description import beside
     from churn_pipeline.capabilities.ingestion.feature_table import stage_feature_table
     from churn_pipeline.capabilities.validation.batch import check_batch
+    from churn_pipeline.cli.summary import command
 
     now = datetime.now(UTC)
     with opened(settings) as source, beside(Lake.of(settings)) as lake:
@@ -158,12 +244,14 @@ def check_table(settings: Settings) -> None:
         if looked.unlabelled
         else "every row has it: scored are those that models are only tested on"
     )
+    null = partial(null_share, rows=looked.rows)
     lines = [
         f"{', '.join(file.file for file in staged.files)}: {looked.rows:,} rows; {looked.table.label}: {labels}; {to_score}",
         *(
             _line(
                 column.name,
                 column.kind if column.use == "feature" else column.use,
+                null(looked.nulls.get(column.name, 0)),
                 looked.seen.get(column.name),
                 column.because,
             )
@@ -172,24 +260,26 @@ def check_table(settings: Settings) -> None:
         ),
         *(["left out (use one all the same by --keep):"] if looked.table.left_out else []),
         *(
-            _line(column.name, column.kind, looked.seen.get(column.name), column.because)
+            _line(
+                column.name, column.kind, null(looked.nulls[column.name]), looked.seen.get(column.name), column.because
+            )
             for column in looked.table.left_out
         ),
         *([f"{verdict.bad_rows:,} rows would go to quarantine: {_broken(verdict.broken)}"] if verdict.bad_rows else []),
         *(
             ["a run would stop here:", *(f"  {problem}" for problem in verdict.problems)]
             if verdict.problems
-            else ["fit for a run"]
+            else ["fit for a run", f"next: {command()} run{again}"]
         ),
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
+    say("\n".join(lines))
     if verdict.problems:
         raise SystemExit(1)
 
 
-def _line(column: str, kind: str, seen: Any, because: str) -> str:
+def _line(column: str, kind: str, null: str, seen: Any, because: str) -> str:
     alone = f"AUC alone {seen.auc:.3f}" if seen is not None and seen.auc is not None else ""
-    return f"  {column:<{WIDEST}} {kind:<9} {alone:<16} {because}".rstrip()
+    return f"  {column:<{WIDEST}} {kind:<9} {f'null {null}':<9} {alone:<16} {because}".rstrip()
 
 
 def _broken(broken: dict[str, int]) -> str:

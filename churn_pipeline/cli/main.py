@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +30,7 @@ from churn_pipeline.cli.options import (
     Table,
     Time,
 )
+from churn_pipeline.cli.say import say
 from churn_pipeline.cli.score_app import score_app
 
 INTERRUPTED = 128 + 2
@@ -139,12 +141,14 @@ def source_check(
     Of a feature table (--table) it says what each column is for, which look like ids, and which seem to know the outcome.
     """
     said = TableOptions(table, id_, label, positive, time, segment, drop, keep)
-    settings = environment.prepare(source=source, mapping=mapping, table=said)
-    if settings.of_feature_table:
-        from churn_pipeline.cli.feature_table import check_table
+    with TemporaryDirectory(prefix="churn-look-") as folder:
+        settings = environment.prepare(source=source, mapping=mapping, table=said, into=Path(folder))
+        if settings.of_feature_table:
+            from churn_pipeline.cli.feature_table import check_table
+            from churn_pipeline.cli.summary import named
 
-        check_table(settings)
-        return
+            check_table(settings, again=said.words(source) if said.given else named(settings))
+            return
     if source is None and settings.simulated:
         raise typer.BadParameter(
             "name a folder of raw files, the address of a database, or a --table", param_hint="source"
@@ -284,7 +288,10 @@ def features_check(source: Source = None, mapping: Mapping = None, as_of: AsOf =
 @app.command()
 def table(
     query: Annotated[str, typer.Argument(help="A table of the warehouse, or a SELECT.")],
-    limit: Annotated[int, typer.Option(min=1, help="Most rows shown.")] = 20,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rows to show; without it those that fit on the screen, of the first twenty."),
+    ] = None,
     source: Source = None,
     mapping: Mapping = None,
     json: AsJson = False,
@@ -352,19 +359,20 @@ def docs(
 
 def main() -> None:
     """Run the command; what is foreseen ends with its message and exit status 1, without a traceback; Ctrl-C with 130."""
-    from churn_pipeline.cli.errors import foreseen
+    from churn_pipeline.cli.errors import foreseen, told
 
     try:
         app()
     except foreseen() as error:
         if os.environ.get("CHURN_TRACEBACK"):
             raise
-        sys.stderr.write(f"\n{type(error).__name__}: {error}\n")
+        say(f"\n{told(error, sys.argv[1:])}", to=sys.stderr)
         raise SystemExit(1) from error
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            sys.stderr.write(
-                f"\ninterrupted{_interrupted_at(end)}; nothing is there by halves, and what was finished is kept: run it again\n"
+            say(
+                f"\ninterrupted{_interrupted_at(end)}; nothing is there by halves, and what was finished is kept: run it again",
+                to=sys.stderr,
             )
         raise
 

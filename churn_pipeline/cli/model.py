@@ -14,6 +14,7 @@ from churn_pipeline.adapters.locks import WRITERS
 from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError, ModelVersion
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.run import parsed_day
+from churn_pipeline.cli.say import say
 from churn_pipeline.cli.summary import command, named
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.clock import midnight
@@ -37,7 +38,7 @@ def list_models(settings: Settings) -> None:
     models = ModelStore.of(settings)
     rows = [_row(models, version) for version in models.versions()]
     if not rows:
-        sys.stdout.write("no model is registered yet: churn run trains the first\n")
+        say(f"no model is registered yet: {command()} run{named(settings)} trains the first")
         return
     print_table(pa.Table.from_pylist(rows))
 
@@ -124,14 +125,14 @@ def _looked_at(models: ModelStore, version: str) -> tuple[str, dict[str, Any]]:
 
 def say_done(done: Receipt | Step, settings: Settings) -> None:
     """Print what a decision did, and what it does not do by itself: the days that were scored before keep their scores."""
-    sys.stdout.write(f"{done}\n")
+    say(str(done))
     if not done.changed:
         return
     for days in Warehouse.of(settings).read(SCORED_SINCE, [done.from_as_of]).to_pylist():
         first, last = (f"{day:%Y-%m-%d}" for day in (days["first"], days["last"]))
         which, to = (f"{first} to {last}", f" --to {last}") if last != first else (first, "")
-        sys.stdout.write(
-            f"the scores of {which} stand as they are until scored again: {command()} score --as-of {first}{to}{named(settings)}\n"
+        say(
+            f"the scores of {which} stand as they are until scored again: {command()} score --as-of {first}{to}{named(settings)}"
         )
 
 

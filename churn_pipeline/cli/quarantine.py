@@ -26,6 +26,7 @@ from churn_pipeline.cli.repaired import (
     rows_of_open,
 )
 from churn_pipeline.cli.run import execute, parsed_day
+from churn_pipeline.cli.say import say
 from churn_pipeline.cli.summary import READ, command, named
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.clock import midnight
@@ -53,7 +54,7 @@ def list_issues(settings: Settings, *, table: str | None, rule: str | None, as_j
     if as_json:
         sys.stdout.writelines(f"{json.dumps(row, default=str)}\n" for row in found.to_pylist())
     elif not found.num_rows:
-        sys.stdout.write("no such issue is open\n" if listed else "nothing is in quarantine\n")
+        say("no such issue is open" if listed else "nothing is in quarantine")
     else:
         print_table(found.select(["issue_id", "table_name", "record_key", "because"]) if listed else found)
         if not listed:
@@ -81,7 +82,7 @@ def show_issues(settings: Settings, issues: Sequence[str], *, form: str) -> None
         writer.writeheader()
         writer.writerows(rows)
     else:
-        sys.stdout.write("\n".join(line for issue in found for line in _words(issue, settings)) + "\n")
+        say("\n".join(line for issue in found for line in _words(issue, settings)))
 
 
 def replay(
@@ -197,13 +198,13 @@ def _say(settings: Settings, counted: Iterable[Mapping[str, Any]], *, given: int
     counted = [row for row in counted if row["rows_read"]]
     for row in counted:
         again = f", {row['rows_quarantined']:,} rejected again" if row["rows_quarantined"] else ""
-        sys.stdout.write(f"{row['table_name']}: {row['rows_kept']:,} landed ({row['rows_new']:,} new){again}\n")
+        say(f"{row['table_name']}: {row['rows_kept']:,} landed ({row['rows_new']:,} new){again}")
     left_out = given - sum(row["rows_read"] for row in counted)
     if left_out:
-        sys.stdout.write(f"{left_out:,} rows were left out by `where` of the mapping\n")
+        say(f"{left_out:,} rows were left out by `where` of the mapping")
     rejected: int = sum(row["rows_quarantined"] for row in counted)
     if rejected:
-        sys.stdout.write(f"{command()} quarantine list{named(settings)} says what is still wrong\n")
+        say(f"{command()} quarantine list{named(settings)} says what is still wrong")
     if any(row["rows_new"] for row in counted):
-        sys.stdout.write(f"the next run uses them; {command()} score{named(settings)} --as-of DAY scores a day anew\n")
+        say(f"the next run uses them; {command()} score{named(settings)} --as-of DAY scores a day anew")
     return rejected

@@ -13,6 +13,8 @@ from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.rollout.day import rule
 from churn_pipeline.cli.model import BY_HAND, day_named, say_done
+from churn_pipeline.cli.say import say
+from churn_pipeline.cli.summary import command, named
 from churn_pipeline.cli.table import print_table
 from churn_pipeline.core.ledger import Canary, LedgerError, canary_on
 from churn_pipeline.settings import Settings
@@ -80,9 +82,9 @@ def status(settings: Settings, *, as_of: str | None, as_json: bool) -> None:
         said = (
             {"on_trial": None}
             if as_json
-            else "no model was ever on trial: churn model rollout start VERSION --because WHY"
+            else f"no model was ever on trial: {command()} model rollout start VERSION --because WHY{named(settings)}"
         )
-        sys.stdout.write((json.dumps(said) if as_json else str(said)) + "\n")
+        say(json.dumps(said) if as_json else str(said))
         return
     tables = {
         name: warehouse.read(query, [version, day])
@@ -92,9 +94,9 @@ def status(settings: Settings, *, as_of: str | None, as_json: bool) -> None:
         rows = {name: table.to_pylist() for name, table in tables.items()}
         sys.stdout.write(json.dumps({"on_trial": _facts(canary), "model_version": version, **rows}, default=str) + "\n")
         return
-    sys.stdout.write(f"{_words(canary, version, day)}\n")
+    say(_words(canary, version, day))
     for look in tables["looks"].to_pylist():
-        sys.stdout.write(f"looked at on {look['as_of']:%Y-%m-%d}: {look['verdict']}\n")
+        say(f"looked at on {look['as_of']:%Y-%m-%d}: {look['verdict']}")
     for told in (_arms(tables["arms"].to_pylist()), tables["steps"].to_pylist()):
         if told:
             print_table(pa.Table.from_pylist(told))

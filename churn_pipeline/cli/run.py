@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.cli.environment import leaving_nothing_empty
 from churn_pipeline.cli.feature_table import day_of_table
-from churn_pipeline.cli.summary import say_run, say_scored
+from churn_pipeline.cli.say import say
+from churn_pipeline.cli.source import require_records
+from churn_pipeline.cli.summary import command, named, say_run, say_scored
 from churn_pipeline.core.clock import midnight, midnight_after
 from churn_pipeline.settings import Settings
 
@@ -53,9 +56,10 @@ def score_days(settings: Settings, *, first: str, last: str, as_json: bool) -> N
 def _say_nothing_newer(settings: Settings, day: date) -> None:
     """Say so where the simulated business has ended before a day."""
     if settings.simulated and day > settings.demo_until:
-        sys.stderr.write(
+        say(
             f"the simulated business ends on {settings.demo_until} (setting demo_until): as of {day} there is no newer record to "
-            "learn from or to score\n"
+            "learn from or to score",
+            to=sys.stderr,
         )
 
 
@@ -64,18 +68,20 @@ def chosen_day(settings: Settings, as_of: str | None) -> date:
 
     Raises:
         RunFailed: the text is no day, the source holds no record, or a mapping has no source to map.
-        SourceError: there is no such folder. Nothing is made under its name.
+        SourceError: there is no such folder, or nothing in it is called like a raw table. Nothing is made under its name.
     """
-    from churn_pipeline.adapters.sources.source import require_folder
-
-    if settings.source is not None:
-        require_folder(settings.source)
+    require_records(settings)
     if settings.mapping is not None and settings.simulated:
         raise RunFailed(f"{settings.mapping.name} maps a source, and none is named.\n  do: add --source FOLDER")
     if as_of is not None:
         return parsed_day(as_of)
     if settings.simulated:
         return settings.demo_until
+    with leaving_nothing_empty(settings):
+        return _newest_day(settings)
+
+
+def _newest_day(settings: Settings) -> date:
     if settings.of_feature_table:
         return day_of_table(settings, now=datetime.now(UTC))
     from churn_pipeline.adapters.sources import opened
@@ -88,7 +94,7 @@ def chosen_day(settings: Settings, as_of: str | None) -> date:
         newest = newest_known(Lake.of(settings), source, now=datetime.now(UTC))
     if newest is None:
         raise RunFailed(
-            f"{source.named} holds no record.\n  do: churn source check {source.named}, or name a day with --as-of"
+            f"{source.named} holds no record.\n  do: {command()} source check{named(settings).replace(' --source', '')}, or name a day with --as-of"
         )
     return midnight_after(newest).date()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.adapters.sources import Source, SourceError, open_source, opened
+from churn_pipeline.adapters.sources.files import SUFFIXES
 from churn_pipeline.capabilities.ingestion.description import (
     SourceDescription,
     TableDescription,
@@ -22,6 +22,9 @@ from churn_pipeline.capabilities.ingestion.guess import Guess, guess
 from churn_pipeline.capabilities.ingestion.profile import profiles, tables_of_database, tables_of_folder
 from churn_pipeline.capabilities.ingestion.staging import stage_table
 from churn_pipeline.capabilities.validation.batch import check_batch
+from churn_pipeline.cli.environment import leaving_nothing_empty
+from churn_pipeline.cli.say import null_share, say
+from churn_pipeline.cli.summary import command, named
 from churn_pipeline.contracts.features.catalogue import falling_away
 from churn_pipeline.contracts.features.feature import Feature, Named
 from churn_pipeline.contracts.raw import RAW_TABLES, TRIALS
@@ -34,7 +37,13 @@ FIT = "columns and rows are fit for a run; whether the newest day is as expected
 
 
 def check(settings: Settings) -> None:
-    """Print what the source holds; exit with status 1 where a run on it would stop, with what the run would say."""
+    """Print what the source holds; exit with status 1 where a run on it would stop, with what the run would say.
+
+    Raises:
+        SourceError: the source cannot be read, or no file of it is called like a raw table.
+        DatabaseError: another source goes by the name of this one.
+    """
+    require_records(settings)
     _require_own(settings)
     now = datetime.now(UTC)
     with opened(settings) as source, beside(Lake.of(settings)) as lake:
@@ -44,8 +53,12 @@ def check(settings: Settings) -> None:
             for table in RAW_TABLES
         ]
     stopping = [problem for verdict in verdicts for problem in verdict.problems]
-    verdict = _stopping(stopping) or [*([] if described.problems else ["no problems"]), FIT]
-    sys.stdout.write("\n".join([*lines(described), *verdict]) + "\n")
+    verdict = _stopping(stopping) or [
+        *([] if described.problems else ["no problems"]),
+        FIT,
+        f"next: {command()} run{named(settings)}",
+    ]
+    say("\n".join([*lines(described), *verdict]))
     if stopping:
         raise SystemExit(1)
 
@@ -62,7 +75,7 @@ def init(settings: Settings, out: Path | None) -> None:
     if place.exists():
         raise SourceError(f"{place} is there already.\n  do: name another file by --out, or remove it")
     url = settings.source_database
-    with Lake.of(settings).engine.connection() as connection, ExitStack() as held:
+    with leaving_nothing_empty(settings), Lake.of(settings).engine.connection() as connection, ExitStack() as held:
         found = (
             held.enter_context(tables_of_database(connection, url))
             if url is not None
@@ -70,7 +83,30 @@ def init(settings: Settings, out: Path | None) -> None:
         )
         guesses = guess(profiles(connection, found))
     place.write_text(draft(guesses, {table.called: table.spec for table in found}, business=settings.business))
-    sys.stdout.write("\n".join([*_chosen(guesses), *_next(settings, place)]) + "\n")
+    say("\n".join([*_chosen(guesses), *_next(settings, place)]))
+
+
+def require_records(settings: Settings) -> None:
+    """Return if a file of a folder that no mapping speaks of is called like a raw table, or there is none at all.
+
+    Raises:
+        SourceError: none is, so that perhaps a feature table was meant, or there is no such folder.
+        MappingError: the mapping breaks its rules.
+    """
+    if settings.source is None:
+        return
+    source = open_source(settings.source, settings.mapping)
+    if source.mapping and (source.mapping.tables or source.mapping.feature_table):
+        return
+    files = [path for path in source.all_files() if path.name.lower().endswith(SUFFIXES)]
+    if not files or any(source.files(table) for table in RAW_TABLES):
+        return
+    raise SourceError(
+        f"{source.named}: none of its files is called like a raw table; there is: {listed([source.shown(path) for path in files])}\n"
+        f"  allowed: {', '.join(table.name for table in RAW_TABLES)}, or a mapping that says which file is which\n"
+        f"  do: churn source init {shlex.quote(source.named)} guesses a mapping; a file with a row a customer and what became of them is a feature table:\n"
+        f"      churn run --table {shlex.quote(str(files[0]))} --label COLUMN --positive VALUE (docs/feature-table.md)"
+    )
 
 
 def _require_own(settings: Settings) -> None:
@@ -100,7 +136,7 @@ def reland(settings: Settings, table: str) -> None:
     lake = Lake.of(settings)
     with warehouse.lock(WRITERS), opened(settings) as source, beside(lake, without=table) as look:
         said = _reland(lake, look, source, wanted[0], read_at=now, most_bad=settings.max_bad_share)
-    sys.stdout.write(f"{table}: {said}\n")
+    say(f"{table}: {said}")
 
 
 def _reland(lake: Lake, look: Lake, source: Source, table: Table, *, read_at: datetime, most_bad: float) -> str:
@@ -188,4 +224,5 @@ def _table(table: TableDescription) -> list[str]:
     rows = f"{table.rows:,} rows, {table.good:,} good" + (
         f", {table.duplicates:,} exact copies" if table.duplicates else ""
     )
-    return [f"{table.table}: {rows}{span} ({files})"]
+    null = [f"{column} {null_share(many, rows=table.good)}" for column, many in table.nulls.items() if many]
+    return [f"{table.table}: {rows}{span} ({files})", *([f"  null: {', '.join(null)}"] if null else [])]

@@ -14,10 +14,12 @@ from typing import Any
 from churn_pipeline.adapters.feature_table import every_row_labelled, read_columns
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
+from churn_pipeline.cli.say import say
 from churn_pipeline.contracts.lake import CHALLENGER
 from churn_pipeline.contracts.raw import SUBSCRIPTIONS
 from churn_pipeline.core.spelling import listed
 from churn_pipeline.settings import PROJECT, Settings
+from churn_pipeline.settings.mapping import document
 
 READ = """
 select table_name, rows_read, rows_kept, rows_quarantined, rows_duplicate, rows_new from ingestion_counts
@@ -105,7 +107,7 @@ def say_run(settings: Settings, as_of: datetime, *, as_json: bool, scored: bool 
         for line in _lines(facts, settings, Lake.of(settings).first_day())
         if scored or not line.startswith(("scored", "matured"))
     ]
-    sys.stdout.write("\n".join(told) + "\n")
+    say("\n".join(told))
 
 
 def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -> None:
@@ -117,7 +119,7 @@ def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
         return
     for day in facts:
-        sys.stdout.write(f"{day['as_of']}  {_scored(day['scored'], none, noun)}\n")
+        say(f"{day['as_of']}  {_scored(day['scored'], none, noun)}")
 
 
 def _lines(facts: dict[str, Any], settings: Settings, first: date | None) -> list[str]:
@@ -149,7 +151,11 @@ def command() -> str:
 
 def named(settings: Settings) -> str:
     """The options without which a command would speak of another business."""
-    options = (("--source", settings.source_named), ("--mapping", settings.mapping))
+    source = settings.source_named
+    if settings.mapping is not None and settings.mapping.exists():
+        said = document(settings.mapping).get("settings") or {}
+        source = None if source in (said.get("source"), said.get("source_url")) else source
+    options = (("--source", source), ("--mapping", settings.mapping))
     return "".join(f" {option} {shlex.quote(str(path))}" for option, path in options if path is not None)
 
 

@@ -27,12 +27,14 @@ NO_SUCH_TABLE = "42P01"
 """SQLSTATE of a table that is not there (PostgreSQL, appendix A)."""
 NO_SUCH_COLUMN = "42703"
 MOST_COLUMNS = 8
+MOST_ROWS = 20
+"""Rows that are asked for where nobody says how many."""
 NAMES, VALUES = 30, 34
 """Characters that the names of columns and a row's values need, where each column has a line."""
 
 
-def show(settings: Settings, query: str, *, limit: int, as_json: bool) -> None:
-    """Print the rows of a table, or the answer to a SELECT; the first `limit` of them.
+def show(settings: Settings, query: str, *, limit: int | None, as_json: bool) -> None:
+    """Print the rows of a table, or the answer to a SELECT; the first `limit` of them, or where none is asked for as many as are quickly read.
 
     Raises:
         WarehouseError: the server does not understand the query, or there is no such table yet.
@@ -43,19 +45,19 @@ def show(settings: Settings, query: str, *, limit: int, as_json: bool) -> None:
     select = query if " " in query.strip() else f"select * from {query}"
     asked = f"({select.strip().rstrip(';')}) as asked"
     try:
-        found = _told_apart(warehouse.read(f"select * from {asked} limit {limit}"))
+        found = _told_apart(warehouse.read(f"select * from {asked} limit {limit or MOST_ROWS}"))
     except adbc_driver_manager.Error as error:
         raise _unanswered(query, error, settings) from None
     if as_json:
         for row in found.to_pylist():
             sys.stdout.write(json.dumps(row, default=str) + "\n")
         return
-    full = found.num_rows == limit
+    full = found.num_rows == (limit or MOST_ROWS)
     total = warehouse.read(f"select count(*) as n from {asked}").to_pylist()[0]["n"] if full else found.num_rows
-    print_table(found, total=total, nothing="no rows" if " " in query.strip() else "no rows yet")
-    if not found.num_rows:
-        other = "" if settings.source else "; --source and --mapping name another"
-        sys.stdout.write(f"business: {settings.business}{other}\n")
+    nothing = "no rows" if " " in query.strip() else "no rows yet"
+    print_table(found, total=total, nothing=nothing, every=limit is not None)
+    other = "; --source and --mapping name another" if settings.simulated else ""
+    sys.stdout.write(f"business: {settings.business}{other}\n")
 
 
 def _told_apart(found: pa.Table) -> pa.Table:
@@ -86,7 +88,7 @@ def _unanswered(query: str, error: adbc_driver_manager.Error, settings: Settings
         what = f"{query!r} cannot be answered: {_server_words(error)}"
     return WarehouseError(
         f"{what}\n  allowed: a SELECT, or one of {', '.join(tables)}\n"
-        "  do: churn run makes the tables, if that has not been done yet"
+        f"  do: {command()} run{named(settings)} makes the tables, if that has not been done yet"
     )
 
 
@@ -106,10 +108,13 @@ def _server_words(error: Exception) -> str:
     return said.partition("\n")[0].strip()
 
 
-def print_table(found: pa.Table, *, total: int | None = None, nothing: str = "no rows yet") -> None:
+def print_table(
+    found: pa.Table, *, total: int | None = None, nothing: str = "no rows yet", every: bool = False
+) -> None:
     """Print rows: a line each where there are few columns, else a line a column, for as many rows as the screen is wide.
 
-    No word is broken that the screen has room for: where columns do not fit side by side each row is a block of lines.
+    No word is broken that the screen has room for: where columns do not fit side by side each row is a block of lines, and
+    so it is where `every` row is to be shown and the screen is not wide enough for all of them.
     `total` is how many rows there are, where `found` holds only the first of them; `nothing` is said where there is none.
     """
     from rich.console import Console
@@ -125,10 +130,12 @@ def print_table(found: pa.Table, *, total: int | None = None, nothing: str = "no
         most = min(found.num_rows, max(1, (console.width - NAMES) // VALUES))
         turned = ((many, _side_by_side(_turned(columns, many), console.width)) for many in range(most, 0, -1))
         fitting, shown = next((one for one in turned if one[1]), (1, None))
+        if every and fitting < found.num_rows:
+            fitting, shown = found.num_rows, None
     for part in [shown] if shown else _blocks(columns, fitting):
         console.print(part)
     more = [
-        *(["a SELECT of a few columns or --json shows more of them"] if fitting < found.num_rows else []),
+        *(["--limit, --json or a SELECT of a few columns shows more of them"] if fitting < found.num_rows else []),
         *([f"--limit {total} asks for all"] if found.num_rows < total else []),
     ]
     if more:

@@ -360,6 +360,11 @@ class Settings(BaseSettings):
         return self.mapping is not None and document(self.mapping).get("feature_table") is not None
 
     @property
+    def noun(self) -> str:
+        """What scores are about, as sentences call many of them: trials, or the entities of a team's own feature table."""
+        return "entities" if self.of_feature_table else "trials"
+
+    @property
     def place(self) -> str:
         """Where the source lies, for all to see; empty where the business is simulated."""
         return place_of(self.source, self.source_url)

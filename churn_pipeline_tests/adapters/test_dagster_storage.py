@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -153,3 +154,28 @@ def test_the_workspace_is_the_definitions_under_one_name() -> None:
             {"python_module": {"module_name": "churn_pipeline.definitions", "location_name": "churn_pipeline"}}
         ]
     }
+
+
+def blocked(process: int) -> int:
+    """The signals that a process never hears of, a bit each."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("SigBlk")).split()[1], 16)
+
+
+def test_what_dagster_starts_beside_a_step_does_not_hear_of_ctrl_c_and_we_do(
+    instance: DagsterInstance, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its watchers would end with a traceback each."""
+    bit = 1 << (signal.SIGINT - 1)
+    before = set(children())
+    with capfd.disabled(), instance.compute_log_manager.capture_logs(["a step"]):
+        started = set(children()) - before
+        assert started
+        assert all(blocked(process) & bit for process in started)
+        assert not blocked(os.getpid()) & bit
+    assert not blocked(os.getpid()) & bit
+
+
+def children() -> list[int]:
+    """Processes that we started."""
+    return [int(word) for task in Path("/proc/self/task").iterdir() for word in (task / "children").read_text().split()]

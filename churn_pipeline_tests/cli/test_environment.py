@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from churn_pipeline.cli.environment import QUIET, prepare
-from churn_pipeline.settings import PROJECT, SettingsError
+from churn_pipeline.cli.environment import QUIET, leaving_nothing_empty, prepare
+from churn_pipeline.settings import PROJECT, Settings, SettingsError
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +70,17 @@ def test_a_password_in_the_command_is_refused_and_not_repeated() -> None:
     with pytest.raises(SettingsError, match=r"do: write \$\{NAME\} in its place") as refused:
         prepare(source="mysql://reader:secret@db/shop", mapping=None)
     assert "secret" not in str(refused.value)
+
+
+def test_folders_of_a_business_are_gone_where_nothing_came_into_them_and_stay_where_something_did(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(data_dir=tmp_path / "data", business="acme", source=tmp_path)
+    (settings.home / "spill").mkdir(parents=True)
+    with pytest.raises(ZeroDivisionError), leaving_nothing_empty(settings):
+        raise ZeroDivisionError
+    assert not settings.data_dir.exists()
+    with leaving_nothing_empty(settings):
+        (settings.home / "spill").mkdir(parents=True)
+        (settings.home / "feature_table.yaml").write_text("")
+    assert [path.name for path in settings.home.iterdir()] == ["feature_table.yaml"]

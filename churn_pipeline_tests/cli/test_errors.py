@@ -8,7 +8,7 @@ from churn_pipeline.cli.errors import foreseen
 
 INSIDE = {
     # faults of the program or of a library, which must come with their traceback
-    "ActionError", "CalibrationError", "DamagedFileError", "GateError", "MemberError", "MetricError", "NotFittedError", "PicturesError", "ReasonsError", "RegistryError",
+    "ActionError", "CalibrationError", "DamagedFileError", "GateError", "MemberError", "MetricError", "NoTextError", "NotFittedError", "PicturesError", "ReasonsError",
     "ReportError", "RowLawError", "RulesError", "ScorerError", "TrainingError", "ValidationFaultError",
 }  # fmt: skip
 

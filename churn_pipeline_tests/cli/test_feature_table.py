@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
+from churn_pipeline.adapters.locks import WRITERS, Busy
+from churn_pipeline.adapters.sources import SourceError
 from churn_pipeline.adapters.sources.mapping import load_mapping
+from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.feature_table import TableOptions, check_table, day_of_table, write_mapping
+from churn_pipeline.contracts.analytics import SCORES
 from churn_pipeline.settings import Settings, SettingsError
+from churn_pipeline_tests.rows import rows
 from churn_pipeline_tests.tables import team_table, write_table
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -39,6 +45,7 @@ def test_what_the_options_say_is_a_mapping_file_that_says_it_all(tmp_path: Path)
     assert (spec.drop, spec.keep, spec.time) == (("plan", "version"), ("final_invoice",), None)
     settings = Settings(mapping=path)
     assert settings.of_feature_table
+    assert (settings.noun, Settings().noun) == ("entities", "trials")
     assert (settings.business, settings.source) == ("our_customers_2024", tmp_path)
 
 
@@ -50,18 +57,78 @@ def test_a_table_of_a_database_is_called_by_its_name() -> None:
     }
 
 
-def test_what_a_person_wrote_into_the_mapping_and_what_was_run_is_not_overwritten(tmp_path: Path) -> None:
-    team_table(60).to_csv(tmp_path / "customers.csv", index=False)
-    said = TableOptions(str(tmp_path / "customers.csv"), "customer_id", "churned", "no")
+def customers(folder: Path) -> TableOptions:
+    """The made-up table as a file of that name, and what is said of it."""
+    team_table(60).to_csv(folder / "customers.csv", index=False)
+    return TableOptions(str(folder / "customers.csv"), "customer_id", "churned", "no")
+
+
+def test_what_a_person_wrote_into_the_mapping_is_not_overwritten(tmp_path: Path) -> None:
+    said = customers(tmp_path)
     path = write_mapping(said, source=None)
-    other = TableOptions(said.table, "customer_id", "churned", "yes")
-    assert write_mapping(other, source=None) == path, "nothing has been run yet"
-    (path.parent / "lake").mkdir()
-    with pytest.raises(SettingsError, match=r"was run with positive yes \(now no\)"):
+    wrote = path.read_text()
+    for more in ("  kinds: {plan: category}\n", "owners: {}\n"):
+        path.write_text(wrote + more)
+        with pytest.raises(SettingsError, match=f"says more than the options: {more.split(':')[0].strip()}"):
+            write_mapping(said, source=None)
+    path.write_text(wrote.replace("settings:\n", "settings:\n  tuning_trials: 3\n"))
+    with pytest.raises(SettingsError, match=r"says more than the options: settings\.tuning_trials"):
         write_mapping(said, source=None)
-    path.write_text(path.read_text() + "  kinds: {plan: category}\n")
-    with pytest.raises(SettingsError, match="says more than the options: kinds"):
+    assert write_mapping(said, source=None, into=tmp_path) == tmp_path / "feature_table.yaml", "it is only looked at"
+
+
+@pytest.mark.flow
+def test_other_options_are_taken_as_long_as_nothing_has_come_of_the_former(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHURN_POSTGRES_URL", database)
+    said = customers(tmp_path)
+    other = replace(said, positive="yes", drop="plan")
+    settings = Settings(mapping=write_mapping(said, source=None))
+    staged = settings.home / "lake" / "staged_feature_table"
+    staged.mkdir(parents=True)
+    assert Settings(mapping=write_mapping(other, source=None)).of_feature_table
+    assert not staged.exists(), "it was staged with the former options"
+    warehouse = Warehouse.of(settings)
+    warehouse.create()
+    staged.mkdir(parents=True)
+    with warehouse.lock(WRITERS), pytest.raises(Busy):
+        write_mapping(said, source=None)
+    assert write_mapping(said, source=None) == settings.mapping
+    assert not staged.exists()
+    staged.mkdir(parents=True)
+    warehouse.append(SCORES, rows(SCORES, {"trial_id": "c00001"}))
+    with pytest.raises(SettingsError, match=r"was run with positive no \(now yes\): its models and scores"):
         write_mapping(other, source=None)
+    with pytest.raises(SourceError, match=r"id: no column customer_ids; did you mean customer_id\?"):
+        write_mapping(replace(said, id="customer_ids"), source=None)
+    spec = load_mapping(write_mapping(replace(said, drop="plan"), source=None)).feature_table
+    assert spec is not None
+    assert spec.drop == ("plan",), "what a model may use is no matter of what its scores mean"
+    assert staged.exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "column", "meant"),
+    [("id", "custmer_id", "customer_id"), ("label", "Churned", "churned"), ("drop", "plan, vistis", "visits")],
+)
+def test_a_misspelt_column_is_told_with_what_was_meant_and_leaves_nothing(
+    option: str, column: str, meant: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceError, match=rf"{option}: no column \w+; did you mean {meant}\?"):
+        write_mapping(replace(customers(tmp_path), **{option: column}), source=None)
+    assert not (tmp_path / "data").exists()
+
+
+def test_options_are_told_as_they_are_written(tmp_path: Path) -> None:
+    said = TableOptions("our table.csv", label="churned", positive="no", drop="a, b")
+    assert said.words(None) == " --table 'our table.csv' --label churned --positive no --drop 'a, b'"
+    assert said.words("postgresql://db/shop").startswith(" --source postgresql://db/shop --table ")
+
+
+def test_options_that_contradict_each_other_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"customer_id cannot be used in two ways"):
+        write_mapping(replace(customers(tmp_path), drop="customer_id"), source=None)
 
 
 def test_a_name_is_no_pattern(tmp_path: Path) -> None:
@@ -112,8 +179,19 @@ def test_a_check_names_ids_and_planted_leaks(tmp_path: Path, capsys: pytest.Capt
     }.items():
         (line,) = (line for line in left.splitlines() if line.split()[:1] == [column])
         assert why in line
-    assert said.endswith("fit for a run\n")
+    assert "\nfit for a run\nnext: " in said
     assert not (tmp_path / "data" / "team").exists(), "nothing is taken in"
+
+
+def test_a_check_tells_how_much_of_each_column_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = team_table(600, unlabelled=120).assign(nothing=None)
+    frame["visits"] = frame["visits"].astype(object).where(frame.index >= 3, "NA")
+    frame["plan"] = frame["plan"].where(frame.index % 4 > 0)
+    check_table(Settings(mapping=write_table(tmp_path, frame)))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    told = {words[0]: words[words.index("null") + 1] for words in lines if "null" in words}
+    assert (told["customer_id"], told["churned"], told["visits"], told["plan"]) == ("0%", "20%", "<1%", "25%")
+    assert told["nothing"] == "100%"
 
 
 def test_a_check_of_a_table_that_would_stop_a_run_says_why_and_fails(

@@ -15,7 +15,8 @@ from churn_pipeline import __version__
 from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.cli.docs import _commands
 from churn_pipeline.cli.main import app, main
-from churn_pipeline.settings import Settings
+from churn_pipeline.settings import PROJECT, Settings
+from churn_pipeline_tests.tables import write_table
 
 COMMANDS = [path for path, _ in _commands(typer.main.get_command(app), ())]
 
@@ -66,6 +67,55 @@ def test_a_run_on_a_folder_that_is_not_there_makes_nothing_under_its_name(
     assert ended(monkeypatch, "retrain", "--source", str(tmp_path / "nowhere"), "--as-of", "2024-05-01") == 1
     assert capsys.readouterr().err.count("there is no such folder") == 2
     assert not (tmp_path / "data").exists()
+
+
+def test_a_table_that_is_only_checked_leaves_nothing_and_whatever_was_run_is_no_matter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_table(tmp_path).with_suffix(".csv")
+    home = tmp_path / "data" / "table"
+    asked = ["source", "check", "--table", str(table), "--id", "customer_id", "--label", "churned"]
+    assert ended(monkeypatch, *asked, "--positive", "maybe") == 1
+    assert "no row of the feature table has churned = maybe" in capsys.readouterr().err
+    assert not home.parent.exists()
+    home.mkdir(parents=True)
+    mine = "business: table\nfeature_table: {from: table.csv, label: plan, positive: pro, kinds: {visits: category}}\n"
+    (home / "feature_table.yaml").write_text(mine)
+    assert ended(monkeypatch, *asked, "--positive", "no") == 0
+    *_, fit, after = capsys.readouterr().out.splitlines()
+    assert fit == "fit for a run"
+    assert after.endswith(f"churn run --table {table} --id customer_id --label churned --positive no")
+    assert [path.read_text() for path in home.iterdir()] == [mine]
+
+
+@pytest.mark.parametrize("command", [["run"], ["source", "check"]])
+def test_a_table_that_is_no_text_is_told_as_what_it_is(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "customers.csv").write_bytes((PROJECT / "docs" / "images" / "upstream.png").read_bytes())
+    asked = [*command, "--table", str(tmp_path / "customers.csv"), "--label", "churned", "--positive", "no"]
+    assert ended(monkeypatch, *asked) == 1
+    told = capsys.readouterr().err
+    assert "SourceError: customers.csv: it is no text but a PNG picture\n  allowed: CSV or JSON lines" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_error_that_speaks_of_commands_says_what_they_need_to_be_about_the_same_business(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping = write_table(tmp_path)
+    need = "  also: to be about business `team` these commands need"
+    assert ended(monkeypatch, "table", "scores", "--mapping", str(mapping)) == 1
+    told = capsys.readouterr().err
+    assert "none yet: churn run makes the first" in told
+    assert told.endswith(f"{need} --mapping {mapping}\n")
+    monkeypatch.delenv("CHURN_MAPPING")
+    assert ended(monkeypatch, "table", "scores", f"--source={tmp_path}") == 1
+    assert capsys.readouterr().err.endswith(f"these commands need --source {tmp_path}\n")
+    monkeypatch.delenv("CHURN_SOURCE")
+    assert ended(monkeypatch, "table", "scores") == 1
+    assert "also:" not in capsys.readouterr().err, "without an option they are about the same anyway"
 
 
 def test_no_command_is_an_invitation_to_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,8 +46,10 @@ def test_a_source_without_records_says_what_to_do(tmp_path: Path) -> None:
     source = clean_source(tmp_path / "acme")
     for file in source.folder.glob("*.csv"):
         file.write_text(file.read_text().splitlines()[0] + "\n")
+    settings = Settings(source=source.folder, data_dir=tmp_path / "data")
     with pytest.raises(RunFailed, match=r"holds no record\.\n  do: churn source check"):
-        chosen_day(Settings(source=source.folder, data_dir=tmp_path / "data"), None)
+        chosen_day(settings, None)
+    assert not settings.home.exists()
 
 
 def test_a_mapping_without_a_source_is_refused(tmp_path: Path) -> None:
@@ -175,6 +177,28 @@ def test_ctrl_c_while_a_source_is_read_ends_with_a_line_and_status_130(business:
     )
     assert "Traceback" not in err
     assert "FAILED" not in err
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_the_server_is_made_ends_with_a_line_and_status_130(short_data_dir: Path, tmp_path: Path) -> None:
+    """It goes to every process of the terminal; PostgreSQL's programs would fail of it, and that be told in the place of the interrupt."""
+    bare = {name: word for name, word in os.environ.items() if not name.startswith("CHURN_")}
+    started = subprocess.Popen(
+        [Path(sys.executable).parent / "churn", "run", "--source", clean_source(tmp_path / "acme").folder],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=bare | {"CHURN_DATA_DIR": str(short_data_dir)},
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    beside = short_data_dir / "postgres.new" / "cluster"
+    until = time.monotonic() + 60
+    while not beside.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    os.killpg(started.pid, signal.SIGINT)
+    _, err = started.communicate(timeout=120)
+    assert started.returncode == 130, err
+    assert err.strip().startswith("interrupted; nothing is there by halves")
 
 
 @pytest.mark.flow

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.postgres import DatabaseError
 from churn_pipeline.adapters.sources import SourceError
-from churn_pipeline.cli.source import FIT, check, init, reland
+from churn_pipeline.cli.run import chosen_day
+from churn_pipeline.cli.source import FIT, check, init, reland, require_records
 from churn_pipeline.contracts.raw import EVENTS, TRIALS
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.batches import clean_source, event, take_in, write_csv
@@ -37,9 +39,18 @@ def test_a_source_is_told_by_table_with_what_it_lacks_and_nothing_is_written(
     assert "without trials.sector, indicators.value: indicator_..." in away
     assert "without touches.touch_id: touches_total, hours_since_last_touch" in away
     assert "value_total" not in away
-    assert lines[-2:] == ["no problems", FIT]
+    assert lines[-3:-1] == ["no problems", FIT]
+    assert re.fullmatch(rf"next: \S*churn run --source {source.folder}", lines[-1])
     lake = tmp_path / "data" / "acme" / "lake"
     assert not lake.exists()
+
+
+def test_how_much_of_each_column_is_null_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = clean_source(tmp_path / "acme")
+    write_csv(source.folder / "events.csv", [event(n, session_id="s" if n % 4 else "", feature="") for n in range(40)])
+    lines = checked(source.folder, tmp_path, capsys)
+    (events,) = (n for n, line in enumerate(lines) if line.startswith("events: "))
+    assert lines[events + 1] == "  null: session_id 25%, feature 100%"
 
 
 def test_bad_rows_are_told_and_do_not_stop_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,7 +63,7 @@ def test_bad_rows_are_told_and_do_not_stop_a_run(tmp_path: Path, capsys: pytest.
     assert "a run would stop here:" not in lines
 
 
-@pytest.mark.parametrize("spoil", ["missing column", "missing table", "no rows", "empty file", "bad rows"])
+@pytest.mark.parametrize("spoil", ["missing column", "missing table", "no rows", "empty file", "picture", "bad rows"])
 def test_a_source_on_which_a_run_would_stop_ends_with_status_1(
     spoil: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +77,8 @@ def test_a_source_on_which_a_run_would_stop_ends_with_status_1(
         write_csv(events, [], columns=event(0))
     elif spoil == "bad rows":
         write_csv(events, [event(n, occurred_at="13/45/2026" if n < 9 else "2024-05-21") for n in range(40)])
+    elif spoil == "picture":
+        events.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 40)
     else:
         events.write_text("")
     with pytest.raises(SystemExit) as ended:
@@ -76,6 +89,23 @@ def test_a_source_on_which_a_run_would_stop_ends_with_status_1(
     assert "do:" in said[said.index("a run would stop here:") :]
 
 
+def test_a_folder_with_a_table_of_another_kind_points_at_feature_tables(tmp_path: Path) -> None:
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "our customers.csv").write_text("id,churned\n1,no\n")
+    settings = Settings(source=tmp_path / "acme", data_dir=tmp_path / "data")
+    command = f"churn run --table '{tmp_path}/acme/our customers.csv' --label COLUMN --positive VALUE"
+    for asked in (
+        lambda: check(settings),
+        lambda: chosen_day(settings, None),
+        lambda: chosen_day(settings, "2024-05-01"),
+    ):
+        with pytest.raises(SourceError, match=re.escape(command)):
+            asked()
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "acme" / "events-1.csv").write_text("event_id\n")
+    require_records(settings)
+
+
 def test_a_guessed_mapping_of_an_unknown_folder_can_be_checked_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,6 +114,7 @@ def test_a_guessed_mapping_of_an_unknown_folder_can_be_checked_at_once(
     init(Settings(source=folder, data_dir=tmp_path / "data"), out)
     said = capsys.readouterr().out
     assert f"next: look at what is unsure in it, then churn source check {folder} --mapping {out}" in said
+    assert not (tmp_path / "data").exists()
     check(Settings(source=folder, mapping=out, data_dir=tmp_path / "data"))
     assert "events: 180 rows, 180 good" in capsys.readouterr().out
 

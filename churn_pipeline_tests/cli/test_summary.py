@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from churn_pipeline.adapters.engine import quoted
+from churn_pipeline.adapters.feature_table import columns_rows
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.cli.summary import run_facts, say_run, say_scored
+from churn_pipeline.cli.summary import named, run_facts, say_run, say_scored
 from churn_pipeline.contracts.analytics import (
     DATA_EXPECTATIONS,
     DATA_QUALITY_ISSUES,
@@ -20,6 +22,8 @@ from churn_pipeline.contracts.analytics import (
     PREDICTION_ERRORS,
     SCORES,
 )
+from churn_pipeline.contracts.feature_table import NAME, FeatureTable, TableColumn, Use
+from churn_pipeline.contracts.lake import FEATURE_TABLE_COLUMNS
 from churn_pipeline.contracts.production import MODEL_PROMOTIONS, MODEL_VERDICTS
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.mappings import mapping
@@ -113,6 +117,23 @@ def test_how_good_the_matured_scores_were_is_told(
     assert "\nmatured  held: AUC 0.8\n" in capsys.readouterr().out
 
 
+def test_of_a_table_whose_rows_all_have_their_label_it_is_told_that_nothing_can_mature(
+    ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    who = TableColumn("customer", "category", Use.ID), TableColumn("churned", "category", Use.LABEL)
+    lake = Lake.of(settings)
+    with lake.engine.connection() as connection:
+        lake.write(connection, FEATURE_TABLE_COLUMNS.name, DAY, columns_rows(FeatureTable(who, "no")))
+        for rest, told in (
+            (None, "no score in the last 28 days: it is once the table has"),
+            ("yes", "nothing can: every row had"),
+        ):
+            labels = f"select 'a' as customer, 'no' as churned union all select 'b', {quoted(rest) if rest else 'null'}"
+            lake.write(connection, NAME, DAY, labels)
+            say_run(settings, DAY, as_json=False)
+            assert f"\nmatured  {told}" in capsys.readouterr().out
+
+
 def test_where_to_look_names_the_business_of_the_run_and_a_retrain_tells_of_no_scores(
     ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,6 +145,14 @@ def test_where_to_look_names_the_business_of_the_run_and_a_retrain_tells_of_no_s
     assert "(`churn quarantine list --source '/my files' --mapping m.yaml` says why" in out
     assert "scored" not in out
     assert "matured" not in out
+
+
+def test_a_source_that_the_mapping_names_itself_is_not_named_twice(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(f"settings: {{source: {tmp_path}}}\n")
+    own = settings.model_copy(update={"source": tmp_path, "mapping": tmp_path / "m.yaml"})
+    assert named(own) == f" --mapping {tmp_path}/m.yaml"
+    other = own.model_copy(update={"source": tmp_path / "other"})
+    assert named(other) == f" --source {tmp_path}/other --mapping {tmp_path}/m.yaml"
 
 
 def test_the_champion_of_a_day_is_who_the_ledger_says_and_not_who_was_decided_on_last(

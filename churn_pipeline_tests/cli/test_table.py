@@ -41,8 +41,21 @@ def test_a_wide_table_shows_as_many_rows_as_fit_and_says_how_to_see_the_others(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = printed(pa.table({f"c{n}": list(range(50)) for n in range(9)}), capsys, monkeypatch)
-    assert "2 of 50 rows; a SELECT of a few columns or --json shows more of them\n" in out
+    assert "2 of 50 rows; --limit, --json or a SELECT of a few columns shows more of them\n" in out
     assert max(map(len, out.splitlines())) <= 100
+
+
+def test_every_row_that_was_asked_for_is_a_block_where_the_screen_is_too_narrow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    print_table(pa.table({f"c{n}": [n, n + 10, n + 20] for n in range(9)}), total=7, every=True)
+    first, second, third, more = re.split(r"\n\s*\n", capsys.readouterr().out.strip())
+    assert [block.split()[:2] for block in (first, second, third)] == [["c0", "0"], ["c0", "10"], ["c0", "20"]]
+    assert more == "3 of 7 rows; --limit 7 asks for all"
+    monkeypatch.setenv("COLUMNS", "200")
+    print_table(pa.table({f"c{n}": [n, n + 10, n + 20] for n in range(9)}), every=True)
+    assert "row 3" in capsys.readouterr().out, "side by side where there is room"
 
 
 def test_midnights_are_shown_as_days_and_no_rows_as_none(
@@ -117,13 +130,16 @@ def test_columns_of_one_name_keep_their_values(
 
 
 @pytest.mark.flow
-def test_an_empty_answer_says_of_which_business(
+def test_an_answer_says_of_which_business(
     warehouse: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert warehouse.read("select * from actions").num_rows == 0
     show(settings, "select trial_id from actions where false", limit=5, as_json=False)
     assert capsys.readouterr().out.startswith("no rows; columns: trial_id\n")
     show(settings, "actions", limit=5, as_json=False)
+    assert capsys.readouterr().out.endswith("business: demo; --source and --mapping name another\n")
+    warehouse.append(ACTIONS, rows(ACTIONS, {"trial_id": "t"}))
+    show(settings, "select trial_id from actions", limit=5, as_json=False)
     assert capsys.readouterr().out.endswith("business: demo; --source and --mapping name another\n")
 
 

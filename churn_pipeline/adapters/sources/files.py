@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.sources.delimited import Dialect, read_rows
 from churn_pipeline.adapters.sources.json_lines import read_objects
-from churn_pipeline.adapters.sources.lines import COMPRESSIONS, DamagedFileError, bare_name, read_lines
+from churn_pipeline.adapters.sources.lines import COMPRESSIONS, DamagedFileError, NoTextError, bare_name, read_lines
 from churn_pipeline.adapters.sources.mapping import Files
 from churn_pipeline.adapters.sources.reading import INSIDE, Apart, FileRows, RowLawError, SourceFile
 
@@ -38,6 +38,8 @@ def read_file(
         if bare_name(path).endswith(PARQUET):
             return _parquet(connection, path, shown, view, written)
         return _text(connection, path, shown, spec, view)
+    except NoTextError as error:
+        return FileRows(view, SourceFile(shown, 0, 0, (), str(error)))
     except (DamagedFileError, duckdb.IOException, duckdb.InvalidInputException) as error:
         problem = f"the file is damaged: {str(error).splitlines()[0]}"
         return FileRows(view, SourceFile(shown, 0, 0, (), problem))

@@ -25,8 +25,31 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 CHUNK = 4 * 1024 * 1024
 
 
+NO_TEXTS = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"%PDF": "a PDF",
+    b"PK\x03\x04": "a ZIP archive, as an Excel workbook is, too",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word document",
+    b"PAR1": "Parquet; such a file is called .parquet",
+    b"\x1f\x8b": "compressed by gzip; such a file is called .gz",
+    b"\x28\xb5\x2f\xfd": "compressed by Zstandard; such a file is called .zst",
+    b"SQLite format 3": "a database of SQLite",
+}
+"""How files begin that are taken for texts by mistake, if bytes are in them that no text has."""
+CONTROL = bytes({*range(32)} - {*b"\t\n\f\r\x1b"})
+MOST_CONTROL, LEAST_CONTROL = 0.05, 16
+"""Share of control characters above which a file is no text (of random bytes it is a tenth), and how many there are at least: one that
+strayed into a text costs its own line."""
+
+
 class DamagedFileError(Exception):
     """A file cannot be read as a whole; says why."""
+
+
+class NoTextError(DamagedFileError):
+    """A file that is to be a text is none; says what it seems to be."""
 
 
 def bare_name(path: Path) -> str:
@@ -56,12 +79,14 @@ def read_lines(connection: duckdb.DuckDBPyConnection, path: Path, encoding: str,
 
     Raises:
         DamagedFileError: the file is damaged as a whole (a truncated gzip, say).
+        NoTextError: it is a picture, an archive or the like.
     """
     import duckdb
 
     try:
         _check_whole(path)
         with _in_utf8(connection, path, encoding) as readable:
+            _require_text(next(_bytes(path), b""), next(_bytes(readable), b""))
             _number(connection, readable, into=into)
             return filled_lines(_bytes(readable))
     except (OSError, UnicodeError, duckdb.IOException, duckdb.InvalidInputException) as error:
@@ -84,6 +109,19 @@ def filled_lines(chunks: Iterable[bytes]) -> int:
             lines += int(np.count_nonzero(end[:-1] & ~end[1:])) + int(ended and not end[0])
             ended = bool(end[-1])
     return lines
+
+
+def _require_text(start: bytes, as_utf8: bytes) -> None:
+    """Return if the beginning of a file, as it is and in UTF-8, is that of a text."""
+    control = len(as_utf8) - len(as_utf8.translate(None, delete=CONTROL))
+    for mark, kind in NO_TEXTS.items():
+        if control and start.startswith(mark):
+            raise NoTextError(f"it is no text but {kind}")
+    if control > max(MOST_CONTROL * len(as_utf8), LEAST_CONTROL):
+        raise NoTextError(
+            "it is no text, at least not in this encoding (a mapping names another by `encoding`, utf-16-le say): "
+            f"{control / len(as_utf8):.0%} of its first characters are no letters, digits or signs"
+        )
 
 
 def _check_whole(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from churn_pipeline.adapters.engine import quoted
+from churn_pipeline.adapters.engine import name, quoted
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.records import known_at
 from churn_pipeline.adapters.sources import Source, SourceFile
@@ -58,6 +58,8 @@ class TableDescription:
     """Columns that the contract needs and the source does not have."""
     absent: tuple[str, ...]
     """Columns that may be left out and are; all of them where the table is not there."""
+    nulls: Mapping[str, int]
+    """Good records in which each column that the source has is null."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -146,7 +148,15 @@ def _describe(
         last=last,
         missing=staged.missing,
         absent=staged.absent,
+        nulls=_nulls(connection, [c for c in table.names if c not in (*staged.missing, *staged.absent)]),
     )
+
+
+def _nulls(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> dict[str, int]:
+    counted = ", ".join(["count(*)", *(f"count({name(column)})" for column in columns)])
+    found = connection.execute(f"select {counted} from staged where _broken is null and not _copy").fetchone()
+    rows, *filled = found or (0,)
+    return {column: rows - many for column, many in zip(columns, filled, strict=True)}
 
 
 def _broken(
@@ -159,10 +169,10 @@ def _broken(
         f"select _broken[1], count(*), first(_file {order}), first(_line {order}), first(left(case _broken[1] {shows} end, 100) "
         f"{order}) from staged where _broken is not null group by 1 order by 2 desc, 1"
     ).fetchall()
-    for name, count, file, line, value in found:
+    for rule, count, file, line, value in found:
         place = file if line is None else f"{file} line {line}"
-        told = in_source_words(rules[name], mapped)
-        yield Broken(name, rules[name].column, count, place, value or "", told.allowed, told.do)
+        told = in_source_words(rules[rule], mapped)
+        yield Broken(rule, rules[rule].column, count, place, value or "", told.allowed, told.do)
 
 
 def newest_known(lake: Lake, source: Source, *, now: datetime) -> datetime | None:

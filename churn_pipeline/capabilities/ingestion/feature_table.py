@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,8 @@ class Looked:
     """Rows without one, which are to be scored."""
     named: dict[str, str]
     """What each column is called in the table: names that SQL cannot hold are changed."""
+    nulls: dict[str, int]
+    """Rows in which each column is null."""
     files: Files
     """Where the table is, and how it is written."""
     time_format: str | None = None
@@ -83,6 +85,8 @@ def look_at(lake: Lake, source: Source, spec: TableSpec, *, before: FeatureTable
         seen = look(connection, "_table", features, label=spec.label, positive=spec.positive)
         label = label_text(name(spec.label), spec.positive)
         rows, known = connection.execute(f"select count(*), count({label}) from _table").fetchone() or (0, 0)
+        numbers = {column for column in features if seen[column].kind == "number"}
+        nulls = _nulls(connection, [column for column in named if column != spec.label], numbers)
     was = {column.name: column for column in before.columns} if before else {}
     said: dict[str, Any] = {"keep": frozenset(spec.keep), "drop": frozenset(spec.drop), "kinds": spec.kinds}
     told = [judged(c, seen[c], before=was.get(c), **said) for c in features]
@@ -97,9 +101,20 @@ def look_at(lake: Lake, source: Source, spec: TableSpec, *, before: FeatureTable
         labels,
         rows - known,
         named,
+        nulls | {spec.label: rows - known},
         files,
         spec.time_format,
     )
+
+
+def require_named(lake: Lake, source: Source, spec: TableSpec) -> None:
+    """Return if the table can be read and has every column that is named.
+
+    Raises:
+        SourceError: there is no such file, table or column.
+    """
+    with lake.engine.connection() as connection:
+        _roles(spec, _named(_read(connection, source, _with_dialect(source, spec.files))), source)
 
 
 def newest_time(lake: Lake, source: Source, spec: TableSpec, *, now: datetime) -> datetime | None:
@@ -150,7 +165,8 @@ def _read(connection: duckdb.DuckDBPyConnection, source: Source, files: Files) -
     if problems or not read:
         raise SourceError(
             "\n".join(problems or [f"{source.named}: there is no {listed(list(files.patterns))}"])
-            + "\n  do: name an existing file or table"
+            + "\n  allowed: CSV or JSON lines (also as .gz or .zst), Parquet, a table of a database"
+            "\n  do: name one that is there, written as its name says"
         )
     return read
 
@@ -194,6 +210,14 @@ def _gather(connection: duckdb.DuckDBPyConnection, read: Sequence[FileRows], nam
     every = " union all by name ".join(f"select * from {rows.view} where _wrong is null" for rows in read)
     columns = ", ".join(f"{name(there)} as {name(column)}" for column, there in named.items())
     connection.execute(f"create or replace temp table _table as select {columns} from ({every})")
+
+
+def _nulls(connection: duckdb.DuckDBPyConnection, columns: Sequence[str], numbers: Container[str]) -> dict[str, int]:
+    """Rows of `_table` in which each column is null; words that say so count where it holds numbers."""
+    texts = (without_markers(name(c)) if c in numbers else trimmed(name(c)) for c in columns)
+    counted = ", ".join(["count(*)", *(f"count({text})" for text in texts)])
+    rows, *filled = connection.execute(f"select {counted} from _table").fetchone() or (0,)
+    return {column: rows - many for column, many in zip(columns, filled, strict=True)}
 
 
 def _labels(connection: duckdb.DuckDBPyConnection, source: Source, spec: TableSpec) -> dict[str, int]:

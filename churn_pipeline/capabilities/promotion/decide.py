@@ -94,7 +94,10 @@ def evaluate(
     frame = snapshot_frame(lake, TRAINING_SET.name, as_of, features.values(), also=("converted",))
     rows = unseen(frame, *(bundle.facts for bundle in bundles))
     if rows.empty:
-        return Evaluation(None, "nothing to judge on: no matured trial is newer than what the models were fitted on")
+        return Evaluation(
+            None,
+            f"nothing to judge on: none of the matured {settings.noun} is newer than what the models were fitted on",
+        )
     judged = compare(frame, challenger=mine, floor=floor, champion=others[0] if others else None)
     seen = look(
         judged,
@@ -134,6 +137,7 @@ def _rule(settings: Settings) -> Rule:
         min_gain=settings.gate_min_gain,
         min_conversions=settings.gate_min_conversions,
         resamples=settings.gate_resamples,
+        noun=settings.noun,
     )
 
 
@@ -143,6 +147,7 @@ def _limits(settings: Settings) -> Limits:
         min_conversions=settings.gate_min_conversions,
         max_latency_ms=settings.gate_max_latency_ms,
         max_reasons_lost=settings.gate_max_reasons_lost,
+        noun=settings.noun,
     )
 
 

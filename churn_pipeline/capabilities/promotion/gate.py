@@ -30,12 +30,13 @@ class GateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When a challenger takes over. `min_gain` in nats of log loss; `min_conversions` are trials of either outcome."""
+    """When a challenger takes over. `min_gain` in nats of log loss; `min_conversions` are trials of either outcome, which sentences call by the `noun`."""
 
     confidence: float
     min_gain: float
     min_conversions: int
     resamples: int
+    noun: str = "trials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class Verdict:
     """Of what speaks against it that which is no matter of the log loss over all."""
     remark: str = ""
     """What a reader must know about the comparison itself."""
+    noun: str = "trials"
+    """What sentences call those that were judged on."""
 
     @property
     def promote(self) -> bool:
@@ -92,7 +95,7 @@ class Verdict:
         way = "better" if self.gain.mid >= 0 else "worse"
         found = (
             f"log loss {way} by {abs(self.gain.mid):.3f} than {_named(self.compared_with)}, "
-            f"interval {self.gain.low:.3f}..{self.gain.high:.3f}, on {self.trials:,} trials ({self.conversions:,} conversions)"
+            f"interval {self.gain.low:.3f}..{self.gain.high:.3f}, on {self.trials:,} {self.noun} ({self.conversions:,} conversions)"
         )
         found += "".join(f", {figure}" for figure in self._figures())
         decision = f"model {self.challenger} {'promoted' if self.promote else 'not promoted'}"
@@ -163,7 +166,7 @@ def judge(
     over_compared = gain("compared")
     against = (
         _too_few(trials, conversions, rule),
-        _uncertain(over_compared, trials, rule.min_gain, rule.confidence),
+        _uncertain(over_compared, trials, rule),
         _no_better(mean["challenger"], mean["base"]),
         _beaten(gain("floor")),
         *guards_broken,
@@ -184,25 +187,27 @@ def judge(
         against=tuple(filter(None, against)),
         guards_broken=guards_broken,
         remark=remark,
+        noun=rule.noun,
     )
 
 
 def _too_few(trials: int, conversions: int, rule: Rule) -> str:
     if min(conversions, trials - conversions) >= rule.min_conversions:
         return ""
-    return f"too few to judge: {rule.min_conversions} trials that converted and as many that did not are needed"
+    return f"too few to judge: {rule.min_conversions} {rule.noun} that converted and as many that did not are needed"
 
 
-def _uncertain(gain: Interval, trials: int, needed: float, confidence: float) -> str:
+def _uncertain(gain: Interval, trials: int, rule: Rule) -> str:
+    needed = rule.min_gain
     if gain.low > needed:
         return ""
     said = f"the interval's lower end is not above {needed:.3f}"
     if gain.mid <= needed:
         return said
     # the interval narrows with the root of the number of trials; and the gain found there will be less than this one half of the time
-    room = 1 + NormalDist().inv_cdf(POWER) / NormalDist().inv_cdf((1 + confidence) / 2)
+    room = 1 + NormalDist().inv_cdf(POWER) / NormalDist().inv_cdf((1 + rule.confidence) / 2)
     enough = trials * (room * (gain.mid - gain.low) / (gain.mid - needed)) ** 2
-    return f"{said}; if the gain stays as it is, about {_rounded(enough):,} trials would tell"
+    return f"{said}; if the gain stays as it is, about {_rounded(enough):,} {rule.noun} would tell"
 
 
 def _no_better(mine: float, base: float) -> str:

@@ -22,13 +22,14 @@ MOST_TOLD = 3
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where the guard rails stand. `confidence` is two-sided, of all of them together; `min_conversions` are trials of either outcome."""
+    """Where the guard rails stand. `confidence` is two-sided, of all of them together; `min_conversions` are trials of either outcome, which sentences call by the `noun`."""
 
     confidence: float
     min_conversions: int
     max_latency_ms: float
     max_reasons_lost: float
     """Of the cosine between the reasons of one look at a trial and of the next."""
+    noun: str = "trials"
 
     @property
     def each(self) -> float:
@@ -182,7 +183,7 @@ def _against(found: Rivals, limits: Limits) -> tuple[str, ...]:
     more = f"and in {len(worse) - MOST_TOLD} more segments" if len(worse) > MOST_TOLD else ""
     return (
         _off(found),
-        *(_worse(one, found.champion) for one in worse[:MOST_TOLD]),
+        *(_worse(one, found.champion, limits.noun) for one in worse[:MOST_TOLD]),
         more,
         _fickle(found.reasons, found.champion, limits),
     )
@@ -204,18 +205,18 @@ def _ends(of: Interval) -> str:
     return f"{low:.1%}..{high:.1%}"
 
 
-def _worse(segment: SegmentGain, champion: str) -> str:
+def _worse(segment: SegmentGain, champion: str, noun: str) -> str:
     loss = segment.gain
     return (
         f"worse than champion {champion} where {segment.attribute} is {segment.value}: log loss by {-loss.mid:.3f}, "
-        f"interval {-loss.high:.3f}..{-loss.low:.3f}, on {segment.trials:,} trials ({segment.conversions:,} conversions)"
+        f"interval {-loss.high:.3f}..{-loss.low:.3f}, on {segment.trials:,} {noun} ({segment.conversions:,} conversions)"
     )
 
 
 def _slow(took: float, limits: Limits) -> str:
     if took <= limits.max_latency_ms:
         return ""
-    return f"takes {took:,.0f} ms of a processor to score and explain one trial; at most {limits.max_latency_ms:,g} ms are allowed (gate_max_latency_ms)"
+    return f"takes {took:,.0f} ms of a processor for a score with its reasons; at most {limits.max_latency_ms:,g} ms are allowed (gate_max_latency_ms)"
 
 
 def _fickle(found: Reasons | None, champion: str, limits: Limits) -> str:

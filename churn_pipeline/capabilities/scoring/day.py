@@ -143,9 +143,10 @@ def snapshots(lake: Lake, as_of: datetime, by: InProduction) -> Iterator[pd.Data
 def _errors(who: Lineup, as_of: datetime, stamp: Stamp) -> pa.Table:
     import pandas as pd
 
+    instead = who.champion.stepped_in
     failed = [
-        ("all trials", who.champion.error, who.champion.stepped_in),
-        (UNREACHABLE if who.unreachable else "canary", who.failed, "champion"),
+        ("all trials", who.champion.error, instead),
+        (UNREACHABLE if who.unreachable else "canary", who.failed, instead or who.champion.scored_by),
     ]
     rows = pd.DataFrame(
         [
@@ -153,11 +154,11 @@ def _errors(who: Lineup, as_of: datetime, stamp: Stamp) -> pa.Table:
                 "as_of": as_of,
                 "subject": subject,
                 "error": (error or "")[:2000],
-                "handled_by": instead,
+                "handled_by": handled_by,
                 "happened_at": stamp.at,
                 "run_id": stamp.run_id,
             }
-            for subject, error, instead in failed
+            for subject, error, handled_by in failed
         ]
     )
     return to_arrow(PREDICTION_ERRORS, rows[[error is not None for _, error, _ in failed]])

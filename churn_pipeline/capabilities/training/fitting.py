@@ -109,15 +109,15 @@ class _Rows:
         return len(np.unique(self.trials[rows & (self.y > 0)]))
 
 
-def shortage(frame: pd.DataFrame, *, recipe: Recipe) -> str:
-    """Why nothing can be fitted on these matured snapshots, as a sentence; empty if something can.
+def shortage(frame: pd.DataFrame, *, recipe: Recipe, noun: str = "trials") -> str:
+    """Why nothing can be fitted on these matured snapshots, as a sentence that calls the trials by the `noun`; empty if something can.
 
     A young business has no model and its trials are scored by the rules: that is a state, not an error.
     """
     trials = frame.drop_duplicates("trial_id")
     if len(trials) < 4 * LEAST_TRIALS:
         return (
-            f"{len(trials)} trials have matured; at least {4 * LEAST_TRIALS} are needed to learn, calibrate and judge"
+            f"{len(trials)} {noun} have matured; at least {4 * LEAST_TRIALS} are needed to learn, calibrate and judge"
         )
     oldest = trials["trial_id"][cut(trials, recipe).development]
     # of a team's own table the rows of one entity may have different labels
@@ -125,7 +125,7 @@ def shortage(frame: pd.DataFrame, *, recipe: Recipe) -> str:
     ones, zeros = int(outcomes["max"].sum()), int((~outcomes["min"].astype(bool)).sum())
     if min(ones, zeros) < LEAST_TRIALS:
         return (
-            f"of the {len(oldest)} oldest trials {ones} converted; "
+            f"of the {len(oldest)} oldest {noun} {ones} converted; "
             f"at least {LEAST_TRIALS} that did and {LEAST_TRIALS} that did not are needed to learn from"
         )
     return ""

@@ -58,7 +58,7 @@ def train(
     recipe = Recipe.of(settings)
     code = code_version()
     looks = snapshot_frame(lake, TRAINING_SET.name, as_of, (), also=("converted",))
-    lack = shortage(looks, recipe=recipe)
+    lack = shortage(looks, recipe=recipe, noun=settings.noun)
     if lack:
         return Trained(None, lack)
     frame, catalogue = material(lake, looks, as_of=as_of, recipe=recipe, settings=settings)
@@ -79,7 +79,7 @@ def train(
     )
     return Trained(
         models.log(logged(fitted, draw=settings.reports)),
-        _learnt_from(fitted, newer=_by_time(lake, as_of)),
+        _learnt_from(fitted, newer=_by_time(lake, as_of), noun=settings.noun),
     )
 
 
@@ -116,7 +116,7 @@ def _of_trials(
     return (*candidate_features(lake, as_of, own), *way_features(steps, first_value=settings.first_value))
 
 
-def _learnt_from(fitted: Fitted, *, newer: bool) -> str:
+def _learnt_from(fitted: Fitted, *, newer: bool, noun: str) -> str:
     """On how many trials a model was made and on which others it was tested."""
     trials = {name: counted["trials"] for name, counted in fitted.facts["cohorts"].items()}
     learnt = sum(trials.values()) - trials["test"]
@@ -126,7 +126,7 @@ def _learnt_from(fitted: Fitted, *, newer: bool) -> str:
         else "others, drawn by a hash of their id: the table names no time, so this is no split by time"
     )
     return (
-        f"learnt from {learnt:,} trials, chosen and calibrated by cross-fitting; tested on {trials['test']:,} {which}"
+        f"learnt from {learnt:,} {noun}, chosen and calibrated by cross-fitting; tested on {trials['test']:,} {which}"
     )
 
 

@@ -83,6 +83,32 @@ def test_a_compressed_parquet_file_and_one_that_is_none_are_facts(tmp_path: Path
     assert "unpack it" in read(tmp_path / "f.parquet.gz")[0].problem
 
 
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 40
+
+
+@pytest.mark.parametrize("name", ["f.csv", "f.jsonl", "f.csv.gz"])
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (PNG, "a PNG picture"),
+        (b"PK\x03\x04\x14\x00\x00\x00\x08\x00" + bytes(range(256)), "a ZIP archive, as an Excel workbook is, too"),
+        (packed(LINES, ".gz"), "compressed by gzip; such a file is called .gz"),
+    ],
+)
+def test_what_is_no_text_is_a_fact_that_says_what_it_is(content: bytes, kind: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(packed(content, Path(name).suffix))
+    fact, _ = read(tmp_path / name)
+    assert (fact.problem, fact.rows) == (f"it is no text but {kind}", 0)
+
+
+def test_bytes_that_are_no_text_in_the_encoding_are_told_from_some_that_strayed_into_one(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("a,b\n" + "1,x\n" * 40, encoding="utf-16-le")
+    assert read(tmp_path / "f.csv")[0].problem.startswith("it is no text, at least not in this encoding")
+    assert read(tmp_path / "f.csv", encoding="utf-16-le")[0].rows == 40
+    (tmp_path / "f.csv").write_bytes(b"PK,b\n" + b"1,\0x\n" * 3 + b"2,y\n" * 300)
+    assert read(tmp_path / "f.csv")[0].rows == 303
+
+
 def test_a_row_keeps_its_line_and_text_and_what_is_no_object_costs_its_own_line(tmp_path: Path) -> None:
     (tmp_path / "f.jsonl").write_bytes(b'{"a": {"k": [1, 2]}, "b": ""}\n\n{"a": \n[1]\n{"b": "z", "c/d~": 1.5}\n')
     fact, rows = read(tmp_path / "f.jsonl")

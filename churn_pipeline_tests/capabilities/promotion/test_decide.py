@@ -98,9 +98,7 @@ def test_the_guard_rails_look_at_segments_calibration_reasons_and_time_and_a_slo
     assert {segment.attribute for segment in evaluation.seen.rivals.segments} >= {"plan", "channel"}
     assert evaluation.seen.rivals.reasons is not None
     assert 0 < evaluation.seen.rivals.reasons.alike < 1
-    slow = (
-        "takes 500 ms of a processor to score and explain one trial; at most 100 ms are allowed (gate_max_latency_ms)"
-    )
+    slow = "takes 500 ms of a processor for a score with its reasons; at most 100 ms are allowed (gate_max_latency_ms)"
     assert slow in evaluation.verdict.guards_broken
     assert slow in evaluation.verdict.against
     decide.write_verdict(evaluation, warehouse, as_of=SECOND, run_id="r")

@@ -136,6 +136,14 @@ def test_too_few_of_either_outcome_decide_nothing() -> None:
     assert "too few to judge: 20 trials that converted and as many that did not are needed" in str(found)
 
 
+def test_of_a_feature_table_it_speaks_of_entities() -> None:
+    of_entities = replace(RULE, noun="entities", min_conversions=10_000, min_gain=0.01)
+    told = str(verdict(rows(300, challenger=0.3, champion=0.35), rule=of_entities))
+    assert " entities (" in told
+    assert "too few to judge: 10000 entities that converted and as many" in told
+    assert "trials" not in told
+
+
 def test_one_outcome_only_has_no_auc_and_does_not_promote() -> None:
     given = rows(200, challenger=0.5, champion=1.0)
     found = verdict(replace(given, converted=np.zeros(600, dtype=bool)))

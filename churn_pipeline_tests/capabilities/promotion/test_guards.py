@@ -142,7 +142,7 @@ def test_a_challenger_off_in_calibration_is_refused_unless_the_champion_is_farth
 
 def test_a_slow_challenger_says_what_it_takes_and_a_quick_one_nothing() -> None:
     assert seen(world(200), took=0.25).broken(LIMITS) == (
-        "takes 250 ms of a processor to score and explain one trial; at most 100 ms are allowed (gate_max_latency_ms)",
+        "takes 250 ms of a processor for a score with its reasons; at most 100 ms are allowed (gate_max_latency_ms)",
     )
     assert seen(world(200), took=0.09).broken(LIMITS) == ()
 

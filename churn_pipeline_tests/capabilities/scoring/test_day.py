@@ -364,7 +364,7 @@ def test_a_canary_that_was_champion_before_and_fails_like_the_champion_leaves_th
     day = scored(shop, warehouse)
     assert set(day.scores["scored_by"].to_pylist()) == {"rules"}
     assert day.scores["trial_id"].to_pylist() == shop.lake.read("snapshots", SECOND)["trial_id"].to_pylist()
-    assert {(e["subject"], e["error"][:8]) for e in day.errors.to_pylist()} == {
-        ("all trials", "model 2 "),
-        ("canary", "model 1 "),
+    assert {(e["subject"], e["error"][:8], e["handled_by"]) for e in day.errors.to_pylist()} == {
+        ("all trials", "model 2 ", "rules"),
+        ("canary", "model 1 ", "rules"),
     }

@@ -161,6 +161,7 @@ def test_too_little_past_is_a_sentence_before_it_is_an_error(studies: Studies) -
     assert (
         shortage(young, recipe=RECIPE) == "30 trials have matured; at least 40 are needed to learn, calibrate and judge"
     )
+    assert shortage(young, recipe=RECIPE, noun="entities").startswith("30 entities have matured")
     assert "0 converted" in shortage(past(100).assign(converted=False), recipe=RECIPE)
     assert shortage(past(240), recipe=RECIPE) == ""
     with pytest.raises(TrainingError, match="nothing was trained: 30 trials have matured"):
