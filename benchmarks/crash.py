@@ -50,6 +50,7 @@ SMALL = {
     # so few trials would not convince the gate; a promotion has to be among the things that are killed
     "CHURN_GATE_CONFIDENCE": "0.6",
     "CHURN_GATE_MIN_GAIN": "0",
+    "CHURN_GATE_RESAMPLES": "500",
     "CHURN_REPORTS": "false",
     "CHURN_THREADS": "1",
 }

@@ -17,13 +17,14 @@ from dagster._core.storage.compute_log_manager import CapturedLogContext
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
-from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 
-from churn_pipeline.adapters.postgres import SCHEMAS, DatabaseError, connect, database_url, located
+from churn_pipeline.adapters.postgres import NOTICED, SCHEMAS, DatabaseError, connect, database_url, located
 from churn_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
     import psycopg2.extensions
+    from sqlalchemy.engine import Engine
 
 SCHEMA, BESIDE = "dagster", "dagster_in_the_making"
 OF_EACH = {"runs", "event_logs", "asset_check_executions", "jobs"}
@@ -33,8 +34,28 @@ MAKING = 7_305_224_511_871_042
 DRIVER = "postgresql+psycopg2"
 
 
+class EventsOverKeptConnections(PostgresEventLogStorage):
+    """Events, where the connections are closed once Dagster has done with the storage."""
+
+    def dispose(self) -> None:
+        """Called by Dagster at the end; whoever asks afterwards gets a new connection."""
+        super().dispose()
+        self._engine.dispose()
+
+
 class ChurnStorage(DagsterPostgresStorage):
-    """Runs, events and schedules, in schema `dagster` of the business's database."""
+    """Runs, events and schedules, in schema `dagster` of the business's database.
+
+    Dagster opens a connection for every statement, some seven hundred in a run, which takes longer than what it asks by them;
+    here the three storages share one that is kept.
+    """
+
+    def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
+        """The tables have to be there."""
+        super().__init__(postgres_url, should_autocreate_tables=False, inst_data=inst_data)
+        self._event_log_storage = EventsOverKeptConnections(postgres_url, should_autocreate_tables=False)
+        engine = kept_connection(postgres_url)
+        self._run_storage._engine = self._event_log_storage._engine = self._schedule_storage._engine = engine
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -96,6 +117,23 @@ def _children_without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def kept_connection(url: str) -> Engine:
+    """A pool that keeps one connection; others are opened while that is in use, and only then.
+
+    One that the server has closed since, or that has vanished without a word, is replaced before it is used.
+    """
+    import sqlalchemy as sa
+
+    return sa.create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",  # as Dagster's own
+        pool_size=1,
+        max_overflow=-1,
+        pool_pre_ping=True,
+        connect_args=NOTICED,
+    )
 
 
 def make_tables(url: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from churn_pipeline.adapters.embedded_postgres import running_server
@@ -30,6 +30,8 @@ DATABASE = "churn_"
 """What the name of a business's database on the embedded server begins with."""
 CLAIM = re.compile(r"Tables that people read, of business `([^`]*)`\.(?: Its source: `(.*)`\.)?")
 """The comment on schema `analytics`: whose it is, and from where."""
+NOTICED: dict[str, Any] = {"keepalives_idle": 60, "tcp_user_timeout": 60_000}
+"""Of a psycopg2 connection: a server that has vanished without a word is noticed within a minute or two (seconds, milliseconds)."""
 PREPARING = 7_305_224_511_871_041
 """Key of the advisory lock under which schemas are made (any constant)."""
 
@@ -115,7 +117,8 @@ def connect(url: str) -> psycopg2.extensions.connection:
     import psycopg2
 
     try:
-        return psycopg2.connect(located(url), keepalives_idle=60, tcp_user_timeout=60_000)
+        connection: psycopg2.extensions.connection = psycopg2.connect(located(url), **NOTICED)
+        return connection
     except psycopg2.OperationalError as error:
         parts = urlsplit(url)
         raise DatabaseError(

@@ -4,15 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import psycopg2
 import pytest
+import sqlalchemy as sa
 import yaml
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter, job, op
+from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.runs.migration import RUN_PARTITIONS
 from dagster_postgres import PostgresRunStorage
 
@@ -64,6 +67,64 @@ def test_runs_are_kept_in_schema_dagster_and_files_in_the_data_directory(
     assert dagster_folder() == tmp_path / "data" / "dagster"
     assert instance.storage_directory().startswith(str(dagster_folder()))
     assert set(PROJECT.iterdir()) == before
+
+
+def test_a_run_takes_one_connection_and_leaves_none(instance: DagsterInstance, database: str) -> None:
+    first = backend(instance)
+    assert greeting.execute_in_process(instance=instance).success
+    assert backend(instance) == first
+    assert instance.all_instigator_state() == []
+    assert others(database) == {first}
+    instance.dispose()
+    wait_until(lambda: others(database) == set())
+
+
+def test_a_connection_that_the_server_has_closed_is_replaced(instance: DagsterInstance, database: str) -> None:
+    first = backend(instance)
+    execute(database, f"select pg_terminate_backend({first})")
+    wait_until(lambda: others(database) == set())
+    result = greeting.execute_in_process(instance=instance)
+    assert result.success
+    assert instance.get_run_by_id(result.run_id) is not None
+    assert backend(instance) != first
+
+
+def test_who_asks_while_another_does_gets_a_connection_of_its_own_and_one_is_kept(
+    instance: DagsterInstance, database: str
+) -> None:
+    with events_of(instance).index_connection():
+        assert instance.get_runs() == []
+        assert len(others(database)) == 2
+    wait_until(lambda: len(others(database)) == 1)
+
+
+def backend(instance: DagsterInstance) -> int:
+    """Number of the server's process that answers it."""
+    with events_of(instance).index_connection() as connection:
+        return int(connection.execute(sa.text("select pg_backend_pid()")).scalar_one())
+
+
+def events_of(instance: DagsterInstance) -> SqlEventLogStorage:
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    return storage
+
+
+def others(url: str) -> set[int]:
+    """Numbers of the server's processes that answer others on that database."""
+    with closing(connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+            " and backend_type = 'client backend'"
+        )
+        return {pid for (pid,) in cursor.fetchall()}
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 HELD = """
