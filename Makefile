@@ -44,7 +44,7 @@ test-worlds: $(READY)  ## the property tests of the features, on 500 made-up bus
 
 test-postgres: $(READY)  ## the tests that touch a database, on the server of CHURN_TEST_POSTGRES_URL
 	@test -n "$$CHURN_TEST_POSTGRES_URL" || { echo "set CHURN_TEST_POSTGRES_URL to a database of the server to use"; exit 2; }
-	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -q -m "flow and not slow" churn_pipeline_tests/adapters churn_pipeline_tests/orchestration \
+	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -q -m "postgres and not slow" churn_pipeline_tests/adapters churn_pipeline_tests/orchestration \
 		churn_pipeline_tests/capabilities/scoring churn_pipeline_tests/capabilities/promotion \
 		churn_pipeline_tests/test_flow.py::test_every_running_trial_is_scored_by_the_promoted_champion \
 		churn_pipeline_tests/test_flow.py::test_a_second_run_changes_nothing_but_run_and_moment

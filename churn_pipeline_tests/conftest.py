@@ -50,8 +50,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Whole chains go first, then other modules with slow tests, so that no worker is left alone with one of them at the end.
     """
     for item in items:
-        if {"postgres", "short_data_dir", "shop_url", "mariadb"} & set(getattr(item, "fixturenames", ())):
+        asked = set(getattr(item, "fixturenames", ()))
+        if {"postgres", "short_data_dir", "shop_url", "mariadb"} & asked:
             item.add_marker("flow")
+        if {"postgres", "shop_url"} & asked:
+            item.add_marker("postgres")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path.parent != TESTS, item.path not in slow, _scope(item.nodeid) != "shop"))
 
