@@ -20,8 +20,7 @@ from churn_pipeline.adapters.sources.files import SUFFIXES
 from churn_pipeline.adapters.sources.increments import Increment
 from churn_pipeline.adapters.sources.lines import bare_name
 from churn_pipeline.adapters.sources.mapping import Files, Mapped, Mapping, Taken, load_mapping
-from churn_pipeline.adapters.sources.reading import Reading, SourceError
-from churn_pipeline.adapters.sources.table_reader import TableReader
+from churn_pipeline.adapters.sources.reading import SourceError
 from churn_pipeline.contracts.derive.reading import read_as
 from churn_pipeline.contracts.spec import Integer, Table
 from churn_pipeline.core.clock import sql_instant
@@ -53,16 +52,6 @@ class Source:
     def named(self) -> str:
         """The source as messages name it."""
         return self.address or str(self.folder)
-
-    def read(self, connection: duckdb.DuckDBPyConnection, table: Table, *, again: str = "") -> Reading:
-        """Read one raw table into temp tables of the connection, behind one view.
-
-        `again` is a query that gives raw rows, as they were kept, that are read once more beside what the source gives.
-
-        Raises:
-            SourceError: the mapping names columns or files that are not there, or its SQL does not run.
-        """
-        return TableReader(self, connection, table, again).read()
 
     def files(self, table: Table) -> tuple[Path, ...]:
         """The files that make up a table, in order of their names."""

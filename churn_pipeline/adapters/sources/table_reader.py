@@ -25,6 +25,17 @@ REST = "properties"
 """The column of the contract that takes in what a file has beside the contract."""
 
 
+def read_table(source: Source, connection: duckdb.DuckDBPyConnection, table: Table, *, again: str = "") -> Reading:
+    """Read one raw table into temp tables of the connection, behind one view.
+
+    `again` is a query that gives raw rows, as they were kept, that are read once more beside what the source gives.
+
+    Raises:
+        SourceError: the mapping names columns or files that are not there, or its SQL does not run.
+    """
+    return TableReader(source, connection, table, again).read()
+
+
 class TableReader:
     """Reads one table; the names it makes begin with the table's, so that tables do not meet."""
 
@@ -36,11 +47,7 @@ class TableReader:
         self.view = f"read_{table.name}"
 
     def read(self) -> Reading:
-        """The table, behind one view.
-
-        Raises:
-            SourceError: the mapping names columns or files that are not there, or its SQL does not run.
-        """
+        """The table, behind one view; raises as `read_table` does."""
         mapped = self.source.mapped(self.table)
         if mapped is None:  # files that already bear the names of the contract need no mapping
             return self._columns(Files(patterns=("*",)), self.source.files(self.table), Mapped(**{"from": "*"}))

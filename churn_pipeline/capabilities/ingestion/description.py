@@ -15,6 +15,7 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.records import known_at
 from churn_pipeline.adapters.sources import Source, SourceFile
 from churn_pipeline.adapters.sources.mapping import Mapped
+from churn_pipeline.adapters.sources.table_reader import read_table
 from churn_pipeline.adapters.sources.wording import in_source_words
 from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table
 from churn_pipeline.capabilities.ingestion.typed import read_typed, typed_query
@@ -186,7 +187,7 @@ def newest_known(lake: Lake, source: Source, *, now: datetime) -> datetime | Non
     newest: list[datetime] = []
     with lake.engine.connection() as connection:
         for table in RAW_TABLES:
-            reading = source.read(connection, table)
+            reading = read_table(source, connection, table)
             bad = " or ".join(f"coalesce({rule.bad}, false)" for rule in row_rules(table, read_at=now))
             query = f"select max({known_at(table)}) from ({typed_query(reading)}) where not ({bad})"
             found = read_typed(connection, source, reading, query).fetchone()

@@ -11,7 +11,7 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.records import record_key
 from churn_pipeline.adapters.sources import Reading, Source, SourceError, SourceFile
 from churn_pipeline.adapters.sources.increments import Increment
-from churn_pipeline.adapters.sources.table_reader import QUARANTINE
+from churn_pipeline.adapters.sources.table_reader import QUARANTINE, read_table
 from churn_pipeline.capabilities.ingestion.deletions import deletions
 from churn_pipeline.capabilities.ingestion.judge import judge, judged_columns
 from churn_pipeline.contracts.derive.rules import UNKNOWN_TRIAL
@@ -64,7 +64,7 @@ def stage_table(
         since = by.since if by is not None else None
         trials = _every_trial(connection, lake, table, as_of, batch)
         waiting = _waiting(connection, lake, table, trials) if since is not None and table.trial else ""
-        reading = source.read(connection, table, again=waiting)
+        reading = read_table(source, connection, table, again=waiting)
         lake.history(connection, table, view=f"known_{table.name}")
         rows = judge(connection, source, reading, trials=trials, known=f"known_{table.name}", read_at=read_at)
         judged = f"select {judged_columns(table)} from ({rows})"

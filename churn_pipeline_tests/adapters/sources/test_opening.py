@@ -8,6 +8,7 @@ import pytest
 
 from churn_pipeline.adapters.sources import SourceError, open_source, opened
 from churn_pipeline.adapters.sources.database import catalogue
+from churn_pipeline.adapters.sources.table_reader import read_table
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.settings import Settings
@@ -36,7 +37,7 @@ def read(settings: Settings, table: Table) -> list[tuple[Any, ...]]:
     """The rows of a raw table as read, and where they stood."""
     with opened(settings) as source:
         connection = duckdb.connect()
-        reading = source.read(connection, table)
+        reading = read_table(source, connection, table)
         return connection.execute(
             f"select _file, * exclude (_file, _place, _raw, _wrong, _deleted) from {reading.view}"
         ).fetchall()
@@ -95,4 +96,4 @@ def test_only_a_database_answers_a_query(tmp_path: Path) -> None:
     (tmp_path / "acme.yaml").write_text("tables: {trials: {query: select 1}}")
     source = open_source(tmp_path / "files", tmp_path / "acme.yaml")
     with pytest.raises(SourceError, match=r"tables\.trials\.query: only a database"):
-        source.read(duckdb.connect(), TRIALS)
+        read_table(source, duckdb.connect(), TRIALS)

@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from churn_pipeline.adapters.sources import Source, SourceError, open_source
+from churn_pipeline.adapters.sources.table_reader import read_table
 from churn_pipeline.contracts.raw import EVENTS, TRIALS
 
 
@@ -36,7 +37,7 @@ def test_every_file_that_can_be_reached_is_listed(tmp_path: Path) -> None:
 
 def test_a_table_without_files_is_not_present(tmp_path: Path) -> None:
     connection = duckdb.connect()
-    reading = open_source(tmp_path).read(connection, EVENTS)
+    reading = read_table(open_source(tmp_path), connection, EVENTS)
     assert not reading.present
     assert connection.execute(f"select count(*) from {reading.view}").fetchall() == [(0,)]
 

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from churn_pipeline.adapters.sources import Reading, SourceError, open_source
+from churn_pipeline.adapters.sources.table_reader import read_table
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.contracts.spec import Table
 
@@ -20,7 +21,7 @@ def read(folder: Path, mapping: str | None = None, table: Table = TRIALS) -> tup
         path.write_text(mapping)
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
-    reading = open_source(folder, path if mapping is not None else None).read(connection, table)
+    reading = read_table(open_source(folder, path if mapping is not None else None), connection, table)
     rows = connection.sql(f"select * from {reading.view} order by _file, _line").to_arrow_table().to_pylist()
     assert reading.due == len(rows), "the reader's own count, of what a mapping filters and selects, too"
     return reading, rows
