@@ -34,14 +34,15 @@ def prepare(
         SettingsError: a setting is out of its bounds, or a password stands in the command.
         SourceError: a feature table cannot be read, or has no column of a name.
     """
+    # first, for libraries that are loaded to look at a table read them once
+    for name, word in QUIET.items():
+        os.environ.setdefault(name, word)
     if source is not None:
         _name_source(source)
     if table is not None and table.given:
         mapping = _table_mapping(table, source=source, mapping=mapping, into=into)
     if mapping is not None:
         os.environ["CHURN_MAPPING"] = str(mapping.resolve())
-    for name, word in QUIET.items():
-        os.environ.setdefault(name, word)
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT))
     settings = load_settings()
     os.environ["CHURN_DATA_DIR"] = str(settings.data_dir.resolve())  # children work in another folder

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,27 @@ def test_paths_are_absolute_before_a_child_in_another_folder_reads_them(
     os.environ["CHURN_DATA_DIR"] = "somewhere"
     prepare(source="acme", mapping=None)
     assert os.environ["CHURN_SOURCE"] == str(tmp_path / "acme")
+
+
+LOOK_AT_A_TABLE = """
+import sys
+from churn_pipeline.cli.environment import prepare
+from churn_pipeline.cli.feature_table import TableOptions
+prepare(source=None, mapping=None, table=TableOptions(table=sys.argv[1], label="left", positive="1"))
+import scipy.linalg, threadpoolctl
+print({library["num_threads"] for library in threadpoolctl.threadpool_info()})
+"""
+
+
+def test_libraries_that_are_loaded_to_look_at_a_table_are_told_of_the_environment_as_well(tmp_path: Path) -> None:
+    (tmp_path / "customers.csv").write_text("id,spent,left\n" + "".join(f"{n},{n % 7},{n % 2}\n" for n in range(50)))
+    table = str(tmp_path / "customers.csv")
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK_AT_A_TABLE, table],
+        env=dict(os.environ) | {"CHURN_DATA_DIR": str(tmp_path / "data")},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "{1}"
 
 
 def test_nobody_is_told_anything_and_what_a_person_chose_stays() -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from churn_pipeline.capabilities.training.algebra import one_thread
 from churn_pipeline.capabilities.training.boosters import THREADED_CELLS, LightGBM, XGBoost
 from churn_pipeline.capabilities.training.choice import Candidate, choose
 from churn_pipeline.capabilities.training.crossfit import Fit, out_of_fold
@@ -131,6 +132,7 @@ def shortage(frame: pd.DataFrame, *, recipe: Recipe, noun: str = "trials") -> st
     return ""
 
 
+@one_thread()
 def fit(
     frame: pd.DataFrame,
     *,

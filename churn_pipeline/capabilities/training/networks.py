@@ -1,8 +1,8 @@
 """The small neural network that competes with the boosters, and how it is fitted.
 
 Several networks that differ in their first weights see the same batches and are averaged, by Adam with decoupled decay (Kingma and Ba 2015; Loshchilov
-and Hutter 2019). What is judged and kept is the running mean of the weights (Polyak and Juditsky 1992), so that a round is not better or worse by its last batch. One thread of the
-linear algebra and fixed seeds: the same rows give the same bytes.
+and Hutter 2019). What is judged and kept is the running mean of the weights (Polyak and Juditsky 1992), so that a round is not better or worse by its last batch. Seeds are fixed: with
+as many threads of the linear algebra (`algebra.one_thread`) the same rows give the same bytes.
 """
 
 from __future__ import annotations
@@ -71,17 +71,16 @@ class Network:
         rows, judged = self._read(material)
         learning = _Learning.begun(rows, parameters, seed=self.seed)
         best, kept, rounds = np.inf, learning.layers(), 0
-        with _one_thread():
-            for done in range(1, MOST_ROUNDS + 1):
-                learning.round()
-                layers = learning.layers()
-                loss = float(losses(_margin(layers, judged.given), judged.y).mean())
-                if watch:
-                    watch(done, loss)
-                if loss < best:
-                    best, kept, rounds = loss, layers, done
-                if done - rounds >= PATIENCE:
-                    break
+        for done in range(1, MOST_ROUNDS + 1):
+            learning.round()
+            layers = learning.layers()
+            loss = float(losses(_margin(layers, judged.given), judged.y).mean())
+            if watch:
+                watch(done, loss)
+            if loss < best:
+                best, kept, rounds = loss, layers, done
+            if done - rounds >= PATIENCE:
+                break
         member = NetworkMember.of(rows.inputs, kept)
         lost = losses(member.margin(material.x_validation), material.y_validation)
         return Stopped(member, rounds, float(lost.mean()))
@@ -90,9 +89,8 @@ class Network:
         """A fit of so many rounds."""
         rows = self._drawn(x, y)
         learning = _Learning.begun(rows, parameters, seed=self.seed)
-        with _one_thread():
-            for _ in range(rounds):
-                learning.round()
+        for _ in range(rounds):
+            learning.round()
         return NetworkMember.of(rows.inputs, learning.layers())
 
     def _drawn(self, x: Matrix, y: Matrix) -> _Read:
@@ -210,10 +208,3 @@ def _margin(layers: Layers, given: Single) -> NDArray[Any]:
 def _draw(count: int, most: int, seed: int) -> NDArray[np.integer[Any]] | slice:
     """At most so many rows, in their order."""
     return slice(None) if count <= most else np.sort(np.random.default_rng([seed, 1]).permutation(count)[:most])
-
-
-def _one_thread() -> Any:
-    """Within it, the linear algebra has one thread: with more, sums are rounded otherwise."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1)

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from churn_pipeline.adapters.postgres import database_url
 from churn_pipeline.adapters.studies import Studies
 from churn_pipeline.capabilities.training.fitting import FEW_CONVERSIONS, Fitted, TrainingError, fit, shortage
 from churn_pipeline.capabilities.training.recipe import Recipe
 from churn_pipeline.capabilities.training.tuning import as_before, from_champion
+from churn_pipeline.core.schema import ModelFeature
 from churn_pipeline.core.splits import Bound, after
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.past import BEGIN, CATALOGUE, past
@@ -27,8 +29,8 @@ def studies(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def fitted(studies: Studies, frame: pd.DataFrame, **changed: object) -> Fitted:
-    given = {"recipe": RECIPE, "as_of": BEGIN, "code": "1", "business": "demo"} | changed
-    return fit(frame, catalogue=CATALOGUE, studies=studies, **given)  # type: ignore[arg-type] # keywords by name
+    given = {"catalogue": CATALOGUE, "recipe": RECIPE, "as_of": BEGIN, "code": "1", "business": "demo"} | changed
+    return fit(frame, studies=studies, **given)  # type: ignore[arg-type] # keywords by name
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,21 @@ def test_the_same_rows_in_any_order_give_the_same_model_bytes(
     assert files(again) == files(model)
     assert again.scorer == model.scorer
     assert again.fingerprint == model.fingerprint
+
+
+def test_the_threads_of_the_linear_algebra_change_no_byte(studies: Studies, frame: pd.DataFrame) -> None:
+    names = [f"noise_{number}" for number in range(40)]  # fewer columns are one thread's work anyway
+    noise = np.random.default_rng(1).normal(size=(len(frame), len(names)))
+    wide = pd.concat([frame, pd.DataFrame(noise, columns=names, index=frame.index)], axis=1)
+    given: dict[str, object] = {
+        "catalogue": (*CATALOGUE, *(ModelFeature(name, "number") for name in names)),
+        "recipe": replace(RECIPE, few_conversions=1_000_000),  # the regression alone
+    }
+    made = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            made.append(files(fitted(studies, wide, **given)))
+    assert made[0] == made[1]
 
 
 def test_of_the_same_data_only_tuning_trials_that_are_new_are_run(

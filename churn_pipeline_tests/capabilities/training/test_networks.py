@@ -5,6 +5,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from churn_pipeline.capabilities.training import networks
+from churn_pipeline.capabilities.training.algebra import one_thread
 from churn_pipeline.capabilities.training.learners import Material
 from churn_pipeline.capabilities.training.networks import Network
 from churn_pipeline.core.log_odds import losses
@@ -52,7 +53,7 @@ def test_the_threads_of_the_linear_algebra_change_no_byte() -> None:
     given = material(9_000)
     fits = []
     for threads in (1, 2):
-        with threadpool_limits(threads):
+        with threadpool_limits(threads), one_thread():
             fits.append(NETWORK.fit(given.x, given.y, NETWORK.space.first, rounds=5).files())
     assert fits[0] == fits[1]
 
