@@ -86,7 +86,7 @@ MANY = [f"f{number:02d}" for number in range(18)]
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(2))
 def test_moves_and_pairs_are_those_that_one_counts_by_hand(seed: int) -> None:
-    world = crowd(seed, trials=8, events=300, names=["login", "export", "f03", "f"], used=["it's {odd}", *MANY])
+    world = crowd(seed, trials=8, events=400, names=["login", "export", "f03", "f"], used=["it's {odd}", *MANY])
     most: Counter[str] = Counter()
     for look in looked(world):
         opens = look["started_at"].replace(hour=0, minute=0, second=0, microsecond=0)
