@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,6 +109,14 @@ def _untraced(whether: bool) -> Iterator[None]:
     tracing.stop()
     yield
     tracing.start()
+
+
+@pytest.fixture
+def termination() -> Iterator[None]:
+    """Children end on SIGTERM: after a run Dagster leaves it as SIGINT is, which is ignored in what a shell started in the background."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

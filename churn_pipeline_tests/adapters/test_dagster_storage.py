@@ -223,6 +223,7 @@ def blocked(process: int) -> int:
     return int(next(line for line in status.splitlines() if line.startswith("SigBlk")).split()[1], 16)
 
 
+@pytest.mark.usefixtures("termination")
 def test_what_dagster_starts_beside_a_step_does_not_hear_of_ctrl_c_and_we_do(
     instance: DagsterInstance, capfd: pytest.CaptureFixture[str]
 ) -> None:

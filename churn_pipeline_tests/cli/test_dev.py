@@ -19,7 +19,7 @@ import pytest
 from churn_pipeline.cli import dev
 
 # processes are started and killed
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("termination")]
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
 LATE = "import sys, time, http.server as s; time.sleep(0.5); s.test(s.SimpleHTTPRequestHandler, bind='127.0.0.1', port=int(sys.argv[1]))"
@@ -34,14 +34,6 @@ DEAF = [
     "-c",
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)",
 ]
-
-
-@pytest.fixture(autouse=True)
-def termination() -> Iterator[None]:
-    """Children end on SIGTERM: after a run Dagster leaves it as SIGINT is, which is ignored in what a shell started in the background."""
-    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
