@@ -207,6 +207,7 @@ HOW: dict[str, Callable[[Clone, str], None]] = {
     r"make run": ends_well(r"read +.*\b[\d,]+ events", r"model +\w+", r"scored +[\d,]+ trials by", r"odd +\w+"),
     r"make dev": serves,
     r"\.venv/bin/churn table \w+": ends_well(r"trial_id +│ \S+", r"conversion_probability +│ [\d.]+"),
+    r"\.venv/bin/churn table \w+ --mapping \S+": ends_well(r"trial_id +│ c\d+", r"business: customers"),
     r"\.venv/bin/churn table \"select .*\" --limit \d+": ends_well(
         r"│ trial_id +┃|┃ trial_id +┃", r"│ \S+ +│ [\d.]+ +│"
     ),
