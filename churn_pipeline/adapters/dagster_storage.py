@@ -111,7 +111,7 @@ class ChurnArtifacts(LocalArtifactStorage):
 
 @contextmanager
 def _children_without_interrupts() -> Iterator[None]:
-    """Whoever is started meanwhile never hears of Ctrl-C, as a mask of signals is inherited; we hear of it afterwards."""
+    """Whoever is started meanwhile never hears of Ctrl-C, as a mask of signals is inherited; we hear of it, at the latest afterwards."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -100,10 +100,11 @@ def prepare_records(*, source: str | None, mapping: Path | None, known: bool = F
 @contextmanager
 def leaving_nothing_empty(settings: Settings) -> Iterator[None]:
     """Where the block makes a folder of the business and puts nothing into it, that folder is gone afterwards."""
+    made = [folder for folder in (settings.home / "spill", settings.home, settings.data_dir) if not folder.exists()]
     try:
         yield
     finally:
-        for folder in (settings.home / "spill", settings.home, settings.data_dir):
+        for folder in made:
             with suppress(OSError):  # it is not there, or something is in it
                 folder.rmdir()
 

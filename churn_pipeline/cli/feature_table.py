@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import glob
+import os
 import shlex
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -18,6 +21,7 @@ from churn_pipeline.cli.say import null_share, say
 from churn_pipeline.core.addresses import business_of
 from churn_pipeline.core.clock import midnight, midnight_after
 from churn_pipeline.settings import Settings, SettingsError, load_settings
+from churn_pipeline.settings.mapping import document
 
 FILE = "feature_table.yaml"
 """Mapping file in the folder of the business that holds what the options said."""
@@ -60,7 +64,7 @@ def write_mapping(options: TableOptions, *, source: str | None, into: Path | Non
 
     Raises:
         SettingsError: an option is missing or contradicts another, the file is not there, the file of the business says more
-            than options can, or its models and scores mean something else.
+            than options can or cannot be read, its models and scores mean something else, or the database that has them is not named.
         SourceError: the file cannot be read, or has no column of a name.
         Busy: something is being run under the name, with other options.
     """
@@ -73,13 +77,13 @@ def write_mapping(options: TableOptions, *, source: str | None, into: Path | Non
         path = settings.data_dir.resolve() / settings.business / FILE
         before = _written(path)
         _require_no_more(path, before)
-        other = bool(before) and before != said
-        if other or "settings" in said:  # a table of a database would have to be copied to look at it
+        if before == said:
+            return path
+        if before or "settings" in said:  # a table of a database would have to be copied to look at it
             _require_columns(settings)
-        if other:
-            _make_room(settings, before, said)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return _written_to(path, said)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _room(settings, before, said):
+            return _written_to(path, said)
 
 
 def _said(options: TableOptions, source: str | None) -> dict[str, Any]:
@@ -102,8 +106,10 @@ def _said(options: TableOptions, source: str | None) -> dict[str, Any]:
 
 
 def _written_to(path: Path, said: dict[str, Any]) -> Path:
-    path.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True))
-    return path
+    """Write a mapping file; whoever reads it meanwhile has the one before."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True))
+    return beside.replace(path)
 
 
 def _require_one_use(said: dict[str, Any]) -> None:
@@ -138,8 +144,7 @@ def edited(path: Path) -> bool:
 
 def _written(path: Path) -> dict[str, Any]:
     """What a mapping file says; nothing where there is none."""
-    said = yaml.safe_load(path.read_text()) if path.exists() else None
-    return said if isinstance(said, dict) else {}
+    return document(path) if path.exists() and path.read_bytes().strip() else {}
 
 
 def _more(said: dict[str, Any]) -> list[str]:
@@ -156,28 +161,39 @@ def _require_no_more(path: Path, before: dict[str, Any]) -> None:
         )
 
 
-def _make_room(settings: Settings, before: dict[str, Any], said: dict[str, Any]) -> None:
-    """Forget what was staged with other options, where nothing has come of it yet.
+@contextmanager
+def _room(settings: Settings, before: dict[str, Any], said: dict[str, Any]) -> Iterator[None]:
+    """Other options may be written within it: what was staged with those before is forgotten, where nothing has come of it yet.
 
     Raises:
-        SettingsError: there are models or scores, and they were made with another id, label, value or time.
+        SettingsError: there are models or scores, and they were made with another id, label, value or time; or it cannot be told.
         Busy: something is being run.
     """
+    lake = settings.home / "lake"
+    if not before:
+        yield
+        return
     from churn_pipeline.adapters.locks import WRITERS
     from churn_pipeline.adapters.model_store import ModelStore
     from churn_pipeline.adapters.postgres import businesses
     from churn_pipeline.adapters.warehouse import Warehouse
 
     if settings.business not in businesses(settings):
-        shutil.rmtree(settings.home / "lake", ignore_errors=True)
+        if lake.exists():
+            raise SettingsError(
+                f"business {settings.business} was run with other options, and no database here tells what came of it\n"
+                f"  do: name the database it was run on (CHURN_POSTGRES_URL), or forget it: remove {settings.home}, or churn clean for all"
+            )
+        yield
         return
     warehouse = Warehouse.of(settings)
     warehouse.create()
     with warehouse.lock(WRITERS):
         if ModelStore.of(settings).versions() or warehouse.read(ANY_SCORE).to_pylist():
             _require_same(settings.business, before.get("feature_table") or {}, said["feature_table"])
-        else:
-            shutil.rmtree(settings.home / "lake", ignore_errors=True)
+        elif lake.exists():
+            shutil.rmtree(lake)
+        yield
 
 
 def _require_same(business: str, was: dict[str, Any], now: dict[str, Any]) -> None:
@@ -226,7 +242,6 @@ def check_table(settings: Settings, *, again: str = "") -> None:
     from churn_pipeline.capabilities.ingestion.description import beside
     from churn_pipeline.capabilities.ingestion.feature_table import stage_feature_table
     from churn_pipeline.capabilities.validation.batch import check_batch
-    from churn_pipeline.cli.summary import command
 
     now = datetime.now(UTC)
     with opened(settings) as source, beside(Lake.of(settings)) as lake:
@@ -269,12 +284,21 @@ def check_table(settings: Settings, *, again: str = "") -> None:
         *(
             ["a run would stop here:", *(f"  {problem}" for problem in verdict.problems)]
             if verdict.problems
-            else ["fit for a run", f"next: {command()} run{again}"]
+            else ["fit for a run", _next(settings, again)]
         ),
     ]
     say("\n".join(lines))
     if verdict.problems:
         raise SystemExit(1)
+
+
+def _next(settings: Settings, again: str) -> str:
+    from churn_pipeline.cli.summary import command
+
+    mine = settings.home / FILE
+    if edited(mine):
+        return f"next: `{command()} run --mapping {mine}`; a person wrote more into it than these options say, so that one stands"
+    return f"next: {command()} run{again}"
 
 
 def _line(column: str, kind: str, null: str, seen: Any, because: str) -> str:

@@ -10,8 +10,14 @@ from typing import TextIO
 
 LABEL = re.compile(r" *(?:\S+ {2,}|(?:allowed|also|do|next): +)?")
 """What a line begins with that its continuation stands beside."""
-WHOLE = re.compile(r"`[^`\n]*`|(?:(?<=  )|(?<=next: ))\S*churn \S.*?(?=   |$)", re.MULTILINE)
-"""Commands, which are to be copied as they are."""
+WHOLE = re.compile(
+    r"`[^`\n]*`"
+    r"|(?:(?<=  )|(?<=next: ))\S*churn \S.*?(?=   |$)"
+    r"|\S*\bchurn(?: [a-z]+){1,2}(?: [^\s-]*[/.][^\s-]\S*)?(?: --[a-z-]+(?: (?:'[^'\n]*'|\"[^\"\n]*\"|[^\s'\"-]\S*))?)*"
+    r"|--(?:source|mapping|table)(?: (?:'[^'\n]*'|\S+))(?: --(?:source|mapping) (?:'[^'\n]*'|\S+))*",
+    re.MULTILINE,
+)
+"""Commands and options, which are to be copied as they are: in backticks, beside a label, or within a sentence (which may lose a word to it)."""
 NARROWEST = 30
 """Columns below which breaking lines makes nothing easier to read."""
 

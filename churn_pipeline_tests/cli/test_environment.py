@@ -99,11 +99,19 @@ def test_folders_of_a_business_are_gone_where_nothing_came_into_them_and_stay_wh
     tmp_path: Path,
 ) -> None:
     settings = Settings(data_dir=tmp_path / "data", business="acme", source=tmp_path)
-    (settings.home / "spill").mkdir(parents=True)
-    with pytest.raises(ZeroDivisionError), leaving_nothing_empty(settings):
-        raise ZeroDivisionError
+    with pytest.raises(NotADirectoryError), leaving_nothing_empty(settings):
+        _spilling_nowhere(settings)
     assert not settings.data_dir.exists()
+    settings.data_dir.mkdir()
+    with leaving_nothing_empty(settings):
+        (settings.home / "spill").mkdir(parents=True)
+    assert [*settings.data_dir.iterdir()] == [], "what was there before stays, empty or not"
     with leaving_nothing_empty(settings):
         (settings.home / "spill").mkdir(parents=True)
         (settings.home / "feature_table.yaml").write_text("")
     assert [path.name for path in settings.home.iterdir()] == ["feature_table.yaml"]
+
+
+def _spilling_nowhere(settings: Settings) -> None:
+    (settings.home / "spill").mkdir(parents=True)
+    raise NotADirectoryError

@@ -85,15 +85,22 @@ def test_other_options_are_taken_as_long_as_nothing_has_come_of_the_former(
     said = customers(tmp_path)
     other = replace(said, positive="yes", drop="plan")
     settings = Settings(mapping=write_mapping(said, source=None))
+    assert settings.mapping is not None
     staged = settings.home / "lake" / "staged_feature_table"
-    staged.mkdir(parents=True)
     assert Settings(mapping=write_mapping(other, source=None)).of_feature_table
-    assert not staged.exists(), "it was staged with the former options"
+    staged.mkdir(parents=True)
+    with pytest.raises(SettingsError, match="no database here tells what came of it"):
+        write_mapping(said, source=None)
+    assert staged.exists(), "its models may be on another server"
     warehouse = Warehouse.of(settings)
     warehouse.create()
-    staged.mkdir(parents=True)
-    with warehouse.lock(WRITERS), pytest.raises(Busy):
-        write_mapping(said, source=None)
+    written = settings.mapping.stat()
+    with warehouse.lock(WRITERS):
+        assert write_mapping(other, source=None).stat() == written, (
+            "the same options leave the file alone, and wait for nobody"
+        )
+        with pytest.raises(Busy):
+            write_mapping(said, source=None)
     assert write_mapping(said, source=None) == settings.mapping
     assert not staged.exists()
     staged.mkdir(parents=True)
@@ -106,6 +113,13 @@ def test_other_options_are_taken_as_long_as_nothing_has_come_of_the_former(
     assert spec is not None
     assert spec.drop == ("plan",), "what a model may use is no matter of what its scores mean"
     assert staged.exists()
+
+
+def test_a_mapping_file_of_the_business_that_is_no_yaml_is_told_as_that(tmp_path: Path) -> None:
+    said = customers(tmp_path)
+    write_mapping(said, source=None).write_text("feature_table: [")
+    with pytest.raises(SettingsError, match=r"feature_table\.yaml is no YAML"):
+        write_mapping(said, source=None)
 
 
 @pytest.mark.parametrize(

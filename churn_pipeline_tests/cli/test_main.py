@@ -84,7 +84,7 @@ def test_a_table_that_is_only_checked_leaves_nothing_and_whatever_was_run_is_no_
     assert ended(monkeypatch, *asked, "--positive", "no") == 0
     *_, fit, after = capsys.readouterr().out.splitlines()
     assert fit == "fit for a run"
-    assert after.endswith(f"churn run --table {table} --id customer_id --label churned --positive no")
+    assert f"churn run --mapping {home / 'feature_table.yaml'}`; a person wrote more into it" in after
     assert [path.read_text() for path in home.iterdir()] == [mine]
 
 

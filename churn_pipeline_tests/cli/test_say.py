@@ -50,5 +50,14 @@ def test_a_command_is_not_broken() -> None:
         "         churn table scores_latest --source '/my files' --mapping m.yaml",
         "         the scores with their reasons",
     ]
+    for sentence, whole in {
+        "  do: churn run --table customers.csv --label churned --positive 'not yet' is what takes it in, whatever else": "churn run --table customers.csv --label churned --positive 'not yet'",
+        "the scores of 2026-11-01 stand as they are until scored again: churn score --as-of 2026-11-01 --source /data/acme": "churn score --as-of 2026-11-01 --source /data/acme",
+        "  also: to be about business `acme` these commands need --source /data/a/long/folder/acme --mapping m.yaml": "--source /data/a/long/folder/acme --mapping m.yaml",
+        "no trial was ever there: churn source init /data/acme/of/today guesses a mapping that you then read": "churn source init /data/acme/of/today",
+    }.items():
+        lines = folded(sentence, 50).splitlines()
+        assert len(lines) > 1
+        assert any(whole in line for line in lines), lines
     odd = "odd      3 issues are open (`churn quarantine list` says why); drifted: visits"
     assert "\n         (`churn quarantine list`" in folded(odd, 40)

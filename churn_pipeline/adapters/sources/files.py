@@ -88,8 +88,8 @@ def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, view
 
 def _text(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, spec: Files, view: str) -> FileRows:
     lines, rows = f"{view}_lines", f"{view}_rows"
-    filled = read_lines(connection, path, spec.encoding, into=lines)
     is_json = bare_name(path).endswith(JSON_LINES)
+    filled = read_lines(connection, path, spec.encoding, into=lines, mark="" if is_json else spec.delimiter)
     if is_json:
         apart = read_objects(connection, lines, into=rows)
     else:

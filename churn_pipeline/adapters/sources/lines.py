@@ -72,10 +72,10 @@ def first_line(path: Path) -> str:
     return lines[0] if lines else ""
 
 
-def read_lines(connection: duckdb.DuckDBPyConnection, path: Path, encoding: str, *, into: str) -> int:
+def read_lines(connection: duckdb.DuckDBPyConnection, path: Path, encoding: str, *, into: str, mark: str = "") -> int:
     """Create temp table `into` of the lines of a file: `line` (from 1), `text` (null: blank), `wrong` (why not readable).
 
-    Gives how many lines are not blank, counted from the bytes and not by whoever made the table.
+    `mark` is what stands between its values, which may be a control character. Gives how many lines are not blank, counted from the bytes and not by whoever made the table.
 
     Raises:
         DamagedFileError: the file is damaged as a whole (a truncated gzip, say).
@@ -86,7 +86,7 @@ def read_lines(connection: duckdb.DuckDBPyConnection, path: Path, encoding: str,
     try:
         _check_whole(path)
         with _in_utf8(connection, path, encoding) as readable:
-            _require_text(next(_bytes(path), b""), next(_bytes(readable), b""))
+            _require_text(next(_bytes(path), b""), next(_bytes(readable), b""), mark=mark)
             _number(connection, readable, into=into)
             return filled_lines(_bytes(readable))
     except (OSError, UnicodeError, duckdb.IOException, duckdb.InvalidInputException) as error:
@@ -111,11 +111,12 @@ def filled_lines(chunks: Iterable[bytes]) -> int:
     return lines
 
 
-def _require_text(start: bytes, as_utf8: bytes) -> None:
-    """Return if the beginning of a file, as it is and in UTF-8, is that of a text."""
-    control = len(as_utf8) - len(as_utf8.translate(None, delete=CONTROL))
-    for mark, kind in NO_TEXTS.items():
-        if control and start.startswith(mark):
+def _require_text(start: bytes, as_utf8: bytes, *, mark: str) -> None:
+    """Return if the beginning of a file, as it is and in UTF-8, is that of a text with this between its values."""
+    strange = CONTROL.translate(None, delete=mark.encode())
+    control = len(as_utf8) - len(as_utf8.translate(None, delete=strange))
+    for begins, kind in NO_TEXTS.items():
+        if control and start.startswith(begins):
             raise NoTextError(f"it is no text but {kind}")
     if control > max(MOST_CONTROL * len(as_utf8), LEAST_CONTROL):
         raise NoTextError(

@@ -107,6 +107,8 @@ def test_bytes_that_are_no_text_in_the_encoding_are_told_from_some_that_strayed_
     assert read(tmp_path / "f.csv", encoding="utf-16-le")[0].rows == 40
     (tmp_path / "f.csv").write_bytes(b"PK,b\n" + b"1,\0x\n" * 3 + b"2,y\n" * 300)
     assert read(tmp_path / "f.csv")[0].rows == 303
+    (tmp_path / "f.csv").write_bytes(b"a\x01b\n" + b"1\x01x\n" * 40)
+    assert read(tmp_path / "f.csv", delimiter="\x01")[0].columns == ("a", "b"), "as Hive writes them"
 
 
 def test_a_row_keeps_its_line_and_text_and_what_is_no_object_costs_its_own_line(tmp_path: Path) -> None:
