@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from churn_pipeline.adapters.embedded_postgres import answers, stop_server
@@ -32,17 +32,28 @@ def clean(settings: Settings) -> None:
         EmbeddedPostgresError: the server cannot be stopped; nothing was removed.
     """
     data_dir = settings.data_dir
-    with ExitStack() as held:
-        for home in homes(data_dir):
-            held.enter_context(only_dev(home))
-        for business in _writable(settings):
-            held.enter_context(Warehouse.of(business).lock(WRITERS))
+    with nobody_works(settings):
         stop_server(data_dir)
         removed = [path for path in made(data_dir) if _remove(path)]
     for home in {path.parent for path in removed} - {data_dir}:
         if not any(home.iterdir()):
             home.rmdir()
     _say(data_dir, removed)
+
+
+@contextmanager
+def nobody_works(settings: Settings) -> Iterator[None]:
+    """Within it no run and no `churn dev` of any business of the data directory goes on.
+
+    Raises:
+        Busy: one does.
+    """
+    with ExitStack() as held:
+        for home in homes(settings.data_dir):
+            held.enter_context(only_dev(home))
+        for business in _writable(settings):
+            held.enter_context(Warehouse.of(business).lock(WRITERS))
+        yield
 
 
 def made(data_dir: Path) -> list[Path]:

@@ -202,7 +202,7 @@ def _require_same(business: str, was: dict[str, Any], now: dict[str, Any]) -> No
         told = ", ".join(f"{key} {was.get(key)} (now {now.get(key)})" for key in other)
         raise SettingsError(
             f"business {business} was run with {told}: its models and scores mean something else\n"
-            "  do: give the table another name, or forget what was run (churn clean)"
+            "  do: give the table another name, or forget everything that was run, of every business (churn clean)"
         )
 
 

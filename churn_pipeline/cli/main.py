@@ -323,11 +323,16 @@ def dev(
 
 @app.command()
 def stop() -> None:
-    """Stop the embedded database server."""
+    """Stop the embedded database server.
+
+    Ends with `Busy` and touches nothing while a run or `churn dev` goes on.
+    """
     settings = environment.prepare(source=None, mapping=None)
     from churn_pipeline.adapters.embedded_postgres import stop_server
+    from churn_pipeline.cli.clean import nobody_works
 
-    stopped = stop_server(settings.data_dir)
+    with nobody_works(settings):
+        stopped = stop_server(settings.data_dir)
     sys.stdout.write(
         f"{'stopped' if stopped else 'nothing was running:'} the embedded PostgreSQL in {settings.data_dir}\n"
     )

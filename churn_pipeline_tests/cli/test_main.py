@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ import typer
 from typer.testing import CliRunner
 
 from churn_pipeline import __version__
+from churn_pipeline.adapters.locks import WRITERS
 from churn_pipeline.adapters.postgres import database_url
+from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.docs import _commands
 from churn_pipeline.cli.main import app, main
 from churn_pipeline.settings import PROJECT, Settings
@@ -175,6 +178,9 @@ def test_looking_at_a_business_that_is_not_there_makes_none_and_names_those_that
     assert "nothing has been run on business `akme`; did you mean acme?\n  allowed: acme, workforce\n  do: " in told
     assert ended(monkeypatch, "table", "scores", "--source", "akme") == 1
     assert "allowed: acme, workforce\n" in capsys.readouterr().err, "looking made it"
+    with Warehouse.of(Settings(data_dir=short_data_dir, business="acme")).lock(WRITERS):
+        assert ended(monkeypatch, "stop") == 1
+    assert re.search(r"Busy: .*process \d+", capsys.readouterr().err), "a run would go on without its server"
     assert ended(monkeypatch, "stop") == 0
     assert capsys.readouterr().out == f"stopped the embedded PostgreSQL in {short_data_dir}\n"
     assert ended(monkeypatch, "stop") == 0
