@@ -31,7 +31,7 @@ dev: $(READY)    ## Dagster's UI, its daemon and MLflow's UI
 
 test: $(READY)   ## every test, the slow ones included, with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term --durations=40
+	@$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder --cov --cov-report=term --durations=40
 
 test-fast: $(READY)  ## the pure tests
 	@$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow and not flow"

@@ -174,6 +174,14 @@ def settings(database: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
+def own_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set by nobody else is written into a data directory of the test."""
+    monkeypatch.setenv("CHURN_DATA_DIR", str(tmp_path / "data"))
+    for name in ("CHURN_MAPPING", "CHURN_SOURCE", "CHURN_SOURCE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
 def warehouse(settings: Settings) -> Warehouse:
     """The declared tables, empty."""
     warehouse = Warehouse(database_url(settings))

@@ -5,21 +5,17 @@ from __future__ import annotations
 import glob
 import os
 import shlex
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from functools import partial
+from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
-from churn_pipeline.cli.say import null_share, say
+from churn_pipeline.cli.former_options import room
 from churn_pipeline.core.addresses import business_of
-from churn_pipeline.core.clock import midnight, midnight_after
+from churn_pipeline.core.clock import midnight_after
 from churn_pipeline.settings import Settings, SettingsError, load_settings
 from churn_pipeline.settings.mapping import document
 
@@ -27,9 +23,6 @@ FILE = "feature_table.yaml"
 """Mapping file in the folder of the business that holds what the options said."""
 LONGEST = 40
 """Letters of the name of a business."""
-ANY_SCORE = "select as_of from scores limit 1"
-WIDEST = 28
-"""Letters of a column's name that are shown in line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +75,7 @@ def write_mapping(options: TableOptions, *, source: str | None, into: Path | Non
         if before or "settings" in said:  # a table of a database would have to be copied to look at it
             _require_columns(settings)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _room(settings, before, said):
+        with room(settings, before, said):
             return _written_to(path, said)
 
 
@@ -161,51 +154,6 @@ def _require_no_more(path: Path, before: dict[str, Any]) -> None:
         )
 
 
-@contextmanager
-def _room(settings: Settings, before: dict[str, Any], said: dict[str, Any]) -> Iterator[None]:
-    """Other options may be written within it: what was staged with those before is forgotten, where nothing has come of it yet.
-
-    Raises:
-        SettingsError: there are models or scores, and they were made with another id, label, value or time; or it cannot be told.
-        Busy: something is being run.
-    """
-    lake = settings.home / "lake"
-    if not before:
-        yield
-        return
-    from churn_pipeline.adapters.locks import WRITERS
-    from churn_pipeline.adapters.model_store import ModelStore
-    from churn_pipeline.adapters.postgres import businesses
-    from churn_pipeline.adapters.warehouse import Warehouse
-
-    if settings.business not in businesses(settings):
-        if lake.exists():
-            raise SettingsError(
-                f"business {settings.business} was run with other options, and no database here tells what came of it\n"
-                f"  do: name the database it was run on (CHURN_POSTGRES_URL), or forget it: remove {settings.home}, or churn clean for all"
-            )
-        yield
-        return
-    warehouse = Warehouse.of(settings)
-    warehouse.create()
-    with warehouse.lock(WRITERS):
-        if ModelStore.of(settings).versions() or warehouse.read(ANY_SCORE).to_pylist():
-            _require_same(settings.business, before.get("feature_table") or {}, said["feature_table"])
-        elif lake.exists():
-            shutil.rmtree(lake)
-        yield
-
-
-def _require_same(business: str, was: dict[str, Any], now: dict[str, Any]) -> None:
-    other = [key for key in ("id", "label", "positive", "time") if was.get(key) != now.get(key)]
-    if other:
-        told = ", ".join(f"{key} {was.get(key)} (now {now.get(key)})" for key in other)
-        raise SettingsError(
-            f"business {business} was run with {told}: its models and scores mean something else\n"
-            "  do: give the table another name, or forget everything that was run, of every business (churn clean)"
-        )
-
-
 def _file(table: str, source: str | None) -> tuple[Path, str]:
     path = (Path(source) / table if source else Path(table)).resolve()
     if not path.is_file():
@@ -229,82 +177,3 @@ def day_of_table(settings: Settings, *, now: datetime) -> date:
     with opened(settings) as source:
         newest = newest_time(Lake.of(settings), source, feature_table(settings.mapping), now=now)
     return midnight_after(newest).date() if newest is not None else now.date()
-
-
-def check_table(settings: Settings, *, again: str = "") -> None:
-    """Print what the table holds and what each column is for; exit with status 1 where a run on it would stop.
-
-    `again` are the options by which a run is about the same table.
-    """
-    from churn_pipeline.adapters.lake import Lake
-    from churn_pipeline.adapters.sources import opened
-    from churn_pipeline.adapters.sources.mapping import feature_table
-    from churn_pipeline.capabilities.ingestion.description import beside
-    from churn_pipeline.capabilities.ingestion.feature_table import stage_feature_table
-    from churn_pipeline.capabilities.validation.batch import check_batch
-
-    now = datetime.now(UTC)
-    with opened(settings) as source, beside(Lake.of(settings)) as lake:
-        day = midnight(now.date())
-        looked, staged = stage_feature_table(lake, source, feature_table(settings.mapping), as_of=day, read_at=now)
-        verdict = check_batch(
-            lake, looked.table.contract, as_of=day, max_bad_share=settings.max_bad_share, sample_rows=0
-        )
-    labels = ", ".join(
-        f"{rows:,} {label}{' (counts as converted)' if label == looked.table.positive else ''}"
-        for label, rows in looked.labels.items()
-    )
-    to_score = (
-        f"{looked.unlabelled:,} without, to score"
-        if looked.unlabelled
-        else "every row has it: scored are those that models are only tested on"
-    )
-    null = partial(null_share, rows=looked.rows)
-    lines = [
-        f"{', '.join(file.file for file in staged.files)}: {looked.rows:,} rows; {looked.table.label}: {labels}; {to_score}",
-        *(
-            _line(
-                column.name,
-                column.kind if column.use == "feature" else column.use,
-                null(looked.nulls.get(column.name, 0)),
-                looked.seen.get(column.name),
-                column.because,
-            )
-            for column in looked.table.columns
-            if column not in looked.table.left_out
-        ),
-        *(["left out (use one all the same by --keep):"] if looked.table.left_out else []),
-        *(
-            _line(
-                column.name, column.kind, null(looked.nulls[column.name]), looked.seen.get(column.name), column.because
-            )
-            for column in looked.table.left_out
-        ),
-        *([f"{verdict.bad_rows:,} rows would go to quarantine: {_broken(verdict.broken)}"] if verdict.bad_rows else []),
-        *(
-            ["a run would stop here:", *(f"  {problem}" for problem in verdict.problems)]
-            if verdict.problems
-            else ["fit for a run", _next(settings, again)]
-        ),
-    ]
-    say("\n".join(lines))
-    if verdict.problems:
-        raise SystemExit(1)
-
-
-def _next(settings: Settings, again: str) -> str:
-    from churn_pipeline.cli.summary import command
-
-    mine = settings.home / FILE
-    if edited(mine):
-        return f"next: `{command()} run --mapping {mine}`; a person wrote more into it than these options say, so that one stands"
-    return f"next: {command()} run{again}"
-
-
-def _line(column: str, kind: str, null: str, seen: Any, because: str) -> str:
-    alone = f"AUC alone {seen.auc:.3f}" if seen is not None and seen.auc is not None else ""
-    return f"  {column:<{WIDEST}} {kind:<9} {f'null {null}':<9} {alone:<16} {because}".rstrip()
-
-
-def _broken(broken: dict[str, int]) -> str:
-    return ", ".join(f"{rule} {rows:,}" for rule, rows in broken.items())

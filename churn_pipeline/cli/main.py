@@ -23,13 +23,13 @@ from churn_pipeline.cli.options import (
     Keep,
     Label,
     Mapping,
-    OfRun,
     Positive,
     Segment,
     Source,
     Table,
     Time,
 )
+from churn_pipeline.cli.quarantine_app import quarantine_app
 from churn_pipeline.cli.say import say
 from churn_pipeline.cli.score_app import score_app
 
@@ -62,7 +62,6 @@ app = typer.Typer(
     add_completion=False,
 )
 source_app = typer.Typer(cls=Pointing, help="Look at a source of raw records.", no_args_is_help=True)
-quarantine_app = typer.Typer(help="See what was rejected and why; put repaired rows back.", no_args_is_help=True)
 app.add_typer(source_app, name="source")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(score_app, name="score")
@@ -144,8 +143,8 @@ def source_check(
     with TemporaryDirectory(prefix="churn-look-") as folder:
         settings = environment.prepare(source=source, mapping=mapping, table=said, into=Path(folder))
         if settings.of_feature_table:
-            from churn_pipeline.cli.feature_table import check_table
             from churn_pipeline.cli.summary import named
+            from churn_pipeline.cli.table_check import check_table
 
             check_table(settings, again=said.words(source) if said.given else named(settings))
             return
@@ -195,82 +194,6 @@ def source_reland(
     from churn_pipeline.cli.source import reland
 
     reland(settings, table)
-
-
-OfTable = Annotated[str | None, typer.Option("--table", help="Only of this raw table.")]
-OfRule = Annotated[str | None, typer.Option("--rule", help="Only what broke this rule first.")]
-
-
-@quarantine_app.command("list")
-def quarantine_list(
-    table: OfTable = None, rule: OfRule = None, source: Source = None, mapping: Mapping = None, json: AsJson = False
-) -> None:
-    """How many issues are open and resolved, by table and rule; with --table or --rule the open ones, without their rows."""
-    settings = environment.prepare_known(source=source, mapping=mapping)
-    from churn_pipeline.cli.quarantine import list_issues
-
-    list_issues(settings, table=table, rule=rule, as_json=json)
-
-
-@quarantine_app.command("show")
-def quarantine_show(
-    issues: Annotated[list[str], typer.Argument(help="Issues, or how their ids begin.")],
-    source: Source = None,
-    mapping: Mapping = None,
-    json: Annotated[bool, typer.Option("--json", help="The rows as JSON lines, to edit and replay.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="The rows as CSV, to edit and replay.")] = False,
-) -> None:
-    """Issues whole: the raw row (it may hold personal data), where it was read, what was wrong, what to do."""
-    settings = environment.prepare_known(source=source, mapping=mapping)
-    from churn_pipeline.cli.quarantine import show_issues
-
-    show_issues(settings, issues, form="json" if json else "csv" if csv else "words")
-
-
-@quarantine_app.command("replay")
-def quarantine_replay(
-    files: Annotated[list[Path] | None, typer.Argument(help="Files of repaired rows, named as the tables are.")] = None,
-    issue: Annotated[str | None, typer.Option(help="An issue to put back, with --set.")] = None,
-    values: Annotated[list[str] | None, typer.Option("--set", help="column=value, for --issue.")] = None,
-    table: Annotated[
-        str | None, typer.Option("--table", help="Of which table the files are; without files: all that is open of it.")
-    ] = None,
-    rule: Annotated[str | None, typer.Option("--rule", help="All that is open of this rule.")] = None,
-    source: Source = None,
-    mapping: Mapping = None,
-    as_of: OfRun = None,
-) -> None:
-    """Put repaired rows back through the same door: mapped, typed, judged, landed, counted.
-
-    Files have the columns that the source's files have (of a table mapped by a SELECT, those that the SELECT gives);
-    column `_issue` says which issue a row repairs. Doing it twice changes nothing.
-    """
-    settings = environment.prepare_records(source=source, mapping=mapping, known=True)
-    from churn_pipeline.cli.quarantine import replay
-
-    replay(settings, files=files or [], issue=issue, values=values or [], table=table, rule=rule, as_of=as_of)
-
-
-@quarantine_app.command("dismiss")
-def quarantine_dismiss(
-    why: Annotated[str, typer.Option(help="Why they are closed; kept with them.")],
-    issues: Annotated[list[str] | None, typer.Argument(help="Issues, or how their ids begin.")] = None,
-    table: Annotated[
-        str | None, typer.Option("--table", help="All that is open of this raw table; not with issues.")
-    ] = None,
-    rule: Annotated[str | None, typer.Option("--rule", help="All that is open of this rule; not with issues.")] = None,
-    source: Source = None,
-    mapping: Mapping = None,
-    as_of: OfRun = None,
-) -> None:
-    """Close issues without a record: their bad row is gone at the source, or nobody needs it.
-
-    A trial whose subscription was rejected has a label from the next midnight (UTC) on. Doing it twice changes nothing.
-    """
-    settings = environment.prepare_records(source=source, mapping=mapping, known=True)
-    from churn_pipeline.cli.quarantine import dismiss
-
-    dismiss(settings, issues or [], table=table, rule=rule, why=why, as_of=as_of)
 
 
 @features_app.command("check")

@@ -31,23 +31,35 @@ select min(as_of) as first, max(as_of) as last from (
 VERDICTS = "select as_of, compared_with, promote, verdict from model_verdicts where model_version = $1 order by as_of"
 
 
-def list_models(settings: Settings) -> None:
+def list_models(settings: Settings, *, as_json: bool) -> None:
     """Print every registered model, the oldest first; of a damaged one only that it is there."""
     import pyarrow as pa
 
     models = ModelStore.of(settings)
     rows = [_row(models, version) for version in models.versions()]
+    if as_json:
+        sys.stdout.write(json.dumps(rows) + "\n")
+        return
     if not rows:
         say(f"no model is registered yet: {command()} run{named(settings)} trains the first")
         return
     print_table(pa.Table.from_pylist(rows))
 
 
-def show_model(settings: Settings, version: str) -> None:
-    """Print the facts of a model as JSON, and every verdict on it."""
+def show_model(settings: Settings, version: str, *, as_json: bool) -> None:
+    """Print what a model is and how good it was, and every verdict on it; as JSON with all of its facts."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from churn_pipeline.capabilities.training.description import description
+
     facts = ModelStore.of(settings).facts(version)
-    sys.stdout.write(json.dumps(facts, indent=1) + "\n")
-    print_table(Warehouse.of(settings).read(VERDICTS, [version]))
+    verdicts = Warehouse.of(settings).read(VERDICTS, [version])
+    if as_json:
+        sys.stdout.write(json.dumps(facts | {"verdicts": verdicts.to_pylist()}, default=str) + "\n")
+        return
+    Console().print(Markdown(description(facts)))
+    print_table(verdicts, nothing="no verdict on it yet")
 
 
 def promote_model(settings: Settings, version: str, *, because: str, as_of: str | None) -> None:

@@ -15,12 +15,12 @@ model_app.add_typer(rollout_app, name="rollout")
 
 
 @model_app.command("list")
-def model_list(source: Source = None, mapping: Mapping = None) -> None:
+def model_list(source: Source = None, mapping: Mapping = None, json: AsJson = False) -> None:
     """Every registered model, with its role and how good it was."""
     settings = environment.prepare_known(source=source, mapping=mapping)
     from churn_pipeline.cli.model import list_models
 
-    list_models(settings)
+    list_models(settings, as_json=json)
 
 
 @model_app.command("show")
@@ -28,12 +28,13 @@ def model_show(
     version: Annotated[str, typer.Argument(help="Version of the model.")],
     source: Source = None,
     mapping: Mapping = None,
+    json: AsJson = False,
 ) -> None:
-    """What a model was made from, how good it was, and every verdict on it."""
+    """What a model was made from, how good it was, and every verdict on it; with --json all of its facts."""
     settings = environment.prepare_known(source=source, mapping=mapping)
     from churn_pipeline.cli.model import show_model
 
-    show_model(settings, version)
+    show_model(settings, version, as_json=json)
 
 
 @model_app.command("promote")

@@ -29,6 +29,7 @@ from churn_pipeline.cli.run import execute, parsed_day
 from churn_pipeline.cli.say import say
 from churn_pipeline.cli.summary import READ, command, named
 from churn_pipeline.cli.table import print_table
+from churn_pipeline.contracts.feature_table import NAME as FEATURE_TABLE
 from churn_pipeline.core.clock import midnight
 from churn_pipeline.settings import Settings
 
@@ -180,9 +181,18 @@ def _words(issue: Mapping[str, Any], settings: Settings) -> list[str]:
         f"do        {do}",
         f"resolved  {state}",
         f"row       {issue['raw_row']}",
-        f"put back  {command()} quarantine replay --issue {issue['issue_id'][:10]} --set COLUMN=VALUE{named(settings)}",
-        f"close     {command()} quarantine dismiss {issue['issue_id'][:10]} --why TEXT{named(settings)}",
+        *_ways_out(issue, settings),
         "",
+    ]
+
+
+def _ways_out(issue: Mapping[str, Any], settings: Settings) -> list[str]:
+    if issue["table_name"] == FEATURE_TABLE:
+        return [f"close     mend the row in the table, or take it out, then {command()} run{named(settings)}"]
+    short = issue["issue_id"][:10]
+    return [
+        f"put back  {command()} quarantine replay --issue {short} --set COLUMN=VALUE{named(settings)}",
+        f"close     {command()} quarantine dismiss {short} --why TEXT{named(settings)}",
     ]
 
 

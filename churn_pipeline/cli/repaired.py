@@ -13,6 +13,7 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.sources.mapping import load_mapping
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.derive.rules import UNREADABLE_LINE
+from churn_pipeline.contracts.feature_table import NAME as FEATURE_TABLE
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.spelling import did_you_mean
 
@@ -40,14 +41,30 @@ class QuarantineError(Exception):
 
 
 def require_table(table: str | None) -> None:
-    """Return if no table is named, or a raw one.
+    """Return if no table is named, or one whose rows can be in quarantine.
 
     Raises:
-        QuarantineError: there is no such raw table.
+        QuarantineError: there is no such table.
     """
-    names = [declared.name for declared in RAW_TABLES]
+    names = [*(declared.name for declared in RAW_TABLES), FEATURE_TABLE]
     if table is not None and table not in names:
-        raise QuarantineError(f"{table!r} is no raw table{did_you_mean(table, names)}\n  allowed: {', '.join(names)}")
+        raise QuarantineError(
+            f"{table!r} is no table that is read{did_you_mean(table, names)}\n  allowed: {', '.join(names)}"
+        )
+
+
+def require_raw(table: str | None) -> None:
+    """Return if no table is named, or a raw one: its rows can be put back.
+
+    Raises:
+        QuarantineError: there is no such table, or it is read whole by every run.
+    """
+    require_table(table)
+    if table == FEATURE_TABLE:
+        raise QuarantineError(
+            "a feature table is read whole by every run: none of its rows is put back.\n"
+            "  do: mend the row in the table, then `churn run`; its issue is closed when it has come well, or is gone"
+        )
 
 
 def rows_of_files(lake: Lake, warehouse: Warehouse, files: Sequence[Path], table: str | None) -> pa.Table:
@@ -58,7 +75,7 @@ def rows_of_files(lake: Lake, warehouse: Warehouse, files: Sequence[Path], table
     """
     import pyarrow as pa
 
-    require_table(table)
+    require_raw(table)
     rows = pa.concat_tables([_of_file(lake, file, table or table_of(file)) for file in files])
     named = {issue for issue in rows["issue_id"].to_pylist() if issue is not None}
     known = warehouse.read(
@@ -121,9 +138,10 @@ def rows_of_issue(warehouse: Warehouse, issue: str, values: Sequence[str], *, ma
     Columns are those of the source. One that the mapping makes of something else would change nothing, and is refused.
 
     Raises:
-        QuarantineError: there is no such issue or column.
+        QuarantineError: there is no such issue or column, or it is one of a feature table.
     """
     found = one_issue(warehouse, issue)
+    require_raw(found["table_name"])
     row = raw(found)
     declared = next(t for t in RAW_TABLES if t.name == found["table_name"]).names
     read, made = _mapped(mapping, found["table_name"])
@@ -163,7 +181,10 @@ def rows_of_open(warehouse: Warehouse, table: str | None, rule: str | None) -> p
     Raises:
         QuarantineError: there is none.
     """
+    require_raw(table)
     found = warehouse.read(OPEN, [table or "", rule or ""]).to_pylist()
+    for issue in found:
+        require_raw(issue["table_name"])
     readable = [issue for issue in found if issue["rule"] != UNREADABLE_LINE.name]
     if not readable:
         raise QuarantineError(

@@ -89,7 +89,7 @@ def run_facts(warehouse: Warehouse, lake: Lake, as_of: datetime, *, business: st
         "odd": [
             *_quarantine_words(warehouse.read(OPEN_ISSUES).to_pylist()[0], business),
             *_unexpected_words([row["words"] for row in rows(UNEXPECTED)]),
-            *(f"{_who_failed(row['error'])}; {HANDLED[row['handled_by']]}" for row in rows(ERRORS)),
+            *_failed_words(rows(ERRORS)),
             *(f"performance: {row['verdict']}" for row in rows(DEGRADED)),
             *_drift_words([row["feature"] for row in rows(DRIFTED)]),
         ],
@@ -111,15 +111,22 @@ def say_run(settings: Settings, as_of: datetime, *, as_json: bool, scored: bool 
 
 
 def say_scored(settings: Settings, days: Sequence[datetime], *, as_json: bool) -> None:
-    """Print how many trials were scored on each day."""
+    """Print how many trials were scored on each day, and which model could not score any."""
     warehouse = Warehouse.of(settings)
-    facts = [{"as_of": day.date().isoformat(), "scored": warehouse.read(BUCKETS, [day]).to_pylist()} for day in days]
+    facts = [
+        {
+            "as_of": day.date().isoformat(),
+            "scored": warehouse.read(BUCKETS, [day]).to_pylist(),
+            "odd": _failed_words(warehouse.read(ERRORS, [day]).to_pylist()),
+        }
+        for day in days
+    ]
     none, noun = _words_of(settings.of_feature_table)
     if as_json:
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
         return
     for day in facts:
-        say(f"{day['as_of']}  {_scored(day['scored'], none, noun)}")
+        say("; ".join([f"{day['as_of']}  {_scored(day['scored'], none, noun)}", *day["odd"]]))
 
 
 def _lines(facts: dict[str, Any], settings: Settings, first: date | None) -> list[str]:
@@ -245,6 +252,11 @@ def _nothing_matured(settings: Settings, table: dict[str, Any] | None) -> str:
         else f"what became of a score is known {settings.grace_days} days after its trial's planned end"
     )
     return f"no score in the last {settings.performance_window_days} days: {when}"
+
+
+def _failed_words(errors: list[dict[str, Any]]) -> list[str]:
+    """Of each error of a scoring who failed, and what was done instead."""
+    return [f"{_who_failed(row['error'])}; {HANDLED[row['handled_by']]}" for row in errors]
 
 
 def _who_failed(error: str) -> str:

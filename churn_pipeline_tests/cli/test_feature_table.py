@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -8,24 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from churn_pipeline.adapters.locks import WRITERS, Busy
 from churn_pipeline.adapters.sources import SourceError
 from churn_pipeline.adapters.sources.mapping import load_mapping
-from churn_pipeline.adapters.warehouse import Warehouse
-from churn_pipeline.cli.feature_table import TableOptions, check_table, day_of_table, write_mapping
-from churn_pipeline.contracts.analytics import SCORES
+from churn_pipeline.cli.feature_table import TableOptions, day_of_table, write_mapping
 from churn_pipeline.settings import Settings, SettingsError
-from churn_pipeline_tests.rows import rows
 from churn_pipeline_tests.tables import team_table, write_table
 
+pytestmark = pytest.mark.usefixtures("own_data_dir")
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHURN_DATA_DIR", str(tmp_path / "data"))
-    for name in ("CHURN_MAPPING", "CHURN_SOURCE", "CHURN_SOURCE_URL"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def test_what_the_options_say_is_a_mapping_file_that_says_it_all(tmp_path: Path) -> None:
@@ -75,44 +64,6 @@ def test_what_a_person_wrote_into_the_mapping_is_not_overwritten(tmp_path: Path)
     with pytest.raises(SettingsError, match=r"says more than the options: settings\.tuning_trials"):
         write_mapping(said, source=None)
     assert write_mapping(said, source=None, into=tmp_path) == tmp_path / "feature_table.yaml", "it is only looked at"
-
-
-@pytest.mark.flow
-def test_other_options_are_taken_as_long_as_nothing_has_come_of_the_former(
-    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHURN_POSTGRES_URL", database)
-    said = customers(tmp_path)
-    other = replace(said, positive="yes", drop="plan")
-    settings = Settings(mapping=write_mapping(said, source=None))
-    assert settings.mapping is not None
-    staged = settings.home / "lake" / "staged_feature_table"
-    assert Settings(mapping=write_mapping(other, source=None)).of_feature_table
-    staged.mkdir(parents=True)
-    with pytest.raises(SettingsError, match="no database here tells what came of it"):
-        write_mapping(said, source=None)
-    assert staged.exists(), "its models may be on another server"
-    warehouse = Warehouse.of(settings)
-    warehouse.create()
-    written = settings.mapping.stat()
-    with warehouse.lock(WRITERS):
-        assert write_mapping(other, source=None).stat() == written, (
-            "the same options leave the file alone, and wait for nobody"
-        )
-        with pytest.raises(Busy):
-            write_mapping(said, source=None)
-    assert write_mapping(said, source=None) == settings.mapping
-    assert not staged.exists()
-    staged.mkdir(parents=True)
-    warehouse.append(SCORES, rows(SCORES, {"trial_id": "c00001"}))
-    with pytest.raises(SettingsError, match=r"was run with positive no \(now yes\): its models and scores"):
-        write_mapping(other, source=None)
-    with pytest.raises(SourceError, match=r"id: no column customer_ids; did you mean customer_id\?"):
-        write_mapping(replace(said, id="customer_ids"), source=None)
-    spec = load_mapping(write_mapping(replace(said, drop="plan"), source=None)).feature_table
-    assert spec is not None
-    assert spec.drop == ("plan",), "what a model may use is no matter of what its scores mean"
-    assert staged.exists()
 
 
 def test_a_mapping_file_of_the_business_that_is_no_yaml_is_told_as_that(tmp_path: Path) -> None:
@@ -173,49 +124,3 @@ def test_the_day_is_that_after_the_newest_time_or_today(tmp_path: Path) -> None:
     timed = write_table(tmp_path, frame, time="day")
     assert day_of_table(Settings(mapping=timed), now=NOW) == date(2024, 3, 5)
     assert day_of_table(Settings(mapping=write_table(tmp_path, frame)), now=NOW) == date(2024, 5, 1)
-
-
-def test_a_check_names_ids_and_planted_leaks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    check_table(Settings(mapping=write_table(tmp_path)))
-    said = capsys.readouterr().out
-    kept, _, left = said.partition("left out (use one all the same by --keep):")
-    assert "table.csv: 600 rows; churned:" in kept
-    assert "(counts as converted)" in kept
-    assert "100 without, to score" in kept
-    check_table(Settings(mapping=write_table(tmp_path, team_table(600).dropna(subset=["churned"]))))
-    assert "; every row has it: scored are those that models are only tested on\n" in capsys.readouterr().out
-    assert [line.split()[0] for line in kept.splitlines()[1:]] == ["customer_id", "churned", "visits", "plan", "Noise,"]
-    for column, why in {
-        "account_uuid": "id",
-        "version": "always the same",
-        "final_invoice": "leak",
-        "churn_reason": "leak",
-    }.items():
-        (line,) = (line for line in left.splitlines() if line.split()[:1] == [column])
-        assert why in line
-    assert "\nfit for a run\nnext: " in said
-    assert not (tmp_path / "data" / "team").exists(), "nothing is taken in"
-
-
-def test_a_check_tells_how_much_of_each_column_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    frame = team_table(600, unlabelled=120).assign(nothing=None)
-    frame["visits"] = frame["visits"].astype(object).where(frame.index >= 3, "NA")
-    frame["plan"] = frame["plan"].where(frame.index % 4 > 0)
-    check_table(Settings(mapping=write_table(tmp_path, frame)))
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    told = {words[0]: words[words.index("null") + 1] for words in lines if "null" in words}
-    assert (told["customer_id"], told["churned"], told["visits"], told["plan"]) == ("0%", "20%", "<1%", "25%")
-    assert told["nothing"] == "100%"
-
-
-def test_a_check_of_a_table_that_would_stop_a_run_says_why_and_fails(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    frame = team_table(300)
-    frame["customer_id"] = "the same"
-    with pytest.raises(SystemExit):
-        check_table(Settings(mapping=write_table(tmp_path, frame)))
-    said = capsys.readouterr().out
-    assert "duplicate_key" in said
-    assert "a run would stop here:" in said
-    assert os.environ.get("CHURN_MAPPING") is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from churn_pipeline.capabilities.scoring.score import Stamp
 from churn_pipeline.cli import model, rollout
 from churn_pipeline.cli.run import RunFailed
 from churn_pipeline.contracts.analytics import SCORES
+from churn_pipeline.contracts.production import MODEL_VERDICTS
 from churn_pipeline.core.ledger import LedgerError
 from churn_pipeline.settings import Settings
 from churn_pipeline_tests.rows import rows
@@ -40,7 +42,7 @@ def test_models_are_listed_with_role_and_figures(
     monkeypatch.setenv("COLUMNS", "160")
     model.promote_model(ours, "2", because="a test", as_of="2026-10-01")
     said(capsys)
-    model.list_models(ours)
+    model.list_models(ours, as_json=False)
     rows = [
         [cell.strip() for cell in line.split("│")[1:-1]] for line in said(capsys).splitlines() if "│ logistic" in line
     ]
@@ -65,7 +67,7 @@ def test_a_damaged_model_is_listed_as_such_and_never_put_into_production_by_hand
     whole = path.read_bytes()
     path.write_bytes(whole + b" ")
     try:
-        model.list_models(ours)
+        model.list_models(ours, as_json=False)
         with pytest.raises(BundleError, match=r"logistic\.json was changed"):
             model.promote_model(ours, "1", because="x", as_of=None)
     finally:
@@ -83,7 +85,7 @@ def test_models_whose_files_cannot_be_read_now_are_listed_nevertheless(
 
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setattr("churn_pipeline.adapters.bundle.read_facts", hiccup)
-    model.list_models(ours)
+    model.list_models(ours, as_json=False)
     assert said(capsys).count("unreachable") == 2
 
 
@@ -91,15 +93,35 @@ def test_before_the_first_training_it_says_how_to_get_one(
     settings: Settings, warehouse: Warehouse, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ModelStore, "versions", lambda _: ())
-    model.list_models(settings)
+    model.list_models(settings, as_json=False)
     assert "churn run trains the first" in said(capsys)
 
 
-def test_a_model_is_shown_as_json_with_every_verdict_on_it(ours: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    model.show_model(ours, "1")
-    facts, _, table = said(capsys).partition("\n}\n")
-    assert json.loads(facts + "}")["chosen"] == "logistic"
-    assert "compared_with" in table
+def test_models_are_listed_for_machines_as_well(ours: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    model.list_models(ours, as_json=True)
+    listed = json.loads(said(capsys))
+    assert [(found["version"], found["state"], found["chosen"]) for found in listed] == [
+        ("1", "unchanged", "logistic"),
+        ("2", "unchanged", "logistic"),
+    ]
+
+
+def test_a_model_is_shown_in_words_and_as_json_with_every_verdict_on_it(
+    ours: Settings, warehouse: Warehouse, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    model.show_model(ours, "1", as_json=False)
+    words = said(capsys)
+    assert "Trained as of 2026-09-01 on" in words
+    assert re.search(r"this model +\d\.\d{4} +\d\.\d{3} \(", words), words
+    assert "no verdict on it yet" in words
+    warehouse.append(MODEL_VERDICTS, rows(MODEL_VERDICTS, {"model_version": "1", "verdict": "better by a mile"}))
+    model.show_model(ours, "1", as_json=False)
+    assert "better by a mile" in said(capsys)
+    model.show_model(ours, "1", as_json=True)
+    facts = json.loads(said(capsys))
+    assert facts["chosen"] == "logistic"
+    assert [found["verdict"] for found in facts["verdicts"]] == ["better by a mile"]
 
 
 def test_a_person_promotes_and_goes_back_with_a_reason_in_the_ledger(

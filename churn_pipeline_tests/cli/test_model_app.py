@@ -10,8 +10,8 @@ from churn_pipeline.cli.model_app import model_app
 from churn_pipeline.settings import Settings
 
 ASKED = {
-    ("list",): ("list_models", (), {}),
-    ("show", "3"): ("show_model", ("3",), {}),
+    ("list",): ("list_models", (), {"as_json": False}),
+    ("show", "3"): ("show_model", ("3",), {"as_json": False}),
     ("reproduce", "3", "--json"): ("reproduce_model", ("3",), {"as_json": True}),
     ("promote", "3", "--because", "better"): ("promote_model", ("3",), {"because": "better", "as_of": None}),
     ("rollback", "--as-of", "2026-11-01"): (

@@ -109,7 +109,7 @@ def test_days_are_scored_the_oldest_first_and_a_business_without_trials_says_so(
         ("rescore", "SUCCESS", "2024-05-01"),
     ]
     score_days(business, first="2024-05-02", last="2024-05-02", as_json=True)
-    assert json.loads(capsys.readouterr().out) == [{"as_of": "2024-05-02", "scored": []}]
+    assert json.loads(capsys.readouterr().out) == [{"as_of": "2024-05-02", "scored": [], "odd": []}]
 
 
 @pytest.mark.parametrize("command", [run.run_everything, run.retrain_model])

@@ -264,3 +264,12 @@ def test_each_scored_day_has_its_line(ran: Warehouse, settings: Settings, capsys
     assert second == "2024-05-09  1 trials by the rules: 1 at risk, 0 in the middle, 0 hot"
     say_scored(settings, [DAY], as_json=True)
     assert json.loads(capsys.readouterr().out)[0]["as_of"] == "2024-05-02"
+
+
+def test_a_scored_day_says_which_model_could_not(
+    ran: Warehouse, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = {"subject": "all trials", "error": "model 3 could not be loaded", "handled_by": "previous_champion"}
+    ran.append(PREDICTION_ERRORS, rows(PREDICTION_ERRORS, failed))
+    say_scored(settings, [DAY], as_json=False)
+    assert "model 3 could not be loaded; the champion before scored" in " ".join(capsys.readouterr().out.split())

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from churn_pipeline.cli import environment, quarantine
+from churn_pipeline.cli.quarantine_app import quarantine_app
+from churn_pipeline.settings import Settings
+
+ASKED = {
+    ("list", "--table", "events"): ("list_issues", (), {"table": "events", "rule": None, "as_json": False}),
+    ("show", "ab", "cd", "--csv"): ("show_issues", (["ab", "cd"],), {"form": "csv"}),
+    ("replay", "--issue", "ab", "--set", "plan=pro"): (
+        "replay",
+        (),
+        {"files": [], "issue": "ab", "values": ["plan=pro"], "table": None, "rule": None, "as_of": None},
+    ),
+    ("replay", "events.csv"): (
+        "replay",
+        (),
+        {"files": [Path("events.csv")], "issue": None, "values": [], "table": None, "rule": None, "as_of": None},
+    ),
+    ("dismiss", "ab", "--why", "noise"): (
+        "dismiss",
+        (["ab"],),
+        {"table": None, "rule": None, "why": "noise", "as_of": None},
+    ),
+}
+
+
+@pytest.mark.parametrize("words", ASKED, ids=" ".join)
+def test_a_command_asks_the_function_of_its_name_about_the_business_that_is_named(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function, given, options = ASKED[words]
+    seen: list[Any] = []
+    settings = Settings()
+
+    def prepared(**named: Any) -> Settings:
+        seen.append({name: word for name, word in named.items() if name != "known"})
+        return settings
+
+    for prepare in ("prepare_known", "prepare_records"):
+        monkeypatch.setattr(environment, prepare, prepared)
+    monkeypatch.setattr(quarantine, function, lambda *of, **more: seen.append((of, more)))
+    result = CliRunner().invoke(quarantine_app, [*words, "--source", "here"])
+    assert result.exit_code == 0, result.output
+    assert seen == [{"source": "here", "mapping": None}, ((settings, *given), options)]
