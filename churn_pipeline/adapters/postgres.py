@@ -93,6 +93,24 @@ def businesses(settings: Settings) -> list[str]:
         return [str(name).removeprefix(DATABASE) for (name,) in cursor.fetchall()]
 
 
+def drop_business(settings: Settings) -> None:
+    """Drop the database of the business on the embedded server, whoever is connected to it; it may not be there.
+
+    Raises:
+        DatabaseError: the server cannot be reached, or it is one that is not ours to drop anything on.
+        EmbeddedPostgresError: the embedded server cannot be started.
+    """
+    if settings.postgres_url is not None:
+        raise DatabaseError(
+            f"the tables of business `{settings.business}` lie in a PostgreSQL of your own (CHURN_POSTGRES_URL), where nothing is dropped.\n"
+            f"  do: `drop schema if exists {', '.join(SCHEMAS)} cascade` in that database, and remove the folder {settings.home}"
+        )
+    if settings.business in businesses(settings):
+        with closing(connect(running_server(settings.data_dir).url())) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            cursor.execute(f'drop database if exists "{DATABASE}{settings.business}" with (force)')
+
+
 def located(url: str, *, schema: str | None = None, driver: str | None = None) -> str:
     """The same database under another scheme, with another search path.
 

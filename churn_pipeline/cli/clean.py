@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from churn_pipeline.adapters.embedded_postgres import answers, stop_server
 from churn_pipeline.adapters.locks import WRITERS
-from churn_pipeline.adapters.postgres import businesses
+from churn_pipeline.adapters.postgres import DATABASE, businesses, drop_business, require_business
 from churn_pipeline.adapters.postgres_place import Place
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.simulation.write import MANIFEST
@@ -34,11 +34,32 @@ def clean(settings: Settings) -> None:
     data_dir = settings.data_dir
     with nobody_works(settings):
         stop_server(data_dir)
-        removed = [path for path in made(data_dir) if _remove(path)]
-    for home in {path.parent for path in removed} - {data_dir}:
-        if not any(home.iterdir()):
-            home.rmdir()
+        removed = _removed(made(data_dir))
+    _tidy_up(data_dir, removed)
     _say(data_dir, removed)
+
+
+def clean_business(settings: Settings, business: str) -> None:
+    """Remove what was computed of one business, its database included, and say what was removed; all others stay as they are.
+
+    Raises:
+        Busy: a run or `churn dev` of it goes on; nothing was removed.
+        DatabaseError: there is no such business, or its tables lie in a PostgreSQL of your own; nothing was removed.
+    """
+    one = settings.model_copy(update={"business": business})
+    there = {home.name for home in homes(settings.data_dir)}
+    if business not in there:
+        require_business(one)
+    with ExitStack() as held:
+        if business in there:
+            held.enter_context(only_dev(one.home))
+        for writable in _writable(settings):
+            if writable.business == business:
+                held.enter_context(Warehouse.of(writable).lock(WRITERS))
+        drop_business(one)
+        removed = _removed(path for path in _of(one.home) if path.exists())
+    _tidy_up(settings.data_dir, removed)
+    _say(settings.data_dir, removed, also=(f"database {DATABASE}{business}",))
 
 
 @contextmanager
@@ -85,18 +106,28 @@ def _writable(settings: Settings) -> Iterator[Settings]:
         yield from (embedded.model_copy(update={"business": name}) for name in businesses(embedded))
 
 
-def _remove(path: Path) -> bool:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-    return True
+def _removed(paths: Iterable[Path]) -> list[Path]:
+    """The same paths, of which nothing is there any more."""
+    gone = list(paths)
+    for path in gone:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return gone
 
 
-def _say(data_dir: Path, removed: list[Path]) -> None:
+def _tidy_up(data_dir: Path, removed: Iterable[Path]) -> None:
+    """Remove the folders of businesses in which nothing is left."""
+    for home in {path.parent for path in removed} - {data_dir}:
+        if not any(home.iterdir()):
+            home.rmdir()
+
+
+def _say(data_dir: Path, removed: Iterable[Path], *, also: Sequence[str] = ()) -> None:
     left = sorted(path.name for path in data_dir.iterdir()) if data_dir.exists() else []
     for words, names in (
-        ("removed", [path.relative_to(data_dir).as_posix() for path in removed]),
+        ("removed", [*also, *(path.relative_to(data_dir).as_posix() for path in removed)]),
         ("left", left),
     ):
         sys.stdout.write(f"{words:<8} {', '.join(names) or 'nothing'}\n")

@@ -155,6 +155,10 @@ def _require_no_more(path: Path, before: dict[str, Any]) -> None:
 
 
 def _file(table: str, source: str | None) -> tuple[Path, str]:
+    if source and Path(table).is_absolute():
+        raise SettingsError(
+            f"--table {table} is a whole path, and --source {source} names another place\n  do: leave --source out, or name the file within it"
+        )
     path = (Path(source) / table if source else Path(table)).resolve()
     if not path.is_file():
         raise SettingsError(

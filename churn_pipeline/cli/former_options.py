@@ -33,7 +33,7 @@ def room(settings: Settings, before: dict[str, Any], said: dict[str, Any]) -> It
         if lake.exists():
             raise SettingsError(
                 f"business {settings.business} was run with other options, and no database here tells what came of it\n"
-                f"  do: name the database it was run on (CHURN_POSTGRES_URL), or forget it: remove {settings.home}, or churn clean for all"
+                f"  do: name the database it was run on (CHURN_POSTGRES_URL), or forget it: remove {settings.home}"
             )
         yield
         return
@@ -53,5 +53,5 @@ def _require_same(business: str, was: dict[str, Any], now: dict[str, Any]) -> No
         told = ", ".join(f"{key} {was.get(key)} (now {now.get(key)})" for key in other)
         raise SettingsError(
             f"business {business} was run with {told}: its models and scores mean something else\n"
-            "  do: give the table another name, or forget everything that was run, of every business (churn clean)"
+            f"  do: give the table another name, or forget what was run on it: churn clean --business {business}"
         )

@@ -262,15 +262,23 @@ def stop() -> None:
 
 
 @app.command()
-def clean() -> None:
+def clean(
+    business: Annotated[
+        str | None, typer.Option(help="Only of this business, its database included; all others stay as they are.")
+    ] = None,
+) -> None:
     """Forget everything that was computed, of every business; leaves mappings, sources and whatever else is not its own.
 
     Ends with `Busy` and touches nothing while a run or `churn dev` goes on.
     """
     settings = environment.prepare(source=None, mapping=None)
     from churn_pipeline.cli.clean import clean as forget
+    from churn_pipeline.cli.clean import clean_business
 
-    forget(settings)
+    if business is None:
+        forget(settings)
+    else:
+        clean_business(settings, business)
 
 
 @app.command()

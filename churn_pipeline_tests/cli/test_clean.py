@@ -8,9 +8,10 @@ import pytest
 
 from churn_pipeline.adapters.embedded_postgres import answers
 from churn_pipeline.adapters.locks import WRITERS, Busy
+from churn_pipeline.adapters.postgres import DatabaseError, businesses
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.simulation.write import MANIFEST
-from churn_pipeline.cli.clean import clean, made
+from churn_pipeline.cli.clean import clean, clean_business, made
 from churn_pipeline.cli.dev import only_dev
 from churn_pipeline.settings import Settings
 
@@ -98,3 +99,41 @@ def test_the_mapping_that_options_made_goes_and_the_one_that_a_person_wrote_into
         "theirs",
         "theirs/feature_table.yaml",
     ]
+
+
+def test_one_business_is_forgotten_with_its_database_and_all_others_stay(
+    short_data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(data_dir=filled(short_data_dir, *OURS[2:], *THEIRS), postgres_url=None)
+    acme, demo = (settings.model_copy(update={"business": name}) for name in ("acme", "demo"))
+    for business in (acme, demo):
+        Warehouse.of(business).create()
+    others = {name for name in files(short_data_dir) if name.startswith("demo/")} | set(THEIRS)
+    with pytest.raises(DatabaseError, match=r"business `acne`; did you mean acme\?\n  allowed: acme, demo"):
+        clean_business(settings, "acne")
+    with Warehouse.of(acme).lock(WRITERS), pytest.raises(Busy):
+        clean_business(settings, "acme")
+    with only_dev(acme.home), pytest.raises(Busy):
+        clean_business(settings, "acme")
+    assert "acme/lake/raw/buckets" in files(short_data_dir)
+    clean_business(settings, "acme")
+    removed, *_ = capsys.readouterr().out.splitlines()
+    assert removed == "removed  database churn_acme, acme/lake, acme/reports, acme/dev.lock"
+    assert others <= files(short_data_dir)
+    assert {name for name in files(short_data_dir) if name.startswith("acme/")} == {
+        "acme/trials.csv",
+        "acme/source/trials.csv",
+    }
+    assert businesses(settings) == ["demo"]
+    Warehouse.of(acme).create()
+    assert businesses(settings) == ["acme", "demo"], "it can be run anew"
+
+
+@pytest.mark.flow
+def test_in_a_postgresql_of_ones_own_nothing_is_dropped(settings: Settings) -> None:
+    Warehouse.of(settings).create()
+    filled(settings.home, "lake/raw/buckets")
+    with pytest.raises(DatabaseError, match=r"drop schema if exists dagster, mlflow, optuna, analytics cascade"):
+        clean_business(settings, settings.business)
+    assert businesses(settings) == [settings.business]
+    assert "lake/raw/buckets" in files(settings.home)

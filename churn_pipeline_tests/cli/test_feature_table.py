@@ -118,6 +118,15 @@ def test_what_is_missing_is_named(options: TableOptions, words: str) -> None:
         write_mapping(options, source=None)
 
 
+def test_a_whole_path_and_a_source_beside_it_contradict_each_other(tmp_path: Path) -> None:
+    said = customers(tmp_path)
+    with pytest.raises(
+        SettingsError, match=r"customers\.csv is a whole path, and --source elsewhere names another place"
+    ):
+        write_mapping(said, source="elsewhere")
+    assert write_mapping(replace(said, table="customers.csv"), source=str(tmp_path)).exists()
+
+
 def test_the_day_is_that_after_the_newest_time_or_today(tmp_path: Path) -> None:
     frame = team_table(60)
     frame["day"] = "2024-03-04T10:00:00Z"

@@ -59,6 +59,19 @@ def test_the_commands_are_those_that_were_promised() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("named", "called"), [((), ("clean",)), (("--business", "acme"), ("clean_business", "acme"))])
+def test_all_businesses_are_forgotten_or_the_one_that_is_named(
+    named: tuple[str, ...], called: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from churn_pipeline.cli import clean
+
+    seen: list[tuple[str, ...]] = []
+    for function in ("clean", "clean_business"):
+        monkeypatch.setattr(clean, function, lambda _, *of, name=function: seen.append((name, *of)))
+    assert CliRunner().invoke(app, ["clean", *named]).exit_code == 0
+    assert seen == [called]
+
+
 def test_the_version_is_told() -> None:
     assert CliRunner().invoke(app, ["--version"]).stdout == f"churn_pipeline {__version__}\n"
 
