@@ -14,7 +14,7 @@ from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.scoring.fallback import rules
 from churn_pipeline.capabilities.scoring.production import RULES
 from churn_pipeline.contracts.analytics import SCORES, SHOWN_REASONS
-from churn_pipeline.contracts.lake import SNAPSHOTS
+from churn_pipeline.contracts.lake import LABELS, SNAPSHOTS
 from churn_pipeline.core import log_odds as logit
 from churn_pipeline.core.reasons import reasons
 
@@ -65,7 +65,7 @@ def rebuild(lake: Lake, warehouse: Warehouse, models: ModelStore, *, trial: str,
         LakeError: the snapshots of the day are not there any more.
         ModelStoreError: the files of the model cannot be read now.
     """
-    given = _given(warehouse, trial, as_of)
+    given = _given(lake, warehouse, trial, as_of)
     scorer = _scorer(lake, models, given, as_of)
     frame = snapshot_frame(lake, SNAPSHOTS.name, as_of, scorer.schema.features)
     frame = frame[frame["trial_id"] == trial]
@@ -92,7 +92,7 @@ def rebuild(lake: Lake, warehouse: Warehouse, models: ModelStore, *, trial: str,
     )
 
 
-def _given(warehouse: Warehouse, trial: str, as_of: datetime) -> dict[str, Any]:
+def _given(lake: Lake, warehouse: Warehouse, trial: str, as_of: datetime) -> dict[str, Any]:
     found = warehouse.read(
         f"select * from {SCORES.name} where trial_id = $1 and as_of = $2", [trial, as_of]
     ).to_pylist()
@@ -104,11 +104,24 @@ def _given(warehouse: Warehouse, trial: str, as_of: datetime) -> dict[str, Any]:
     there = (
         f"it has scores of {days['first']:%Y-%m-%d} to {days['last']:%Y-%m-%d}" if days["n"] else "it has none at all"
     )
+    if _outcome_known(lake, trial, as_of):
+        raise RebuildError(
+            f"trial {trial} has no score of {as_of:%Y-%m-%d}, since its outcome was known by then: models learn from it; {there}.\n"
+            f"  do: churn table \"select trial_id from scores where as_of = '{as_of:%Y-%m-%d}'\" names those that were scored"
+        )
     raise RebuildError(
         f"trial {trial} has no score of {as_of:%Y-%m-%d}; {there}.\n"
         f"  do: name one of its days (churn table \"select as_of from scores where trial_id = '{trial}'\"), or score that day: "
         f"churn score --as-of {as_of:%Y-%m-%d}"
     )
+
+
+def _outcome_known(lake: Lake, trial: str, as_of: datetime) -> bool:
+    if not lake.has(LABELS.name, as_of):
+        return False
+    with lake.engine.connection() as connection:
+        known = connection.execute(f"from ({lake.rows(LABELS.name, as_of)}) where trial_id = $1", [trial])
+        return known.fetchone() is not None
 
 
 def _scorer(lake: Lake, models: ModelStore, given: dict[str, Any], as_of: datetime) -> Explains:

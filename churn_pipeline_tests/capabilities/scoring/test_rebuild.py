@@ -69,6 +69,12 @@ def test_a_score_that_was_never_given_says_which_there_are(shop: Shop, warehouse
         rebuild(shop.lake, warehouse, shop.models, trial=trial, as_of=FIRST)
 
 
+def test_of_a_trial_whose_outcome_was_known_it_says_that_models_learn_from_it(shop: Shop, warehouse: Warehouse) -> None:
+    (learnt,) = shop.lake.read("labels", SECOND, select="min(trial_id) as trial").to_pylist()
+    with pytest.raises(RebuildError, match="since its outcome was known by then: models learn from it; it has none"):
+        again(shop, warehouse, learnt["trial"])
+
+
 def test_where_the_snapshot_is_gone_it_is_said(shop: Shop, warehouse: Warehouse, tmp_path: Path) -> None:
     trial, other, *_ = scored(shop, warehouse, by_model=True)
     lake = elsewhere(shop, tmp_path)
