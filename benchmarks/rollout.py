@@ -113,7 +113,7 @@ class Business:
             frame, catalogue=catalogue, recipe=recipe, studies=Studies.of(self.settings), as_of=as_of, code="degraded",
             business=self.settings.business, threads=self.settings.threads,
         )  # fmt: skip
-        return self.models.log(logged(fitted, draw=False)).version
+        return self.models.log(logged(fitted, draw=False, noun="trials")).version
 
     def flips(self, first: date, days: int) -> int:
         """How many trials changed sides more than once, or from the canary to the champion, while a rollout went on."""

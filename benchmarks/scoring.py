@@ -59,7 +59,7 @@ def business(folder: Path, model: str, features: int) -> Settings:
     models, warehouse = ModelStore.of(settings), Warehouse.of(settings)
     warehouse.create()
     promote(
-        models.log(logged(fitted, draw=False)).version, warehouse=warehouse, models=models, from_as_of=DAY - timedelta(days=9),
+        models.log(logged(fitted, draw=False, noun="trials")).version, warehouse=warehouse, models=models, from_as_of=DAY - timedelta(days=9),
         by="person", verdict="a benchmark", decided_at=DAY, run_id="benchmark",
     )  # fmt: skip
     return settings

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from churn_pipeline.cli.feature_table import TableOptions
+
 SAID = {"id": "customer_id", "label": "churned", "positive": "no"}
 """What a person says of the table: the `positive` are those that stayed."""
 
@@ -54,3 +56,9 @@ def write_table(folder: Path, frame: pd.DataFrame | None = None, **other: Any) -
     """Write a table (the made-up one) and its mapping; gives the mapping."""
     (team_table() if frame is None else frame).to_csv(folder / "table.csv", index=False)
     return table_mapping(folder, **other)
+
+
+def customers(folder: Path) -> TableOptions:
+    """The made-up table as a file of that name, and what is said of it."""
+    team_table(60).to_csv(folder / "customers.csv", index=False)
+    return TableOptions(str(folder / "customers.csv"), "customer_id", "churned", "no")

@@ -86,7 +86,14 @@ def test_the_command_line_explains_itself_without_dagster() -> None:
 
 
 def test_the_composition_root_is_short() -> None:
-    assert len((PACKAGE / "definitions.py").read_text().splitlines()) < 60
+    from churn_pipeline.definitions import CAPABILITIES
+
+    lines = [
+        line for line in (PACKAGE / "definitions.py").read_text().splitlines() if line.strip(' ",') not in CAPABILITIES
+    ]
+    assert len(lines) < 52, (
+        "besides the names of capabilities it only puts together: what computes belongs into a layer below"
+    )
 
 
 def test_dagster_has_few_doors() -> None:

@@ -326,6 +326,7 @@ def _socket_folder(place: Place) -> Path:
             return noted
     folder = Path(tempfile.mkdtemp(prefix="churn-", dir="/tmp"))
     os.chown(folder, owner.st_uid, owner.st_gid)
+    place.socket_note.unlink(missing_ok=True)  # root's, perhaps
     place.socket_note.write_text(f"{folder}\n")
     return folder
 

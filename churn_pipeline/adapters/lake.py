@@ -81,8 +81,7 @@ class Lake:
     def land(self, connection: duckdb.DuckDBPyConnection, table: Table, good: str) -> Landed:
         """Add the rows of relation `good` (columns of `table`) that the lake does not have yet.
 
-        A row is had already if its key (and version, for versioned tables) is there: landing the same batch twice
-        changes nothing, and a newer version is added beside the old one.
+        A row is had already if its key (and version, if versioned) is there: landing a batch twice changes nothing, a newer version is added beside the old one.
         """
         self._require_buckets()
         self._settle(table)
@@ -103,10 +102,10 @@ class Lake:
     def replace(self, connection: duckdb.DuckDBPyConnection, table: Table, good: str) -> int:
         """Put the rows of relation `good` in the place of all that has landed of a table; gives their number.
 
-        It happens in one rename: a killed writer leaves either what was there or all of the new, and whoever reads
-        meanwhile sees one of the two.
+        In one rename: a killed writer leaves what was there or all of the new; a query that begins sees one of the two (one under way perhaps files of both).
         """
         self._require_buckets()
+        self._settle(table)
         self._sweep()
         beside = Path(tempfile.mkdtemp(prefix=LANDING, dir=self.root))
         written = self._made(beside / "new")
@@ -156,8 +155,10 @@ class Lake:
 
     def _sweep(self) -> None:
         """Remove what a killed writer left; there is one writer, so nobody is writing now."""
-        for left in (*self.root.glob(f"{LANDING}*"), *self.root.glob(f"{BUCKETS}*")):
-            shutil.rmtree(left, ignore_errors=True)
+        for folder in (*self.root.glob(f"{LANDING}*"), *self.root.glob(f"{BUCKETS}*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in self.root.glob("*/*.new"):
+            file.unlink(missing_ok=True)
 
     @staticmethod
     def _swap_in(written: Path, place: Path) -> None:
@@ -259,8 +260,7 @@ class Lake:
     ) -> dict[tuple[date, int], str]:
         """The partitions of a raw table (day known, bucket), each with its state as known before a moment.
 
-        The state changes whenever the partition is written, and whenever a record in it is found to be deleted at the
-        source, or to be back.
+        The state changes whenever the partition is written, or a record in it is found to be deleted at the source, or back.
         """
         found = {}
         for part in self._raw(table).glob("day=*/bucket=*/part.parquet"):

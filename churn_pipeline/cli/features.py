@@ -23,10 +23,14 @@ BACK = (14, 30, 60, 90)
 def check(settings: Settings, *, as_of: str | None = None) -> None:
     """Compare past looks with what was known then, and count the values of a user's own features.
 
-    Prints a line a day and a line a feature of their own; exits with status 1 where any feature differs.
+    Prints a line a day and a line a feature of their own; exits with status 1 where any feature differs, or nothing could be compared.
+
+    Raises:
+        LakeError: nothing has been read yet.
     """
     lake = Lake.of(settings)
-    now = midnight(date.fromisoformat(as_of)) if as_of else _newest(lake)
+    newest = _newest(lake)
+    now = midnight(date.fromisoformat(as_of)) if as_of else newest
     own = own_features(settings.own_features, lake.engine)
     found = {
         then: _compared(lake, settings, own, then=then, now=now) for then in (now - timedelta(days=n) for n in BACK)
@@ -35,6 +39,9 @@ def check(settings: Settings, *, as_of: str | None = None) -> None:
     if own:
         told = "".join(f"  {one}\n" for one in spread(lake, own, as_of=now))
         sys.stdout.write(f"features of your own as of {now:%Y-%m-%d}:\n{told}")
+    if not any(result.looks for result in found.values()):
+        sys.stdout.write("nothing was compared, so nothing is proven\n")
+        raise SystemExit(1)
     if any(result.differing for result in found.values()):
         raise SystemExit(1)
 

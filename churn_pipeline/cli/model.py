@@ -36,29 +36,28 @@ def list_models(settings: Settings, *, as_json: bool) -> None:
     import pyarrow as pa
 
     models = ModelStore.of(settings)
-    rows = [_row(models, version) for version in models.versions()]
+    listed = [_listed(models, version) for version in models.versions()]
     if as_json:
-        sys.stdout.write(json.dumps(rows) + "\n")
-        return
-    if not rows:
+        sys.stdout.write(json.dumps(listed) + "\n")
+    elif listed:
+        print_table(pa.Table.from_pylist([_row(model) for model in listed]))
+    else:
         say(f"no model is registered yet: {command()} run{named(settings)} trains the first")
-        return
-    print_table(pa.Table.from_pylist(rows))
 
 
 def show_model(settings: Settings, version: str, *, as_json: bool) -> None:
     """Print what a model is and how good it was, and every verdict on it; as JSON with all of its facts."""
-    from rich.console import Console
-    from rich.markdown import Markdown
+    import pyarrow as pa
 
-    from churn_pipeline.capabilities.training.description import description
+    from churn_pipeline.capabilities.training.description import figures, words
 
     facts = ModelStore.of(settings).facts(version)
     verdicts = Warehouse.of(settings).read(VERDICTS, [version])
     if as_json:
         sys.stdout.write(json.dumps(facts | {"verdicts": verdicts.to_pylist()}, default=str) + "\n")
         return
-    Console().print(Markdown(description(facts)))
+    say(words(facts, noun=settings.noun))
+    print_table(pa.Table.from_pylist(figures(facts)))
     print_table(verdicts, nothing="no verdict on it yet")
 
 
@@ -110,19 +109,35 @@ def reproduce_model(settings: Settings, version: str, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _row(models: ModelStore, known: ModelVersion) -> dict[str, Any]:
+def _listed(models: ModelStore, known: ModelVersion) -> dict[str, Any]:
+    """A model as plain values; of one whose files are not there as they were, what its facts would say is null."""
     state, facts = _looked_at(models, known.version)
     overall = facts["test"]["overall"] if facts else {}
-    losses = f"{overall['log_loss']:.4f} ({overall['base_log_loss']:.4f})" if overall else None
     return {
         "version": known.version,
-        "role": ", ".join(known.roles),
+        "roles": list(known.roles),
         "state": state,
-        "trained as of": known.tags.get("trained_as_of", "")[:10],
+        "trained_as_of": known.tags.get("trained_as_of", "")[:10],
         "chosen": facts.get("chosen"),
-        "AUC": (overall.get("auc") or {}).get("mid"),
-        "log loss (base rate's)": losses,
+        "auc": (overall.get("auc") or {}).get("mid"),
+        "log_loss": overall.get("log_loss"),
+        "base_log_loss": overall.get("base_log_loss"),
         "note": facts.get("note"),
+    }
+
+
+def _row(listed: dict[str, Any]) -> dict[str, Any]:
+    """The same in as few columns as a console has room for."""
+    known = listed["log_loss"] is not None
+    return {
+        "version": listed["version"],
+        "role": ", ".join(listed["roles"]),
+        "state": listed["state"],
+        "trained as of": listed["trained_as_of"],
+        "chosen": listed["chosen"],
+        "AUC": listed["auc"],
+        "log loss (base rate's)": f"{listed['log_loss']:.4f} ({listed['base_log_loss']:.4f})" if known else None,
+        "note": listed["note"],
     }
 
 

@@ -44,4 +44,4 @@ HoldsFrom = Annotated[
 OfRun = Annotated[
     str | None, typer.Option("--as-of", help="Day (YYYY-MM-DD) of the run; without it the newest that was read.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines: one JSON object instead of words.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines: JSON instead of words.")]

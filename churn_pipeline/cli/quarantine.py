@@ -47,7 +47,7 @@ def list_issues(settings: Settings, *, table: str | None, rule: str | None, as_j
     Neither shows a raw row, which may hold personal data.
     """
     warehouse = Warehouse.of(settings)
-    require_table(table)
+    require_table(table, FEATURE_TABLE)
     listed = bool(table or rule)
     found = (
         warehouse.read(OPEN, [table or "", rule or ""]).drop_columns(["raw_row"]) if listed else warehouse.read(GROUPS)
@@ -59,14 +59,19 @@ def list_issues(settings: Settings, *, table: str | None, rule: str | None, as_j
     else:
         print_table(found.select(["issue_id", "table_name", "record_key", "because"]) if listed else found)
         if not listed:
-            sys.stdout.write(_count_words(found.to_pylist()))
+            say(_count_words(found.to_pylist(), of_feature_table=settings.of_feature_table))
 
 
-def _count_words(groups: Iterable[Mapping[str, Any]]) -> str:
-    """All groups in a line: what a run calls rejected is here either open or resolved."""
+def _count_words(groups: Iterable[Mapping[str, Any]], *, of_feature_table: bool) -> str:
+    """All groups in a sentence: what a run calls rejected is here either open or resolved."""
     counted = [(group["open"], group["resolved"]) for group in groups]
     still, resolved = (sum(numbers) for numbers in zip(*counted, strict=True))
-    return f"{still:,} open, {resolved:,} resolved: a good record of the same key came after all, a person put the row back, or dismissed it\n"
+    way = (
+        "the table does not have the row any more as it was"
+        if of_feature_table
+        else "a good record of the same key came after all, a person put the row back, or dismissed it"
+    )
+    return f"{still:,} open, {resolved:,} resolved: {way}"
 
 
 def show_issues(settings: Settings, issues: Sequence[str], *, form: str) -> None:

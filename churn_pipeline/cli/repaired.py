@@ -13,7 +13,6 @@ from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.sources.mapping import load_mapping
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.contracts.derive.rules import UNREADABLE_LINE
-from churn_pipeline.contracts.feature_table import NAME as FEATURE_TABLE
 from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.spelling import did_you_mean
 
@@ -40,31 +39,15 @@ class QuarantineError(Exception):
     """What was asked of the quarantine cannot be done; says why and what can."""
 
 
-def require_table(table: str | None) -> None:
-    """Return if no table is named, or one whose rows can be in quarantine.
+def require_table(table: str | None, *also: str) -> None:
+    """Return if no table is named, or a raw one, or one of those `also` allowed.
 
     Raises:
         QuarantineError: there is no such table.
     """
-    names = [*(declared.name for declared in RAW_TABLES), FEATURE_TABLE]
+    names = [*(declared.name for declared in RAW_TABLES), *also]
     if table is not None and table not in names:
-        raise QuarantineError(
-            f"{table!r} is no table that is read{did_you_mean(table, names)}\n  allowed: {', '.join(names)}"
-        )
-
-
-def require_raw(table: str | None) -> None:
-    """Return if no table is named, or a raw one: its rows can be put back.
-
-    Raises:
-        QuarantineError: there is no such table, or it is read whole by every run.
-    """
-    require_table(table)
-    if table == FEATURE_TABLE:
-        raise QuarantineError(
-            "a feature table is read whole by every run: none of its rows is put back.\n"
-            "  do: mend the row in the table, then `churn run`; its issue is closed when it has come well, or is gone"
-        )
+        raise QuarantineError(f"{table!r} is no raw table{did_you_mean(table, names)}\n  allowed: {', '.join(names)}")
 
 
 def rows_of_files(lake: Lake, warehouse: Warehouse, files: Sequence[Path], table: str | None) -> pa.Table:
@@ -75,7 +58,7 @@ def rows_of_files(lake: Lake, warehouse: Warehouse, files: Sequence[Path], table
     """
     import pyarrow as pa
 
-    require_raw(table)
+    require_table(table)
     rows = pa.concat_tables([_of_file(lake, file, table or table_of(file)) for file in files])
     named = {issue for issue in rows["issue_id"].to_pylist() if issue is not None}
     known = warehouse.read(
@@ -138,10 +121,9 @@ def rows_of_issue(warehouse: Warehouse, issue: str, values: Sequence[str], *, ma
     Columns are those of the source. One that the mapping makes of something else would change nothing, and is refused.
 
     Raises:
-        QuarantineError: there is no such issue or column, or it is one of a feature table.
+        QuarantineError: there is no such issue or column.
     """
     found = one_issue(warehouse, issue)
-    require_raw(found["table_name"])
     row = raw(found)
     declared = next(t for t in RAW_TABLES if t.name == found["table_name"]).names
     read, made = _mapped(mapping, found["table_name"])
@@ -181,10 +163,7 @@ def rows_of_open(warehouse: Warehouse, table: str | None, rule: str | None) -> p
     Raises:
         QuarantineError: there is none.
     """
-    require_raw(table)
     found = warehouse.read(OPEN, [table or "", rule or ""]).to_pylist()
-    for issue in found:
-        require_raw(issue["table_name"])
     readable = [issue for issue in found if issue["rule"] != UNREADABLE_LINE.name]
     if not readable:
         raise QuarantineError(

@@ -306,9 +306,19 @@ def test_another_number_of_buckets_is_refused_and_no_row_is_lost(before: int, af
         assert connection.execute("select count(*) from trials").fetchone() == (1,)
 
 
+def test_a_file_that_a_killed_writer_left_half_written_goes_with_the_next_writer() -> None:
+    with fresh() as (lake, _):
+        left = lake.root / "staged_trials" / "2024-05-01.new"
+        left.parent.mkdir(parents=True)
+        left.write_text("half")
+        with lake.beside():
+            assert not left.exists()
+
+
+@pytest.mark.parametrize("landed_between", [True, False])
 @pytest.mark.parametrize("renames", [1, 2, 3, 99])
-def test_a_replacement_that_is_killed_leaves_the_old_or_the_new_and_the_next_landing_goes_on(
-    renames: int, monkeypatch: pytest.MonkeyPatch
+def test_a_replacement_that_is_killed_leaves_the_old_or_the_new_and_the_next_writer_goes_on(
+    renames: int, landed_between: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def events(of: str) -> str:
         values = ", ".join(
@@ -339,7 +349,8 @@ def test_a_replacement_that_is_killed_leaves_the_old_or_the_new_and_the_next_lan
         monkeypatch.setattr(Path, "rename", rename)
         now = {row["event_id"] for row in rows_known(lake, connection, EVENTS, datetime(2024, 6, 1, tzinfo=UTC))}
         assert now == {f"{'old' if renames == 1 else 'new'}{n}" for n in range(1, 4)}
-        assert lake.land(connection, EVENTS, events("more")).new == 3
-        assert len(rows_known(lake, connection, EVENTS, datetime(2024, 6, 1, tzinfo=UTC))) == 6
+        if landed_between:
+            assert lake.land(connection, EVENTS, events("more")).new == 3
+            assert len(rows_known(lake, connection, EVENTS, datetime(2024, 6, 1, tzinfo=UTC))) == 6
         assert lake.replace(connection, EVENTS, events("last")) == 3
         assert len(rows_known(lake, connection, EVENTS, datetime(2024, 6, 1, tzinfo=UTC))) == 3

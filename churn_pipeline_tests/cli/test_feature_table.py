@@ -11,7 +11,7 @@ from churn_pipeline.adapters.sources import SourceError
 from churn_pipeline.adapters.sources.mapping import load_mapping
 from churn_pipeline.cli.feature_table import TableOptions, day_of_table, write_mapping
 from churn_pipeline.settings import Settings, SettingsError
-from churn_pipeline_tests.tables import team_table, write_table
+from churn_pipeline_tests.tables import customers, team_table, write_table
 
 pytestmark = pytest.mark.usefixtures("own_data_dir")
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -44,12 +44,6 @@ def test_a_table_of_a_database_is_called_by_its_name() -> None:
         "business": "customers",
         "feature_table": {"from": "customers", "label": "churned", "positive": "1"},
     }
-
-
-def customers(folder: Path) -> TableOptions:
-    """The made-up table as a file of that name, and what is said of it."""
-    team_table(60).to_csv(folder / "customers.csv", index=False)
-    return TableOptions(str(folder / "customers.csv"), "customer_id", "churned", "no")
 
 
 def test_what_a_person_wrote_into_the_mapping_is_not_overwritten(tmp_path: Path) -> None:

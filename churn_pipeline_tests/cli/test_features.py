@@ -36,10 +36,11 @@ def test_the_looks_of_four_past_days_are_what_they_were(tmp_path: Path, capsys: 
 def test_features_of_ones_own_are_told_with_their_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "ever.sql").write_text("-- meaning: Events.\n-- says: {value:.0f} events\ncount(*)")
-    features.check(business(tmp_path).model_copy(update={"own_features": tmp_path / "mine"}), as_of="2024-03-14")
+    with pytest.raises(SystemExit):  # so early there is no past look
+        features.check(business(tmp_path).model_copy(update={"own_features": tmp_path / "mine"}), as_of="2024-03-14")
     said = capsys.readouterr().out.splitlines()
-    assert said[-2] == "features of your own as of 2024-03-14:"
-    assert said[-1].startswith("  ever: least "), said
+    assert said[-3] == "features of your own as of 2024-03-14:"
+    assert said[-2].startswith("  ever: least "), said
 
 
 def test_a_feature_that_knows_the_future_ends_the_command_with_status_1(
@@ -55,6 +56,13 @@ def test_a_feature_that_knows_the_future_ends_the_command_with_status_1(
     assert "luck (2)" in capsys.readouterr().out
 
 
-def test_before_anything_was_read_there_is_nothing_to_check(tmp_path: Path) -> None:
+@pytest.mark.parametrize("as_of", [None, "2026-11-01"])
+def test_before_anything_was_read_there_is_nothing_to_check(as_of: str | None, tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="holds no events yet"):
-        features.check(Settings(data_dir=tmp_path, business="crowd"))
+        features.check(Settings(data_dir=tmp_path, business="crowd"), as_of=as_of)
+
+
+def test_where_no_look_could_be_compared_nothing_is_proven(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        features.check(business(tmp_path), as_of="2023-01-01")
+    assert capsys.readouterr().out.splitlines()[-1] == "nothing was compared, so nothing is proven"

@@ -12,8 +12,8 @@ from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.feature_table import write_mapping
 from churn_pipeline.contracts.analytics import SCORES
 from churn_pipeline.settings import Settings, SettingsError
-from churn_pipeline_tests.cli.test_feature_table import customers
 from churn_pipeline_tests.rows import rows
+from churn_pipeline_tests.tables import customers
 
 pytestmark = pytest.mark.usefixtures("own_data_dir")
 

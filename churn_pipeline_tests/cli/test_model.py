@@ -97,12 +97,22 @@ def test_before_the_first_training_it_says_how_to_get_one(
     assert "churn run trains the first" in said(capsys)
 
 
-def test_models_are_listed_for_machines_as_well(ours: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_are_listed_for_machines_as_well(ours: Settings, shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     model.list_models(ours, as_json=True)
     listed = json.loads(said(capsys))
-    assert [(found["version"], found["state"], found["chosen"]) for found in listed] == [
-        ("1", "unchanged", "logistic"),
-        ("2", "unchanged", "logistic"),
+    roles = [list(known.roles) for known in shop.models.versions()]
+    assert [(found["version"], found["roles"], found["state"], found["chosen"]) for found in listed] == [
+        ("1", roles[0], "unchanged", "logistic"),
+        ("2", roles[1], "unchanged", "logistic"),
+    ]
+    overall = shop.models.load("2").facts["test"]["overall"]
+    second = [listed[1][name] for name in ("trained_as_of", "auc", "log_loss", "base_log_loss", "note")]
+    assert second == [
+        "2026-10-01",
+        overall["auc"]["mid"],
+        overall["log_loss"],
+        overall["base_log_loss"],
+        shop.models.load("2").facts["note"],
     ]
 
 
@@ -113,7 +123,7 @@ def test_a_model_is_shown_in_words_and_as_json_with_every_verdict_on_it(
     model.show_model(ours, "1", as_json=False)
     words = said(capsys)
     assert "Trained as of 2026-09-01 on" in words
-    assert re.search(r"this model +\d\.\d{4} +\d\.\d{3} \(", words), words
+    assert re.search(r"this model +│ \d\.\d{4} +│ \d\.\d{3} \(", words), words
     assert "no verdict on it yet" in words
     warehouse.append(MODEL_VERDICTS, rows(MODEL_VERDICTS, {"model_version": "1", "verdict": "better by a mile"}))
     model.show_model(ours, "1", as_json=False)

@@ -105,10 +105,15 @@ def rule(settings: Settings) -> Rule:
 
 
 def write_verdict(verdict: Verdict | None, warehouse: Warehouse, *, as_of: datetime, run_id: str) -> None:
-    """Put the day's verdict in the place of an earlier one of the day, but for one that was carried out: that is history."""
+    """Put the day's verdict in the place of an earlier one of the day, but for one that was carried out: that is history.
+
+    Where a person has put another model, or another share, on trial since, the look at that takes its place.
+    """
     import pyarrow as pa
 
-    if decided(read_ledger(warehouse), as_of):
+    past = read_ledger(warehouse)
+    carried_out = any(entry.by == "rollout" and entry.from_as_of == as_of for entry in past)
+    if decided(past, as_of) or (carried_out and verdict is None):
         return
     rows = [verdict.row(as_of=as_of, run_id=run_id)] if verdict else []
     table = pa.Table.from_pylist(rows, schema=arrow_schema(ROLLOUT_VERDICTS))
@@ -127,7 +132,10 @@ def plan(warehouse: Warehouse, *, as_of: datetime, settings: Settings) -> Plan:
         return Plan(None, None, None, verdict["verdict"])
     if not settings.rollout_auto:
         return Plan(None, None, None, f"{verdict['verdict']}; it is left to a person (churn model rollout)")
-    if any(entry.from_as_of > as_of for entry in read_ledger(warehouse)):
+    past = read_ledger(warehouse)
+    if canary_on(undecided(past, as_of), as_of) is None:
+        return Plan(None, None, None, f"{verdict['verdict']}; but a person has taken it off its trial since")
+    if any(entry.from_as_of > as_of for entry in past):
         return Plan(None, None, None, f"{verdict['verdict']}; but who scores later days was decided already")
     if warehouse.read(SCORED_LATER, [as_of])["later"].to_pylist()[0]:
         return Plan(None, None, None, f"{verdict['verdict']}; but later days have been scored already")
@@ -179,7 +187,8 @@ def carry_out(
 ) -> Receipt | Step | str | None:
     """Do what is planned; where nothing is, only set aliases right that a killed run left behind.
 
-    A canary that cannot be loaded by now stays as it is, with the reason: the day's scores must not wait for it.
+    A canary that cannot be loaded by now stays as it is, with the reason, and a registry that does not answer gets its alias later:
+    the day's scores must not wait for it.
 
     Raises:
         LedgerError: the plan is stale.
@@ -205,7 +214,8 @@ def carry_out(
                 return promote(planned.canary, **common)
             return put_on_trial(planned.canary, share=planned.share, **common)
         except (BundleError, ModelStoreError) as error:
-            return f"nothing: {error}"
+            done = decided(read_ledger(warehouse), as_of)
+            return f"done in the ledger, and in MLflow with the next run: {error}" if done else f"nothing: {error}"
     if canary_on(past, as_of) is None:
         align(warehouse=warehouse, models=models)
         return Step(planned.canary, planned.champion or "", 0.0, as_of, changed=False)

@@ -13,7 +13,7 @@ from churn_pipeline.adapters.frames import snapshot_frame
 from churn_pipeline.adapters.lake import Lake
 from churn_pipeline.adapters.model_store import ModelStore
 from churn_pipeline.adapters.studies import Studies
-from churn_pipeline.capabilities.training.fitting import fit
+from churn_pipeline.capabilities.training.fitting import fit, shortage
 from churn_pipeline.capabilities.training.recipe import Recipe, fingerprint
 from churn_pipeline.capabilities.training.train import code_version, material
 from churn_pipeline.capabilities.training.tuning import as_before
@@ -62,9 +62,11 @@ def reproduce(
         return Reproduced(version, False, (), 0, _other_code(facts["code"], code))
     recipe = Recipe(**facts["recipe"])
     looks = snapshot_frame(lake, TRAINING_SET.name, as_of, (), also=("converted",))
+    if shortage(looks, recipe=recipe):
+        return Reproduced(version, False, (), 0, _other_rows(as_of))
     try:
         frame, catalogue = material(lake, looks, as_of=as_of, recipe=recipe, settings=settings)
-    except (SchemaError, ValueError):  # a feature that is gone, or too few trials to cut
+    except SchemaError:  # a feature that is gone
         return Reproduced(version, False, (), 0, _other_rows(as_of))
     if fingerprint(frame, catalogue=catalogue, recipe=recipe, code=code) != facts["fingerprint"]:
         return Reproduced(version, False, (), 0, _other_rows(as_of))

@@ -78,7 +78,7 @@ def train(
         progress=progress,
     )
     return Trained(
-        models.log(logged(fitted, draw=settings.reports)),
+        models.log(logged(fitted, draw=settings.reports, noun=settings.noun)),
         _learnt_from(fitted, newer=_by_time(lake, as_of), noun=settings.noun),
     )
 
@@ -145,8 +145,8 @@ def code_version() -> str:
     return f"{churn_pipeline.__version__}+{digest.hexdigest()[:12]}"
 
 
-def logged(fitted: Fitted, *, draw: bool) -> Logged:
-    """What the registry keeps of a fitted model, with its pictures where they are to be drawn."""
+def logged(fitted: Fitted, *, draw: bool, noun: str) -> Logged:
+    """What the registry keeps of a fitted model, with its pictures where they are to be drawn; its description calls trials by the `noun`."""
     parameters = {
         f"{member}.{name}": value
         for member, chosen in fitted.facts["parameters"].items()
@@ -161,7 +161,7 @@ def logged(fitted: Fitted, *, draw: bool) -> Logged:
         parameters={**parameters, **fitted.facts["recipe"], "chosen": fitted.facts["chosen"]},
         metrics=fitted.metrics,
         pictures=pictures(fitted.tested, fitted.tuned) if draw else {},
-        description=description(fitted.facts),
+        description=description(fitted.facts, noun=noun),
         tags={"code": fitted.facts["code"], "trained_as_of": fitted.facts["trained_as_of"]},
     )
 

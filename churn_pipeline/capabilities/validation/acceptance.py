@@ -143,10 +143,12 @@ def forget_batches(lake: Lake, as_of: datetime) -> None:
     """
     today = f"{as_of:%Y-%m-%d}"
     for folder in sorted(lake.root.glob("staged_*")):
-        before = lake.newest_before(folder.name, as_of) if folder.name.endswith("_files") else None
+        kept = {today}
+        if of_files := folder.name.endswith("_files"):
+            kept.add(f"{lake.newest_before(folder.name, as_of) or as_of:%Y-%m-%d}")
         for path in folder.glob("*.parquet"):
             day = path.stem[: len(today)]
-            if day != today and not (before and day >= f"{before:%Y-%m-%d}"):
+            if day not in kept and not (of_files and day > today):
                 path.unlink()
 
 

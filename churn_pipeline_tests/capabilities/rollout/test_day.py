@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from churn_pipeline.adapters.ledger import end_trial, promote, put_on_trial, read_ledger
+from churn_pipeline.adapters.model_store import ModelStore, ModelStoreError
 from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.rollout import day as rollout
 from churn_pipeline.capabilities.rollout.compare import compare_arms, write_arms
@@ -254,6 +255,42 @@ def test_what_a_person_decides_on_top_of_the_days_look_stands_when_the_day_is_ru
     canary = canary_on(read_ledger(warehouse), SECOND)
     assert canary is not None
     assert (canary.share, canary.since) == (0.2, SECOND)
+
+
+def test_where_a_person_takes_the_canary_off_its_trial_after_a_step_the_step_stays_on_record(
+    tried: Shop, warehouse: Warehouse
+) -> None:
+    say(tried, warehouse, canary_knows=0.6)
+    carry_out(looked(tried, warehouse), tried, warehouse)
+    stepped = warehouse.read("select * from rollout_verdicts").to_pylist()
+    end_trial(
+        warehouse=warehouse, models=tried.models, from_as_of=SECOND, by="person", verdict="enough",
+        decided_at=NOW + timedelta(hours=1), run_id="r",
+    )  # fmt: skip
+    planned = looked(tried, warehouse)
+    assert planned.canary is None
+    assert planned.verdict.endswith("; but a person has taken it off its trial since")
+    carry_out(planned, tried, warehouse)
+    assert warehouse.read("select * from rollout_verdicts").to_pylist() == stepped
+    assert canary_on(read_ledger(warehouse), SECOND) is None
+
+
+def test_a_step_whose_alias_has_to_wait_for_the_registry_is_told_as_done(
+    tried: Shop, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(tried, warehouse, canary_knows=0.6)
+    planned = looked(tried, warehouse)
+
+    def hiccup(*_: object, **__: object) -> None:
+        raise ModelStoreError("the registry does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ModelStore, "set_role", hiccup)
+        told = carry_out(planned, tried, warehouse)
+    assert told == "done in the ledger, and in MLflow with the next run: the registry does not answer"
+    canary = canary_on(read_ledger(warehouse), SECOND)
+    assert canary is not None
+    assert canary.share == 0.5
 
 
 def test_a_second_look_that_would_decide_otherwise_leaves_the_first_as_it_was(

@@ -24,11 +24,11 @@ def facts(**overall: Any) -> dict[str, Any]:
 
 
 def test_it_says_what_the_model_is_and_its_figures_beside_those_of_what_it_had_to_beat() -> None:
-    assert description(facts()).splitlines() == [
+    assert description(facts(), noun="trials").splitlines() == [
         "Trained as of 2024-05-01 on 900 trials (250 converted), tested on 300 others (90 converted). Chosen: blend, calibrated by platt.",
         "",
         "| on the test cohort | log loss | AUC (95 %) | calibration error |",
-        "|---|---|---|---|",
+        "| --- | --- | --- | --- |",
         "| this model | 0.5000 | 0.750 (0.700..0.800) | 0.0123 |",
         "| the base rate | 0.6000 | 0.750 (0.700..0.800) | 0.0200 |",
         "| the logistic regression | 0.5500 | 0.750 (0.700..0.800) | 0.0300 |",
@@ -36,7 +36,10 @@ def test_it_says_what_the_model_is_and_its_figures_beside_those_of_what_it_had_t
 
 
 def test_it_has_the_note_of_the_model_and_no_ranking_where_there_is_one_outcome() -> None:
-    words = description({**facts(auc=None), "note": "few conversions"})
+    words = description({**facts(auc=None), "note": "few conversions"}, noun="entities")
+    assert "on 900 entities (250 converted)" in words
     assert "calibrated by platt. few conversions." in words
     assert "| this model | 0.5000 | one outcome only | 0.0123 |" in words
-    assert "Chosen: blend, in no need of calibration." in description({**facts(), "calibration": {"kind": "none"}})
+    assert "Chosen: blend, in no need of calibration." in description(
+        {**facts(), "calibration": {"kind": "none"}}, noun="trials"
+    )

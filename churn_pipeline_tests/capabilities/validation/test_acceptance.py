@@ -262,6 +262,10 @@ def test_what_was_staged_for_other_days_goes_once_a_batch_has_landed_but_for_the
     forget_batches(lake, days[2])
     assert [lake.has("staged_trials", day) for day in days] == [False, False, True, False]
     assert [lake.has("staged_trials_files", day) for day in days] == [False, True, True, True]
+    forget_batches(lake, days[1])
+    assert [lake.has("staged_trials_files", day) for day in days] == [False, True, True, True], (
+        "none is before the earliest"
+    )
 
 
 def test_a_second_reading_of_what_is_new_keeps_what_the_first_one_of_the_day_rejected(tmp_path: Path) -> None:
