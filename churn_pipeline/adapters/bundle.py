@@ -195,7 +195,7 @@ def _refused(folder: Path, offences: list[str]) -> BundleError:
     return BundleError(
         f"bundle {folder} is not the saved one: {'; '.join(offences)}.\n"
         "  allowed: exactly the files of its manifest, byte for byte\n"
-        "  do:      fetch the bundle again from the registry, or roll back to another model"
+        "  do:      bring its files back from a copy of the data directory, roll back to another model, or churn retrain"
     )
 
 

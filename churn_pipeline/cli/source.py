@@ -67,7 +67,7 @@ def init(settings: Settings, out: Path | None) -> None:
     """Write the guessed mapping of a source, and print what was chosen and why.
 
     Raises:
-        SourceError: the source cannot be read, or the mapping file is there already.
+        SourceError: the source cannot be read, nothing in it looks like a raw table, or the mapping file is there already.
         DatabaseError: another source goes by the name of this one.
     """
     _require_own(settings)
@@ -82,6 +82,13 @@ def init(settings: Settings, out: Path | None) -> None:
             else tables_of_folder(connection, open_source(settings.source_folder).folder)
         )
         guesses = guess(profiles(connection, found))
+    if not any(guessed.of for guessed in guesses):
+        raise SourceError(
+            f"{settings.source_named}: none of its tables looks like {listed([guessed.table.name for guessed in guesses])}; there is: "
+            f"{listed([table.called for table in found]) or 'nothing that can be read'}\n"
+            "  allowed: a table with a row a trial, one with a row an event, one with a row a subscription\n"
+            "  do: write the mapping by hand (docs/mapping.md); of a file with a row a customer and what became of them: churn run --table (docs/feature-table.md)"
+        )
     place.write_text(draft(guesses, {table.called: table.spec for table in found}, business=settings.business))
     say("\n".join([*_chosen(guesses), *_next(settings, place)]))
 
@@ -187,6 +194,7 @@ def lines(described: SourceDescription) -> list[str]:
     away = [f"  without {needs}: {', '.join(names)}" for needs, names in by_need.items()]
     return [
         *found,
+        *([f"outcomes: {described.outcomes}"] if described.outcomes.converted else []),
         *([f"not used: {listed(described.unused)}"] if described.unused else []),
         *(["features that fall away:", *away] if away else ["every feature can be computed"]),
         *(["problems:", *map(_indented, described.problems)] if described.problems else []),

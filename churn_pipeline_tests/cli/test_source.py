@@ -142,18 +142,29 @@ def test_a_mapping_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     assert out.read_text() == "mine"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["trial_workforce_saas", "cdnow"])
-def test_real_folders_are_guessed_without_a_crash_and_with_what_is_unsure(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def real(name: str) -> Path:
     folder = Path(os.environ.get("CHURN_REALDATA", "nowhere")) / name
     if not folder.is_dir():
         pytest.skip(f"CHURN_REALDATA names no folder with the real set {name}: nothing is guessed of it")
-    init(Settings(source=folder, data_dir=tmp_path / "data"), tmp_path / "guess.yaml")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["trial_workforce_saas", "ravenstack_saas"])
+def test_real_folders_are_guessed_without_a_crash_and_with_what_is_unsure(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init(Settings(source=real(name), data_dir=tmp_path / "data"), tmp_path / "guess.yaml")
     text = (tmp_path / "guess.yaml").read_text()
     assert "# unsure: " in text
     assert "written: " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_of_a_real_folder_without_a_table_of_trials_it_is_said_what_lies_there(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"there is: CDNOW_master\.txt\.gz, CDNOW_sample\.txt, "):
+        init(Settings(source=real("cdnow"), data_dir=tmp_path / "data"), tmp_path / "guess.yaml")
+    assert not (tmp_path / "guess.yaml").exists()
 
 
 def events_of(settings: Settings) -> set[tuple[str, str]]:
@@ -193,3 +204,13 @@ def test_a_reading_that_would_be_refused_takes_no_place(tmp_path: Path, database
     with pytest.raises(SourceError, match="did you mean events"):
         reland(settings, "event")
     assert events_of(settings) == before
+
+
+def test_where_nothing_looks_like_a_raw_table_no_mapping_is_written(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    write_csv(tmp_path / "shop" / "weather.csv", [{"town": "Bern", "rain": n} for n in range(30)])
+    with pytest.raises(
+        SourceError, match=r"none of its tables looks like trials, events, subscriptions; there is: weather\.csv"
+    ):
+        init(Settings(data_dir=tmp_path / "data", source=tmp_path / "shop"), tmp_path / "shop.yaml")
+    assert not (tmp_path / "shop.yaml").exists()

@@ -20,7 +20,7 @@ from churn_pipeline.adapters.sources.wording import in_source_words
 from churn_pipeline.capabilities.ingestion.staging import Staged, stage_table
 from churn_pipeline.capabilities.ingestion.typed import read_typed, typed_query
 from churn_pipeline.contracts.derive.rules import all_rules, row_rules
-from churn_pipeline.contracts.raw import RAW_TABLES
+from churn_pipeline.contracts.raw import RAW_TABLES, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.contracts.spec import Presence, Table
 from churn_pipeline.core.clock import midnight
 
@@ -79,10 +79,26 @@ class TableDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Of how many trials it is said that they converted, and of how many of those on the day on which they began."""
+
+    trials: int
+    converted: int
+    at_once: int
+
+    def __str__(self) -> str:
+        """A sentence for people; with a doubt where most conversions lie where trials begin."""
+        said = f"{self.converted:,} of {self.trials:,} trials converted, {self.at_once:,} of them on the day they began"
+        doubt = f": is {SUBSCRIPTIONS.name}.started_at when they converted, or when their trial began?"
+        return said + (doubt if 2 * self.at_once > self.converted else "")
+
+
+@dataclass(frozen=True, slots=True)
 class SourceDescription:
-    """What was found in a source, table by table, and the files that belong to no table."""
+    """What was found in a source, table by table, what became of its trials, and the files that belong to no table."""
 
     tables: tuple[TableDescription, ...]
+    outcomes: Outcomes
     unused: tuple[str, ...]
 
     @property
@@ -124,7 +140,19 @@ def describe_source(
             tables.append(_describe(connection, table, staged, source.mapped(table), read_at))
     used = {path for table in RAW_TABLES for path in source.files(table)}
     unused = tuple(source.shown(path) for path in source.all_files() if path not in used and not source.address)
-    return SourceDescription(tuple(tables), unused)
+    return SourceDescription(tuple(tables), _outcomes(lake, as_of), unused)
+
+
+def _outcomes(lake: Lake, as_of: datetime) -> Outcomes:
+    trials, subscriptions = (lake.rows(f"staged_{table.name}", as_of) for table in (TRIALS, SUBSCRIPTIONS))
+    good = "where _broken is null and not _copy"
+    with lake.engine.connection() as connection:
+        found = connection.execute(
+            f"with bought as (select trial_id, min(started_at) as converted_at from ({subscriptions}) {good} group by trial_id) "
+            "select count(*), count(converted_at), count(*) filter (cast(converted_at as date) = cast(began as date)) "
+            f"from (select trial_id, min(started_at) as began from ({trials}) {good} group by trial_id) left join bought using (trial_id)"
+        ).fetchone()
+    return Outcomes(*(found or (0, 0, 0)))
 
 
 def _describe(

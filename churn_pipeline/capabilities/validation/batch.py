@@ -74,7 +74,7 @@ def check_batch(lake: Lake, table: Table, *, as_of: datetime, max_bad_share: flo
         looked = Outcome(0, 0, ())
         if sample_rows and staged.rows and not structure:
             frame = sample(connection, table, "staged", given=staged.files.given, rows=sample_rows)
-            allowed = allowed_in_sample(max_bad_share, sampled=len(frame), rows=staged.usable)
+            allowed = 1.0 if few else allowed_in_sample(max_bad_share, sampled=len(frame), rows=staged.usable)
             looked = run_suite(table, frame, max_bad_share=allowed)
             problems += [
                 _unmet(table, staged.files, u)

@@ -10,7 +10,16 @@ from churn_pipeline.adapters.sources import Source, open_source
 from churn_pipeline.capabilities.ingestion.description import SourceDescription, beside, describe_source, newest_known
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline.settings import PROJECT
-from churn_pipeline_tests.batches import READ_AT, clean_source, empty_lake, event, take_in, trial, write_csv
+from churn_pipeline_tests.batches import (
+    READ_AT,
+    clean_source,
+    empty_lake,
+    event,
+    subscription,
+    take_in,
+    trial,
+    write_csv,
+)
 
 pytestmark = pytest.mark.flow
 
@@ -40,6 +49,19 @@ def test_a_description_says_what_was_found_and_what_is_absent(tmp_path: Path) ->
     assert "user_id" in events.absent
     assert found.unused == ("notes.txt",)
     assert found.problems == ()
+
+
+def test_it_is_told_how_many_converted_and_doubted_where_most_did_on_their_first_day(tmp_path: Path) -> None:
+    source = clean_source(tmp_path / "source")
+    told = described(source, tmp_path / "a").outcomes
+    assert (told.trials, told.at_once) == (40, 0)
+    assert 0 < told.converted < 40
+    assert str(told) == f"{told.converted} of 40 trials converted, 0 of them on the day they began"
+    at_once = [subscription(n) | {"started_at": trial(n)["started_at"]} for n in range(10)]
+    write_csv(source.folder / "subscriptions.csv", at_once)
+    assert str(described(source, tmp_path / "b").outcomes) == (
+        "10 of 40 trials converted, 10 of them on the day they began: is subscriptions.started_at when they converted, or when their trial began?"
+    )
 
 
 def test_a_look_knows_what_has_landed_and_writes_nothing_there(tmp_path: Path) -> None:

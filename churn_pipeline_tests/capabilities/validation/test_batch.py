@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,26 @@ def test_an_empty_file_is_named_with_rule_and_what_to_do(
     (problem,) = verdict(source, EVENTS, tmp_path).problems
     assert problem.startswith(f"events.csv, rule {rule}")
     assert "do:" in problem
+
+
+def test_of_a_few_new_rows_of_a_database_any_share_may_be_bad(source: Source, tmp_path: Path) -> None:
+    early = {"received_at": "2024-04-01 00:00:00"}
+    rows = [
+        event(1, event_id="good"),
+        *(event(1, event_id=f"e{n}", **early) for n in range(3)),
+        event(1, event_name=""),
+    ]
+    write_csv(source.folder / "events.csv", rows)
+    lake = empty_lake(tmp_path)
+    stage(lake, source, [TRIALS, EVENTS])
+    judged = partial(check_batch, lake, EVENTS, as_of=AS_OF, max_bad_share=0.2, sample_rows=1_000)
+    assert not judged().passed
+    with lake.engine.connection() as connection:  # as a reading of what is new since a value of its cursor
+        files = f"select * replace ('2024-05-01' as since) from ({lake.rows('staged_events_files', AS_OF)})"
+        lake.write(connection, "staged_events_files", AS_OF, files)
+    found = judged()
+    assert found.passed, found
+    assert found.bad_rows == 4
 
 
 def test_a_missing_table_is_refused_only_where_nothing_goes_without_it(source: Source, tmp_path: Path) -> None:
