@@ -16,7 +16,7 @@ from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.cli.run import parsed_day
 from churn_pipeline.cli.say import say
 from churn_pipeline.cli.summary import command, named
-from churn_pipeline.cli.table import print_table
+from churn_pipeline.cli.table import print_table, say_business
 from churn_pipeline.core.clock import midnight
 from churn_pipeline.settings import Settings
 
@@ -41,6 +41,7 @@ def list_models(settings: Settings, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(listed) + "\n")
     elif listed:
         print_table(pa.Table.from_pylist([_row(model) for model in listed]))
+        say_business(settings)
     else:
         say(f"no model is registered yet: {command()} run{named(settings)} trains the first")
 

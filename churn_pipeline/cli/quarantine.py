@@ -28,7 +28,7 @@ from churn_pipeline.cli.repaired import (
 from churn_pipeline.cli.run import execute, parsed_day
 from churn_pipeline.cli.say import say
 from churn_pipeline.cli.summary import READ, command, named
-from churn_pipeline.cli.table import print_table
+from churn_pipeline.cli.table import print_table, say_business
 from churn_pipeline.contracts.feature_table import NAME as FEATURE_TABLE
 from churn_pipeline.core.clock import midnight
 from churn_pipeline.settings import Settings
@@ -55,11 +55,12 @@ def list_issues(settings: Settings, *, table: str | None, rule: str | None, as_j
     if as_json:
         sys.stdout.writelines(f"{json.dumps(row, default=str)}\n" for row in found.to_pylist())
     elif not found.num_rows:
-        say("no such issue is open" if listed else "nothing is in quarantine")
+        say(f"{'no such issue is open' if listed else 'nothing is in quarantine'} (business {settings.business})")
     else:
         print_table(found.select(["issue_id", "table_name", "record_key", "because"]) if listed else found)
         if not listed:
             say(_count_words(found.to_pylist(), of_feature_table=settings.of_feature_table))
+        say_business(settings)
 
 
 def _count_words(groups: Iterable[Mapping[str, Any]], *, of_feature_table: bool) -> str:

@@ -56,7 +56,12 @@ def show(settings: Settings, query: str, *, limit: int | None, as_json: bool) ->
     total = warehouse.read(f"select count(*) as n from {asked}").to_pylist()[0]["n"] if full else found.num_rows
     nothing = "no rows" if " " in query.strip() else "no rows yet"
     print_table(found, total=total, nothing=nothing, every=limit is not None)
-    other = "; --source and --mapping name another" if settings.simulated else ""
+    say_business(settings)
+
+
+def say_business(settings: Settings) -> None:
+    """Print whose rows these were, and where that was named by nobody how to see those of another."""
+    other = " (of another: --source or --mapping)" if settings.simulated else ""
     sys.stdout.write(f"business: {settings.business}{other}\n")
 
 

@@ -43,9 +43,9 @@ def test_models_are_listed_with_role_and_figures(
     model.promote_model(ours, "2", because="a test", as_of="2026-10-01")
     said(capsys)
     model.list_models(ours, as_json=False)
-    rows = [
-        [cell.strip() for cell in line.split("│")[1:-1]] for line in said(capsys).splitlines() if "│ logistic" in line
-    ]
+    told = said(capsys).splitlines()
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in told if "│ logistic" in line]
+    assert told[-1].startswith(f"business: {ours.business}")
     assert [tuple(row[:4]) for row in rows] == [
         ("1", "", "unchanged", "2026-09-01"),
         ("2", "champion", "unchanged", "2026-10-01"),

@@ -67,6 +67,7 @@ def test_issues_are_listed_by_table_and_rule_and_never_with_their_rows(
     assert "wrong_type_occurred_at" in said
     assert "c1" in said
     assert SECRET not in said
+    assert said.count(f"business: {business.business} (of another: --source or --mapping)\n") == 2, "not among the JSON"
     assert groups(business, capsys) == {
         ("events", "wrong_type_occurred_at"): (3, 0),
         ("events", "unknown_trial"): (1, 0),
@@ -252,6 +253,7 @@ def test_before_anything_was_read_there_is_nothing(
 ) -> None:
     list_issues(settings, table=None, rule=None, as_json=False)
     list_issues(settings, table="events", rule=None, as_json=False)
-    assert capsys.readouterr().out == "nothing is in quarantine\nno such issue is open\n"
+    whose = f"(business {settings.business})"
+    assert capsys.readouterr().out == f"nothing is in quarantine {whose}\nno such issue is open {whose}\n"
     with pytest.raises(QuarantineError, match="nothing has been read yet"):
         replay(settings, files=[write_csv(tmp_path / "events.csv", [event(1)])])

@@ -137,10 +137,10 @@ def test_an_answer_says_of_which_business(
     show(settings, "select trial_id from actions where false", limit=5, as_json=False)
     assert capsys.readouterr().out.startswith("no rows; columns: trial_id\n")
     show(settings, "actions", limit=5, as_json=False)
-    assert capsys.readouterr().out.endswith("business: demo; --source and --mapping name another\n")
+    assert capsys.readouterr().out.endswith("business: demo (of another: --source or --mapping)\n")
     warehouse.append(ACTIONS, rows(ACTIONS, {"trial_id": "t"}))
     show(settings, "select trial_id from actions", limit=5, as_json=False)
-    assert capsys.readouterr().out.endswith("business: demo; --source and --mapping name another\n")
+    assert capsys.readouterr().out.endswith("business: demo (of another: --source or --mapping)\n")
 
 
 @pytest.mark.flow
