@@ -48,7 +48,7 @@ hypothesis.settings.load_profile("house")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs a database is no pure test.
 
-    Whole chains go first, then other modules with slow tests, so that no worker is left alone with one of them at the end.
+    Whole chains go first, then other modules with slow tests or properties, so that no worker is left alone with one of them at the end.
     """
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
@@ -56,8 +56,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("flow")
         if {"postgres", "shop_url"} & asked:
             item.add_marker("postgres")
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    slow = {item.path for item in items if item.get_closest_marker("slow") or _is_property(item)}
     items.sort(key=lambda item: (item.path.parent != TESTS, item.path not in slow, _scope(item.nodeid) != "shop"))
+
+
+def _is_property(item: pytest.Item) -> bool:
+    return getattr(getattr(item, "obj", None), "is_hypothesis_test", False) is True
 
 
 def _scope(nodeid: str) -> str:
@@ -86,8 +90,8 @@ def coverage_by_others(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def coverage_by_quick_ones(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Nor are slow tests that stand among others."""
-    with _untraced(_is_slow(request)):
+    """Nor are slow tests that stand among others, and properties, whose many examples reach the same lines."""
+    with _untraced(_is_slow(request) or _is_property(request.node)):
         yield
 
 
