@@ -61,21 +61,23 @@ class Calibrator:
         return np.asarray(np.clip(inside + self.below * under + self.above * over, -LIMIT, LIMIT))
 
     def stretch(self, margin: ArrayLike, base: float) -> NDArray[np.float64]:
-        """By what a push between `base` and `margin` grows: the secant of the map, its derivative where the two are one.
+        """By what a push between `base` and `margin` grows: the secant of the map, its derivative (to the right) where the two are one.
 
         `self(base) + stretch * (margin - base) == self(margin)`.
         """
         m = np.asarray(margin, dtype=np.float64)
+        # of margins nearer than that a quotient would tell rounding alone
         apart = np.abs(m - base) > 1e-9
         secant = (self(m) - self(base)) / np.where(apart, m - base, 1.0)
-        return np.asarray(np.where(apart, secant, self.slope(base)))
+        return np.asarray(np.where(apart, secant, self._mean_slope(np.minimum(m, base), np.maximum(m, base))))
 
-    def slope(self, margin: float) -> float:
-        """The derivative of the map (to the right, at a point where two lines meet), the limit of the map left aside."""
-        place = int(np.searchsorted(self.at, margin, side="right"))
-        if place in (0, len(self.at)):
-            return self.below if place == 0 else self.above
-        return (self.to[place] - self.to[place - 1]) / (self.at[place] - self.at[place - 1])
+    def _mean_slope(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The secant between margins with at most one point between them, out of the slopes beside it; the limit of the map is left aside."""
+        slopes = np.array([self.below, *(np.diff(self.to) / np.diff(self.at)), self.above])
+        after = np.searchsorted(self.at, low, side="right")
+        point = np.clip(np.asarray(self.at)[np.minimum(after, len(self.at) - 1)], low, high)
+        share = np.divide(point - low, high - low, out=np.ones_like(low), where=high > low)
+        return np.asarray(share * slopes[after] + (1 - share) * slopes[np.searchsorted(self.at, high, side="left")])
 
     def to_json(self) -> dict[str, Any]:
         """The map as JSON values."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from churn_pipeline.core import metrics
@@ -49,6 +49,9 @@ def test_whatever_the_rows_the_map_is_strictly_increasing(kind: Kind, rows: list
 
 @EVERY_KIND
 @given(rows=ROWS, base=st.floats(-6, 6))
+# a steep line begins, or ends, between the base and the margin beside it
+@example(rows=[(0.0, False), (1.2e-7, True)], base=-3.9e-20)
+@example(rows=[(-1.2e-7, False), (0.0, True)], base=-2.2e-308)
 def test_the_stretch_takes_every_margin_from_the_base_to_its_score(
     kind: Kind, rows: list[tuple[float, bool]], base: float
 ) -> None:
