@@ -11,7 +11,7 @@ from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import Looks
 from churn_pipeline.core.featurize.query import snapshots_query
-from churn_pipeline_tests.worlds import Row, SmallWorld, remembered
+from churn_pipeline_tests.worlds import Row, SmallWorld, answer, remembered
 
 START = datetime(2024, 5, 6, 9, 30, tzinfo=UTC)
 """A Monday."""
@@ -43,5 +43,5 @@ def features(
     with remembered(world) as (lake, connection):
         lake.known(connection, RAW_TABLES, before=as_of)
         gather(lake, connection, looks, before=as_of)
-        (row,) = connection.sql(snapshots_query(looks)).to_arrow_table().to_pylist()
+        (row,) = answer(connection, snapshots_query(looks)).to_pylist()
     return dict(row)

@@ -100,6 +100,12 @@ def remembered(world: SmallWorld, *, buckets: int = 1) -> Iterator[tuple[Lake, A
         yield lake, connection
 
 
+def answer(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """What a query gives, planned once: a relation is bound first, which takes a third of the time where rows are few."""
+    connection.execute(f"create or replace temp table answer as {query}")
+    return connection.sql("from answer").to_arrow_table()
+
+
 @contextmanager
 def landed(world: SmallWorld, folder: Path, *, buckets: int = 1, batches: int = 1) -> Iterator[tuple[Lake, Any]]:
     """A lake in `folder` into which the world has landed, in `batches` batches, and a connection to it."""

@@ -42,16 +42,20 @@ class Preparation:
         """The standardised columns followed by one centred missing flag a column: (rows, 2 * columns)."""
         prepared = np.empty((len(x), 2 * x.shape[1]))
         for rows in chunks(len(x)):
-            prepared[rows] = self._applied(x[rows])
+            self._write(x[rows], prepared[rows, : x.shape[1]], prepared[rows, x.shape[1] :])
         return prepared
 
-    def _applied(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        null = np.isnan(x)
-        squashed = np.where(self.logged, np.sign(x) * np.log1p(np.abs(x)), x)
-        standard = np.where(null, 0.0, (squashed - np.array(self.mean)) / np.array(self.scale))
+    def _write(self, x: NDArray[np.float64], standard: NDArray[np.float64], flags: NDArray[np.float64]) -> None:
+        null, missing, logged = np.isnan(x), np.array(self.missing), np.flatnonzero(self.logged)
+        squashed = x[:, logged]
+        np.copyto(standard, x)
+        standard[:, logged] = np.sign(squashed) * np.log1p(np.abs(squashed))
+        standard -= np.array(self.mean)
+        standard /= np.array(self.scale)
+        np.copyto(standard, 0.0, where=null)
+        np.subtract(null, missing, out=flags)
         # where training saw no null there is nothing to learn from one
-        flags = np.where(np.array(self.missing) > 0, null - np.array(self.missing), 0.0)
-        return np.hstack([standard, flags])
+        flags[:, missing == 0] = 0.0
 
 
 def _describe(column: NDArray[np.float64]) -> tuple[bool, float, float, float]:

@@ -75,6 +75,7 @@ def test_a_segment_whose_scores_are_too_low_is_named_and_no_other() -> None:
     assert found["team"].observed - found["team"].predicted == pytest.approx(found["team"].offset.mid)
 
 
+@pytest.mark.slow
 def test_where_scores_are_right_a_segment_is_called_off_one_time_in_twenty() -> None:
     rng = np.random.default_rng(2)
     alarms = [any(part.off for part in segments(rng, wrong=0.0).by_segment["plan"].values()) for _ in range(100)]

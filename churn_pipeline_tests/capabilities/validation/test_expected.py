@@ -42,6 +42,7 @@ def test_a_count_that_goes_on_as_before_is_seldom_unexpected(kind: str) -> None:
     assert alarms / DRAWS <= ALLOWED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("share", "concentration"), [(0.0, 0), (0.01, 0), (0.3, 0), (0.98, 0), (0.3, 200), (0.05, 400)]
 )

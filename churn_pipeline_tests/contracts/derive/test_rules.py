@@ -17,10 +17,11 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
 def test_every_rule_is_a_condition_that_the_engine_can_evaluate(table: Table) -> None:
     columns = ", ".join(f"null::{duckdb_type(c.type)} as {c.name}" for c in table.columns)
     read = f"(select null::varchar as _wrong, null::map(varchar, varchar) as _misread, null::timestamptz as _trial_started, {columns})"
-    for rule in (*row_rules(table, read_at=NOW), *trial_rules(table)):
-        duckdb.connect().execute(f"select 1 from {read} where {rule.bad}")
-        assert rule.allowed, rule.name
-        assert rule.do, rule.name
+    with duckdb.connect() as connection:
+        for rule in (*row_rules(table, read_at=NOW), *trial_rules(table)):
+            connection.execute(f"select 1 from {read} where {rule.bad}")
+            assert rule.allowed, rule.name
+            assert rule.do, rule.name
 
 
 @pytest.mark.parametrize("table", RAW_TABLES)

@@ -15,7 +15,7 @@ from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks
 from churn_pipeline.core.featurize.query import snapshots_query
-from churn_pipeline_tests.worlds import BEGIN, Row, SmallWorld, crowd, remembered, seeds
+from churn_pipeline_tests.worlds import BEGIN, Row, SmallWorld, answer, crowd, remembered, seeds
 
 LANDMARKS = (1, 3, 7, 14)
 END = BEGIN + timedelta(days=30)
@@ -75,7 +75,7 @@ def looked(world: SmallWorld, *, days: tuple[int, ...] = LANDMARKS, looks: Looks
     with remembered(world) as (lake, connection):
         lake.known(connection, RAW_TABLES, before=END)
         gather(lake, connection, looks, before=END)
-        found = connection.sql(snapshots_query(looks)).to_arrow_table()
+        found = answer(connection, snapshots_query(looks))
     rows: list[dict[str, Any]] = found.to_pylist(maps_as_pydicts="strict")
     return rows
 

@@ -17,7 +17,7 @@ from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize import peers
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks, running_looks
 from churn_pipeline.core.featurize.query import snapshots_query
-from churn_pipeline_tests.worlds import BEGIN, SmallWorld, crowd, remembered, seeds
+from churn_pipeline_tests.worlds import BEGIN, SmallWorld, answer, crowd, remembered, seeds
 
 END = BEGIN + timedelta(days=40)
 EVERY_DAY = tuple(range(1, 15))
@@ -30,7 +30,7 @@ def looked(world: SmallWorld, day: datetime, looks: Looks) -> Seen:
     with remembered(world) as (lake, connection):
         lake.known(connection, RAW_TABLES, before=day)
         gather(lake, connection, looks, before=day)
-        rows = connection.sql(snapshots_query(looks, named=())).to_arrow_table().to_pylist()
+        rows = answer(connection, snapshots_query(looks, named=())).to_pylist()
     return {(row["trial_id"], row["as_of"]): row for row in rows}
 
 

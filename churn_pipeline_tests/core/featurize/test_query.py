@@ -24,7 +24,7 @@ from churn_pipeline.contracts.raw import RAW_TABLES
 from churn_pipeline.core.clock import sql_instant
 from churn_pipeline.core.featurize.looks import Looks, landmark_looks, running_looks
 from churn_pipeline.core.featurize.query import snapshots_query
-from churn_pipeline_tests.worlds import BEGIN, SmallWorld, crowd, days, landed, remembered, tried, worlds
+from churn_pipeline_tests.worlds import BEGIN, SmallWorld, answer, crowd, days, landed, remembered, tried, worlds
 
 pytestmark = pytest.mark.flow
 
@@ -42,7 +42,7 @@ def looked_at(lake: Lake, connection: DuckDBPyConnection, day: datetime, *, look
     wanted = looks or landmark_looks(LANDMARKS, sql_instant(day))
     lake.known(connection, RAW_TABLES, before=day)
     gather(lake, connection, wanted, before=day)
-    parts = [connection.sql(snapshots_query(wanted, bucket=b)).to_arrow_table() for b in range(lake.buckets)]
+    parts = [answer(connection, snapshots_query(wanted, bucket=b)) for b in range(lake.buckets)]
     return pa.concat_tables(parts).sort_by([("trial_id", "ascending"), ("as_of", "ascending")])
 
 
