@@ -24,6 +24,8 @@ BENT = np.linspace(-12.0, 12.0, 193)
 """The margins between which a curve is drawn as straight lines: nowhere off by more than 0.0005 times the difference of its two slopes."""
 BEND_PENALTY = 5.0
 """What half the square of a bend costs, in nats in sum over all rows."""
+NEAR = 1e-9
+"""Margins nearer than that have a quotient of differences that loses its digits to rounding."""
 
 
 class CalibrationError(Exception):
@@ -66,18 +68,18 @@ class Calibrator:
         `self(base) + stretch * (margin - base) == self(margin)`.
         """
         m = np.asarray(margin, dtype=np.float64)
-        # of margins nearer than that a quotient would tell rounding alone
-        apart = np.abs(m - base) > 1e-9
-        secant = (self(m) - self(base)) / np.where(apart, m - base, 1.0)
-        return np.asarray(np.where(apart, secant, self._mean_slope(np.minimum(m, base), np.maximum(m, base))))
+        near = np.abs(m - base) <= NEAR
+        stretched = np.asarray((self(m) - self(base)) / np.where(near, 1.0, m - base))
+        stretched[near] = self._mean_slope(np.minimum(m[near], base), np.maximum(m[near], base))
+        return stretched
 
     def _mean_slope(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The secant between margins with at most one point between them, out of the slopes beside it; the limit of the map is left aside."""
+        """The slope of each line by its share of the way from `low` to `high`, all (rows,); the slope to the right where they are one. The limit of the map is left aside."""
         slopes = np.array([self.below, *(np.diff(self.to) / np.diff(self.at)), self.above])
-        after = np.searchsorted(self.at, low, side="right")
-        point = np.clip(np.asarray(self.at)[np.minimum(after, len(self.at) - 1)], low, high)
-        share = np.divide(point - low, high - low, out=np.ones_like(low), where=high > low)
-        return np.asarray(share * slopes[after] + (1 - share) * slopes[np.searchsorted(self.at, high, side="left")])
+        way = np.diff(np.clip([-np.inf, *self.at, np.inf], low[:, None], high[:, None]))
+        right = slopes[np.searchsorted(self.at, low, side="right")]
+        shares = np.divide(way, (high - low)[:, None], out=np.zeros_like(way), where=(high > low)[:, None])
+        return np.where(high > low, shares @ slopes, right)
 
     def to_json(self) -> dict[str, Any]:
         """The map as JSON values."""

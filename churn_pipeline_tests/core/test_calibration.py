@@ -56,11 +56,20 @@ def test_the_stretch_takes_every_margin_from_the_base_to_its_score(
     kind: Kind, rows: list[tuple[float, bool]], base: float
 ) -> None:
     found = _fit(kind, rows)
-    margins = np.array([*(m for m, _ in rows), base, base + 1e-12, -40.0, 40.0])
+    near = (base + step for step in (-9e-10, -1e-12, 0.0, 1e-12, 9e-10))
+    margins = np.array([*(m for m, _ in rows), *near, -40.0, 40.0])
     reached = found(base) + found.stretch(margins, base) * (margins - base)
     np.testing.assert_allclose(reached, found(margins), atol=1e-9)
     if abs(float(found(base))) < LIMIT:
         assert (found.stretch(margins, base) > 0).all()
+
+
+def test_beside_a_point_the_stretch_is_the_mean_of_the_two_slopes_by_the_way_on_each() -> None:
+    bent = Calibrator("platt", (0.0,), (1.0,), below=2.0, above=3.0)
+    assert bent.stretch(0.0, 0.0) == 3.0
+    assert bent.stretch(-1e-10, 0.0) == 2.0
+    assert bent.stretch(1e-10, -1e-10) == 2.5
+    np.testing.assert_array_equal(bent.stretch([[5e-324], [-5e-324]], 0.0), [[3.0], [2.0]])
 
 
 @EVERY_FIT

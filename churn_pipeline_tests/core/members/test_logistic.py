@@ -21,6 +21,18 @@ def _rows(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return x, labels
 
 
+def test_a_column_is_squashed_standardised_and_flagged_as_its_description_says() -> None:
+    learnt = Preparation(
+        logged=(True, False, True), mean=(1.0, -2.0, 0.5), scale=(2.0, 3.0, 0.25), missing=(0.1, 0.0, 0.7)
+    )
+    rows = [[np.nan, np.nan, -3.0], [-0.0, 1e300, np.nan], [1e300, -7.5, 2.0], [-5.5, 0.0, 5e-324]]
+    for x in (np.array(rows), np.asfortranarray(rows), np.empty((0, 3))):
+        squashed = np.where(learnt.logged, np.sign(x) * np.log1p(np.abs(x)), x)
+        standard = np.where(np.isnan(x), 0.0, (squashed - learnt.mean) / learnt.scale)
+        flags = np.where(np.array(learnt.missing) > 0, np.isnan(x) - np.array(learnt.missing), 0.0)
+        np.testing.assert_array_equal(learnt.apply(x), np.hstack([standard, flags]))
+
+
 def test_the_fit_is_that_of_scikit_learn() -> None:
     from sklearn.linear_model import LogisticRegression
 
