@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 """Most that base and pushes may miss the log-odds of a score by: the rounding of 32-bit trees, with room."""
-STEEPEST = 100.0
-"""By how much of the calibration's stretch, at most, that may be more: what is beyond is no rounding any more to a reader."""
 
 
 class ReasonsError(Exception):
@@ -35,8 +33,6 @@ class Explanation:
     """(rows, names)."""
     log_odds: NDArray[np.float64]
     """(rows,): of the shown probability."""
-    stretch: NDArray[np.float64] | float = 1.0
-    """By what the calibration stretched the pushes of each row, and the rounding in them."""
 
     def __post_init__(self) -> None:
         """Refuse pushes that do not add up."""
@@ -45,7 +41,7 @@ class Explanation:
             raise ReasonsError(
                 f"base and pushes miss the log-odds of the score by {self.residue:.2g} (row {worst}: base "
                 f"{self.base_log_odds:.6g}, pushes {self.pushes[worst].sum():.6g}, log-odds {self.log_odds[worst]:.6g})."
-                f"\n  allowed: less than {TOLERANCE:g}, times what the calibration stretches them by where that is more than 1\n"
+                f"\n  allowed: less than {TOLERANCE:g}\n"
                 "  do:      no scores with these reasons; check the contributions of each member against its margin"
             )
 
@@ -56,8 +52,8 @@ class Explanation:
 
     @property
     def residue(self) -> float:
-        """The largest `rounding`, as it was before the calibration stretched it; 0 where there are no rows."""
-        return float((np.abs(self.rounding) / np.clip(self.stretch, 1.0, STEEPEST)).max(initial=0.0))
+        """The largest `rounding`; 0 where there are no rows."""
+        return float(np.abs(self.rounding).max(initial=0.0))
 
 
 def reasons(

@@ -90,9 +90,8 @@ class Scorer:
             base += weight * member_base
             pushes += weight * self.schema.by_feature(contributions)
         margin = self.margin(x)
-        stretch = self.calibrator.stretch(margin, base)
-        stretched = pushes * stretch[:, None]
-        return Explanation(self.schema.names, float(self.calibrator(base)), stretched, self.calibrator(margin), stretch)
+        stretched = pushes * self.calibrator.stretch(margin, base)[:, None]
+        return Explanation(self.schema.names, float(self.calibrator(base)), stretched, self.calibrator(margin))
 
     def _active(self) -> list[tuple[float, Member]]:
         return [(weight, member) for weight, member in zip(self.weights, self.members, strict=True) if weight > 0]

@@ -101,13 +101,3 @@ def test_pushes_that_do_not_add_up_are_refused_with_the_row(rounding: float) -> 
     log_odds = np.array([-0.5, -0.5 + rounding])
     with pytest.raises(ReasonsError, match=re.escape("allowed: less than 0.0001")):
         Explanation(NAMES, -0.5, np.zeros((2, 7)), log_odds)
-
-
-def test_what_a_steep_calibration_makes_of_rounding_is_none_of_the_pushes_fault_up_to_a_bound() -> None:
-    pushes, log_odds = np.zeros((2, 7)), np.array([-0.5, -0.5 + 2e-4])
-    steep = Explanation(NAMES, -0.5, pushes, log_odds, np.array([1.0, 36.0]))
-    assert steep.residue == pytest.approx(2e-4 / 36)
-    with pytest.raises(ReasonsError, match="row 1"):
-        Explanation(NAMES, -0.5, pushes, log_odds, np.array([36.0, 0.5]))
-    with pytest.raises(ReasonsError):
-        Explanation(NAMES, -0.5, pushes, np.array([-0.5, 1.0]), np.array([1.0, 1e9]))
