@@ -57,6 +57,7 @@ def open_shop(folder: Path, url: str) -> Shop:
         few_conversions=10_000,
         threads=1,
         gate_resamples=300,
+        drift_false_alarm=0.1,  # what chance does is drawn the oftener, the rarer a false alarm may be
     )
     world = simulate(Parameters.of(settings))
     lake, models, studies = Lake.of(settings), ModelStore.of(settings), Studies.of(settings)

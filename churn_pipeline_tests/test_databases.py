@@ -205,9 +205,9 @@ def test_the_whole_chain_on_a_database_gives_what_it_gives_on_files(
 ) -> None:
     from churn_pipeline_tests.conftest import fresh_database
 
-    # regressions alone: they are fitted in no time
-    quick = {"few_conversions": 100_000}
-    folder = write_source(world(small(tmp_path / "whole", database)), tmp_path / "files")
+    # regressions alone: they are fitted in no time; few trials show a difference as well as many
+    quick = {"few_conversions": 100_000, "demo_trials": 400}
+    folder = write_source(world(small(tmp_path / "whole", database, **quick)), tmp_path / "files")
     _load(folder, second_database)
     on_files = small(tmp_path / "a", database, source=folder, business="one", **quick)
     assert run(on_files).success

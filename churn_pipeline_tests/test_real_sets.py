@@ -22,6 +22,16 @@ from churn_pipeline.settings import PROJECT, Settings
 from churn_pipeline_tests.chains import NOW, run, tables
 
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
+QUICK: dict[str, Any] = {
+    "tuning_trials": 2,
+    "gate_resamples": 500,
+    # what chance does is drawn the oftener, the rarer a false alarm may be
+    "drift_false_alarm": 0.1,
+    # tests run side by side
+    "threads": 1,
+    # what is drawn is looked at where it is made, and in the browser
+    "reports": False,
+}
 
 
 def real(name: str) -> Path:
@@ -35,7 +45,7 @@ def real(name: str) -> Path:
 def settings_for(name: str, data_dir: Path, database: str) -> Settings:
     """Settings for a real set with the mapping that is shipped for it."""
     mapping = PROJECT / "data" / "mappings" / f"{name}.yaml"
-    return Settings(data_dir=data_dir, postgres_url=database, source=real(name), mapping=mapping)
+    return Settings(data_dir=data_dir, postgres_url=database, source=real(name), mapping=mapping, **QUICK)
 
 
 def counts(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -104,8 +114,7 @@ def test_a_public_feature_table_goes_from_its_file_to_scores(
     monkeypatch.setenv("CHURN_DATA_DIR", str(tmp_path))
     name, _, table = file.partition("/")
     mapping = write_mapping(TableOptions(str(real(name) / table), **said), source=None)
-    quick: dict[str, Any] = {"tuning_trials": 2, "gate_resamples": 500, "threads": 1}
-    settings = Settings(data_dir=tmp_path, postgres_url=database, mapping=mapping, **quick)
+    settings = Settings(data_dir=tmp_path, postgres_url=database, mapping=mapping, **QUICK)
     assert run(settings, day=NOW.date()).success
     assert counts(settings)["feature_table"]["rows_kept"] == rows
     found = tables(settings)

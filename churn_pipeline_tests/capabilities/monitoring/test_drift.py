@@ -29,7 +29,7 @@ def business(
     converts = np.where(rng.random(count) < 0.35, rng.integers(2, 14, count), 99)
     size = np.where(rng.random(count) < gone, np.nan, np.round(rng.lognormal(3, 1, count)))
     bought = np.where(rng.random(count) < plan, "pro", "basic").astype(object)
-    frames = []
+    trials, columns = np.array([f"{prefix}{i}" for i in range(count)], dtype=object), []
     for day in looked:
         there = converts > day
         if window is not None:
@@ -37,21 +37,20 @@ def business(
         who = np.flatnonzero(there)
         working = np.where((start[who] + day) % 7 < 5, 1.0, 0.3)
         rate = np.maximum(keen[who] * day * working, 0.01) * more
-        frames.append(
-            pd.DataFrame(
-                {
-                    "trial_id": [f"{prefix}{i}" for i in who],
-                    "as_of": pd.to_datetime(start[who] + day, unit="D", utc=True),
-                    "trial_day": day,
-                    **{name: rng.poisson(rate).astype(float) for name in COUNTS},
-                    "size": size[who],
-                    "plan": bought[who],
-                    "constant": 1.0,
-                    SCORE: 1 / (1 + np.exp(1 - 0.3 * keen[who] * more)),
-                }
-            )
+        columns.append(
+            {
+                "trial_id": trials[who],
+                "as_of": start[who] + day,
+                "trial_day": np.full(len(who), day),
+                **{name: rng.poisson(rate).astype(float) for name in COUNTS},
+                "size": size[who],
+                "plan": bought[who],
+                "constant": np.ones(len(who)),
+                SCORE: 1 / (1 + np.exp(1 - 0.3 * keen[who] * more)),
+            }
         )
-    return pd.concat(frames, ignore_index=True)
+    frame = pd.DataFrame({name: np.concatenate([look[name] for look in columns]) for name in columns[0]})
+    return frame.assign(as_of=pd.to_datetime(frame["as_of"], unit="D", utc=True))
 
 
 def training(rng: np.random.Generator, count: int = 4_000) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn_pipeline.capabilities.promotion import guards
 from churn_pipeline.capabilities.promotion.gate import Judged, Rule, judge
 from churn_pipeline.capabilities.promotion.guards import Limits, Reasons, Rivals, Seen, by_segment, look
 from churn_pipeline.core.log_odds import log_odds, probability
@@ -177,7 +178,14 @@ def test_of_a_first_model_nothing_but_its_time_is_asked() -> None:
     assert found.broken(LIMITS) == ()
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores take no time, and none is given to measuring how much."""
+    monkeypatch.setattr(guards, "milliseconds", lambda *_, **__: 0.0)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("at_once")
 def test_guard_rails_refuse_a_challenger_that_is_as_good_as_the_champion_at_most_one_time_in_twenty() -> None:
     """Calibration may err in 2.5 % of the worlds, segments in 1.25; so more than 10 of 200 would be too many."""
     broken = [bool(seen(world(400, seed=seed)).broken(LIMITS)) for seed in range(200)]
@@ -185,6 +193,7 @@ def test_guard_rails_refuse_a_challenger_that_is_as_good_as_the_champion_at_most
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("at_once")
 def test_a_planted_loss_in_one_segment_is_found() -> None:
     """The challenger sees more, and says 0.9 log-odds too much in a sixth of the trials: 0.07 nats there (670 trials)."""
 

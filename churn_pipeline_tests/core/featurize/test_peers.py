@@ -39,19 +39,19 @@ def landmarks(seed: int, day: datetime = END) -> Seen:
     return looked(crowd(seed, trials=180, events=8), day, landmark_looks(EVERY_DAY, sql_instant(day)))
 
 
+@cache
 def week(at: datetime) -> datetime:
     return (at - timedelta(days=at.weekday())).replace(hour=0, minute=0, second=0)
 
 
 def by_hand(look: dict[str, Any], same_day: list[dict[str, Any]], over: Peers) -> tuple[float | None, float | None]:
     """Standard deviations from the mean, and share of peers below, by going through all looks of the same trial day."""
-    apart = timedelta(weeks=peers.WEEKS)
+    until, segment = week(look["started_at"]), look[over.segment]
+    since = until - timedelta(weeks=peers.WEEKS)
     values = [
         other[over.of]
         for other in same_day
-        if week(look["started_at"]) - apart <= week(other["started_at"]) < week(look["started_at"])
-        and other[over.segment] == look[over.segment]
-        and look[over.segment] is not None
+        if other[over.segment] == segment is not None and since <= week(other["started_at"]) < until
     ]
     if len(values) < peers.LEAST:
         return None, None
