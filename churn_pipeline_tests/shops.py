@@ -58,6 +58,7 @@ def open_shop(folder: Path, url: str) -> Shop:
         threads=1,
         gate_resamples=300,
         drift_false_alarm=0.1,  # what chance does is drawn the oftener, the rarer a false alarm may be
+        reports=False,  # pictures take as long to draw as such a model to fit: the second one has them, and whoever asks for them
     )
     world = simulate(Parameters.of(settings))
     lake, models, studies = Lake.of(settings), ModelStore.of(settings), Studies.of(settings)
@@ -68,7 +69,8 @@ def open_shop(folder: Path, url: str) -> Shop:
     shop = Shop(settings, world, lake, models, studies, {})
     for day in (FIRST, SECOND):
         look(shop, day)
-        shop.trained[day] = train(lake, models, studies, as_of=day, settings=settings, progress=lambda _: None)
+        drawn = settings.model_copy(update={"reports": day == SECOND})
+        shop.trained[day] = train(lake, models, studies, as_of=day, settings=drawn, progress=lambda _: None)
         write_challenger(lake, day, shop.trained[day])
     return shop
 

@@ -69,6 +69,13 @@ def _instance(engine: Engine) -> duckdb.DuckDBPyConnection:
 atexit.register(_instance.cache_clear)
 
 
+def counted(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The one number that a query answers with."""
+    row = connection.execute(query).fetchone()
+    assert row is not None, query
+    return int(row[0])
+
+
 def quoted(text: str | Path) -> str:
     """A text as a SQL string literal.
 

@@ -19,7 +19,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from churn_pipeline.adapters.engine import Engine, name, quoted
+from churn_pipeline.adapters.engine import Engine, counted, name, quoted
 from churn_pipeline.adapters.parts import Parts
 from churn_pipeline.adapters.records import (
     columns,
@@ -85,6 +85,9 @@ class Lake:
         """
         self._require_buckets()
         self._settle(table)
+        total = counted(connection, f"select count(*) from {good}")
+        if not total:
+            return Landed(new=0, known=0)
         identity = [*table.key, *([table.versioned_by] if table.versioned_by else [])]
         matching = " and ".join(f"old.{name(c)} is not distinct from new.{name(c)}" for c in identity)
         self.history(connection, table, view="_old")
@@ -93,7 +96,7 @@ class Lake:
             f"create or replace temp {kept} {rows} as select {columns(table)}, {day_known(table)} as day, {self._bucket(table)} as bucket "
             f"from {good} as new where not exists (select 1 from _old as old where {matching})"
         )
-        new, total = (_count(connection, f"select count(*) from {counted}") for counted in (rows, good))
+        new = counted(connection, f"select count(*) from {rows}")
         if new:
             self._replace_partitions(connection, table, rows)
         connection.execute(f"drop view _old; drop {kept} {rows}")
@@ -110,7 +113,7 @@ class Lake:
         beside = Path(tempfile.mkdtemp(prefix=LANDING, dir=self.root))
         written = self._made(beside / "new")
         order = ", ".join(name(c) for c in (*table.known_at, *table.key))
-        rows = _count(
+        rows = counted(
             connection,
             f"copy (select {columns(table)}, {day_known(table)} as day, {self._bucket(table)} as bucket from {good} "
             f"order by day, bucket, {order}) to {quoted(written)} (format parquet, compression zstd, "
@@ -279,7 +282,7 @@ class Lake:
             return []
         self.history(connection, DELETIONS, view="deletions_history")
         deleted = deleted_query(table, before)
-        if not _count(connection, f"select count(*) from ({deleted})"):  # else every key would be read for nothing
+        if not counted(connection, f"select count(*) from ({deleted})"):  # else every key would be read for nothing
             return []
         self.history(connection, table, view=f"{table.name}_history")
         return connection.execute(
@@ -300,7 +303,7 @@ class Lake:
         place = self._place(dataset, as_of, batch)
         self._made(place.parent)
         new = place.with_suffix(".new")
-        rows = _count(connection, f"copy ({query}) to {quoted(new)} (format parquet, compression zstd)")
+        rows = counted(connection, f"copy ({query}) to {quoted(new)} (format parquet, compression zstd)")
         new.replace(place)
         return rows
 
@@ -391,10 +394,3 @@ class Lake:
     def _made(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    """The one number that a query answers with."""
-    row = connection.execute(query).fetchone()
-    assert row is not None, query
-    return int(row[0])

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 """Most that base and pushes may miss the log-odds of a score by: the rounding of 32-bit trees, with room."""
+ROUNDING = 2e-5
+"""Most that pushes may miss a margin by, before calibration, to be taken for the rounding of 32-bit trees (some 5e-6)."""
 
 
 class ReasonsError(Exception):
@@ -54,6 +56,21 @@ class Explanation:
     def residue(self) -> float:
         """The largest `rounding`; 0 where there are no rows."""
         return float(np.abs(self.rounding).max(initial=0.0))
+
+
+def stretched(
+    pushes: NDArray[np.float64], missed: NDArray[np.float64], stretch: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Pushes that miss the margin of their row by `missed`, times what the calibration stretches the row by: (rows, features).
+
+    Where it is so steep that rounding alone would grow beyond `TOLERANCE`, the rounding is dealt out among the pushes by their size first, of
+    which it is a millionth or so. What is more than rounding is left for `Explanation` to refuse.
+    """
+    steep = (np.abs(missed) < ROUNDING) & (np.abs(missed * stretch) >= TOLERANCE)
+    size = np.abs(pushes[steep])
+    dealt = pushes.copy()
+    dealt[steep] += missed[steep, None] * size / np.maximum(size.sum(axis=1), ROUNDING)[:, None]
+    return np.asarray(dealt * stretch[:, None])
 
 
 def reasons(

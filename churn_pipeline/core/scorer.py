@@ -10,7 +10,7 @@ import numpy as np
 from churn_pipeline.core import log_odds as logit
 from churn_pipeline.core.calibration import Calibrator
 from churn_pipeline.core.members import Member
-from churn_pipeline.core.reasons import Explanation
+from churn_pipeline.core.reasons import Explanation, stretched
 from churn_pipeline.core.schema import FeatureSchema
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class Scorer:
             base += weight * member_base
             pushes += weight * self.schema.by_feature(contributions)
         margin = self.margin(x)
-        stretched = pushes * self.calibrator.stretch(margin, base)[:, None]
-        return Explanation(self.schema.names, float(self.calibrator(base)), stretched, self.calibrator(margin))
+        grown = stretched(pushes, margin - base - pushes.sum(axis=1), self.calibrator.stretch(margin, base))
+        return Explanation(self.schema.names, float(self.calibrator(base)), grown, self.calibrator(margin))
 
     def _active(self) -> list[tuple[float, Member]]:
         return [(weight, member) for weight, member in zip(self.weights, self.members, strict=True) if weight > 0]

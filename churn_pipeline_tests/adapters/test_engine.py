@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_pipeline.adapters.engine import Engine, name, quoted
+from churn_pipeline.adapters.engine import Engine, counted, name, quoted
+
+
+def test_the_one_number_of_an_answer_is_an_integer(tmp_path: Path) -> None:
+    with Engine("100MB", 1, tmp_path).connection() as connection:
+        assert counted(connection, "select count(*) from range(3)") == 3
+        assert counted(connection, f"copy (from range(5)) to {quoted(tmp_path / 'five.parquet')}") == 5
+
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 

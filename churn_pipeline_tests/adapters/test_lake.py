@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_pipeline.adapters import lake as lakes
-from churn_pipeline.adapters.lake import Lake, LakeError
+from churn_pipeline.adapters.lake import Lake, LakeError, Landed
 from churn_pipeline.contracts.raw import EVENTS, INDICATORS, RAW_TABLES, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.settings import Settings
@@ -172,6 +172,18 @@ def test_a_table_of_which_nothing_landed_is_empty_and_typed() -> None:
         assert not lake.has_raw(TRIALS)
         assert rows_known(lake, connection, TRIALS, DAY) == []
         connection.sql("select started_at + trial_days * interval 1 day, plan || '' from trials").fetchall()
+
+
+def test_a_batch_without_rows_lands_nothing_and_leaves_what_had_landed() -> None:
+    with fresh() as (lake, connection):
+        nothing = "(select * from _batch where false)"
+        connection.register("_batch", arrow(TRIALS, [trial(1)]))
+        assert lake.land(connection, TRIALS, nothing) == Landed(new=0, known=0)
+        assert not lake.has_raw(TRIALS)
+        assert lake.land(connection, TRIALS, "_batch") == Landed(new=1, known=0)
+        before = files(lake)
+        assert lake.land(connection, TRIALS, nothing) == Landed(new=0, known=0)
+        assert files(lake) == before
 
 
 def test_raw_files_lie_by_the_day_they_became_known(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,9 @@ import pytest
 
 from churn_pipeline.core import log_odds as logit
 from churn_pipeline.core import metrics
-from churn_pipeline.core.calibration import FITS, Kind
+from churn_pipeline.core.calibration import FITS, Calibrator, Kind
 from churn_pipeline.core.members.logistic import LogisticMember
-from churn_pipeline.core.reasons import TOLERANCE, reasons
+from churn_pipeline.core.reasons import TOLERANCE, ReasonsError, reasons
 from churn_pipeline.core.scorer import Scorer, ScorerError
 from churn_pipeline_tests.scorers import fitted, lightgbm_member, network_member, trials, xgboost_member
 
@@ -112,6 +113,49 @@ def test_a_margin_at_the_limit_still_adds_up() -> None:
     assert np.abs(explained.log_odds).max() == logit.LIMIT
     assert explained.residue < TOLERANCE
     np.testing.assert_allclose(logit.log_odds(scorer.probability(frame)), explained.log_odds, atol=1e-7)
+
+
+class Rounded(LogisticMember):
+    """A regression whose pushes are as rough as those of 32-bit trees, or rougher."""
+
+    places: ClassVar[int] = 6
+
+    def contributions(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        base, pushes = super().contributions(x)
+        return base, pushes.round(self.places)
+
+    def margin(self, x: np.ndarray) -> np.ndarray:
+        base, pushes = super().contributions(x)
+        return np.asarray(base + pushes.sum(axis=1))
+
+
+def _steep(slope: float) -> tuple[pd.DataFrame, Scorer]:
+    """Rows, and a scorer whose calibration is that steep about its base and reaches both limits there."""
+    usual, (frame, labels) = fitted(), trials(1500, seed=1)
+    member = Rounded.fit(usual.schema.encode(frame), labels, strength=1.0)
+    at = (member.intercept - 18 / slope, member.intercept + 18 / slope)
+    steep = Calibrator("centred isotonic", at, (-18.0, 18.0), 1.0, 1.0)
+    return _unseen(2_000, seed=12), Scorer(usual.schema, (member,), (1.0,), 0.0, steep)
+
+
+def test_where_calibration_is_steep_rounding_does_not_grow_into_what_speaks_against_the_reasons() -> None:
+    frame, scorer = _steep(200.0)
+    (member,), x = scorer.members, scorer.schema.encode(frame)
+    base, pushes = member.contributions(x)
+    stretch = scorer.calibrator.stretch(member.margin(x), base)[:, None]
+    plain, grown = scorer.schema.by_feature(pushes) * stretch, scorer.explain(frame)
+    missed = np.abs(grown.log_odds - grown.base_log_odds - plain.sum(axis=1))
+    assert (missed >= TOLERANCE).sum() > 20
+    assert grown.residue < TOLERANCE
+    np.testing.assert_array_equal(grown.pushes[missed < TOLERANCE], plain[missed < TOLERANCE])
+    assert (np.abs(grown.pushes - plain).sum(axis=1) <= missed + 1e-9).all()
+
+
+def test_what_is_more_than_rounding_is_refused_however_steep_calibration_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rounded, "places", 4)
+    frame, scorer = _steep(200.0)
+    with pytest.raises(ReasonsError, match="base and pushes miss the log-odds of the score by"):
+        scorer.explain(frame)
 
 
 def test_the_scorer_ranks_and_is_calibrated_on_trials_it_never_saw() -> None:

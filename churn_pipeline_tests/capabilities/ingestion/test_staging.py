@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_pipeline.capabilities.ingestion.staging import stage_table
-from churn_pipeline.contracts.raw import EVENTS, TRIALS
+from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline_tests.batches import (
     AS_OF,
     READ_AT,
@@ -27,6 +27,21 @@ def test_what_was_found_is_said(tmp_path: Path) -> None:
     assert (staged.rows, staged.missing) == (1, ("account_id",))
     assert "plan" in staged.absent
     assert [f.file for f in staged.files] == ["trials.csv"]
+
+
+def test_a_table_that_the_source_does_not_have_is_staged_as_one_without_rows(tmp_path: Path) -> None:
+    lake, source = empty_lake(tmp_path), clean_source(tmp_path / "source")
+    stage_table(lake, source, TRIALS, as_of=AS_OF, read_at=READ_AT)
+
+    def staged() -> tuple[int, list[tuple[str, str]]]:
+        stage_table(lake, source, SUBSCRIPTIONS, as_of=AS_OF, read_at=READ_AT)
+        with lake.engine.connection() as connection:
+            columns = connection.execute(f"describe {lake.rows('staged_subscriptions', AS_OF)}").fetchall()
+            return lake.read("staged_subscriptions", AS_OF).num_rows, [(name, of) for name, of, *_ in columns]
+
+    there, columns = staged()
+    (source.folder / "subscriptions.csv").unlink()
+    assert (there, staged()) == (10, (0, columns))
 
 
 @pytest.mark.flow

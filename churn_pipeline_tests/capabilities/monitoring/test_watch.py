@@ -10,18 +10,11 @@ from churn_pipeline.adapters.warehouse import Warehouse
 from churn_pipeline.capabilities.monitoring import watch
 from churn_pipeline.contracts.analytics import SCORE_OUTCOMES, SCORES
 from churn_pipeline.contracts.production import MODEL_PROMOTIONS
-from churn_pipeline.settings import Settings
 from churn_pipeline_tests.copies import execute
 from churn_pipeline_tests.rows import rows
 from churn_pipeline_tests.shops import FIRST, SECOND, Shop
 
 pytestmark = pytest.mark.flow
-
-
-@pytest.fixture
-def quiet(shop: Shop) -> Settings:
-    """The shop's settings without pictures, which take far longer to draw than drift to measure."""
-    return shop.settings.model_copy(update={"reports": False})
 
 
 def shown(warehouse: Warehouse, shop: Shop, day_offset: int = 0, by: str = "champion", version: str = "1") -> list[str]:
@@ -98,7 +91,8 @@ def test_drift_compares_the_last_days_with_what_the_days_champion_was_trained_on
     shop: Shop, warehouse: Warehouse
 ) -> None:
     shown(warehouse, shop)
-    watched = watch.watch_drift(shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
+    drawn = shop.settings.model_copy(update={"reports": True})
+    watched = watch.watch_drift(shop.lake, warehouse, shop.models, as_of=SECOND, settings=drawn)
     assert watched.model_version == "1"
     assert watched.drift is not None
     assert {shift.feature for shift in watched.drift.shifts} == {
@@ -114,23 +108,24 @@ def test_drift_compares_the_last_days_with_what_the_days_champion_was_trained_on
 
 
 def test_where_the_rules_scored_there_is_nothing_to_compare_and_old_rows_of_the_day_go(
-    shop: Shop, quiet: Settings, warehouse: Warehouse
+    shop: Shop, warehouse: Warehouse
 ) -> None:
     shown(warehouse, shop)
-    watched = watch.watch_drift(shop.lake, warehouse, shop.models, as_of=SECOND, settings=quiet)
+    watched = watch.watch_drift(shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
     watch.write_drift(watched, warehouse, as_of=SECOND, run_id="r")
     shown(warehouse, shop, by="rules", version="rules")
-    watched = watch.watch_drift(shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
+    drawn = shop.settings.model_copy(update={"reports": True})
+    watched = watch.watch_drift(shop.lake, warehouse, shop.models, as_of=SECOND, settings=drawn)
     assert (watched.model_version, watched.drift, watched.report) == (None, None, None)
     assert watched.because.startswith("no model scored this day")
     watch.write_drift(watched, warehouse, as_of=SECOND, run_id="r")
     assert warehouse.read("select * from drift").num_rows == 0
 
 
-def test_a_scored_day_whose_snapshots_are_gone_is_left_out(shop: Shop, quiet: Settings, warehouse: Warehouse) -> None:
+def test_a_scored_day_whose_snapshots_are_gone_is_left_out(shop: Shop, warehouse: Warehouse) -> None:
     shown(warehouse, shop)
     shown(warehouse, shop, day_offset=1)
-    watched = watch.watch_drift(shop.lake, warehouse, shop.models, as_of=SECOND, settings=quiet)
+    watched = watch.watch_drift(shop.lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
     assert watched.drift is not None
     assert watched.left_out == 1
     features = [shift for shift in watched.drift.shifts if shift.feature == "active_days"]
@@ -169,7 +164,7 @@ def test_an_outcome_goes_with_a_label_that_is_gone(shop: Shop, warehouse: Wareho
 
 
 def test_days_written_before_a_feature_was_declared_are_left_out(
-    shop: Shop, quiet: Settings, warehouse: Warehouse, tmp_path: Path
+    shop: Shop, warehouse: Warehouse, tmp_path: Path
 ) -> None:
     shown(warehouse, shop)
     shown(warehouse, shop, day_offset=1)
@@ -179,19 +174,19 @@ def test_days_written_before_a_feature_was_declared_are_left_out(
             lake.write(connection, dataset, day, shop.lake.rows(dataset, day))
         older = f"select * exclude (active_days) from ({shop.lake.rows('snapshots', SECOND)})"
         lake.write(connection, "snapshots", SECOND - timedelta(days=1), older)
-        watched = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=quiet)
+        watched = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
         assert (watched.left_out, watched.drift is None) == (1, False)
         lake.write(connection, "snapshots", SECOND, older)
-    watched = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=quiet)
+    watched = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
     assert (watched.drift, watched.because) == (None, "no snapshots of the last days have the features of model 1")
 
 
 def test_without_the_training_set_there_is_no_drift_and_it_says_why(
-    shop: Shop, quiet: Settings, warehouse: Warehouse, tmp_path: Path
+    shop: Shop, warehouse: Warehouse, tmp_path: Path
 ) -> None:
     shown(warehouse, shop)
     lake = Lake(tmp_path, shop.lake.engine)
-    watched = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=quiet)
+    watched = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
     assert (watched.drift, watched.because) == (None, "the training set of model 1 (2026-09-01) is gone")
     with lake.engine.connection() as connection:
         lake.write(
@@ -200,6 +195,6 @@ def test_without_the_training_set_there_is_no_drift_and_it_says_why(
             FIRST,
             f"select * exclude (active_days) from ({shop.lake.rows('training_set', FIRST)})",
         )
-    older = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=quiet)
+    older = watch.watch_drift(lake, warehouse, shop.models, as_of=SECOND, settings=shop.settings)
     assert older.because == "the training set of model 1 (2026-09-01) does not have active_days"
     watch.write_drift(watched, warehouse, as_of=SECOND, run_id="r")

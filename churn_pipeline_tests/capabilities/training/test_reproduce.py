@@ -34,7 +34,7 @@ def test_a_model_of_a_past_day_comes_out_the_same_byte_for_byte(shop: Shop) -> N
 
 
 def test_so_does_one_that_was_tuned_from_a_champion_until_time_was_up(shop: Shop, settings: Settings) -> None:
-    tuned = settings.model_copy(update={"few_conversions": 10, "tuning_trials": 2})
+    tuned = settings.model_copy(update={"few_conversions": 10, "tuning_trials": 2, "reports": False})
     models, studies = ModelStore.of(tuned), Studies.of(tuned)
 
     def trained(day: datetime, chosen: Settings) -> str:
@@ -43,7 +43,7 @@ def test_so_does_one_that_was_tuned_from_a_champion_until_time_was_up(shop: Shop
         return version.version
 
     models.set_role("champion", trained(FIRST, tuned))
-    rushed = tuned.model_copy(update={"tuning_trials": 40, "tuning_seconds": 0.5})
+    rushed = tuned.model_copy(update={"tuning_trials": 40, "tuning_seconds": 0.5, "reports": True})
     version = trained(SECOND, rushed)
     said: list[str] = []
     found = reproduce(shop.lake, models, version=version, settings=tuned, progress=said.append)
