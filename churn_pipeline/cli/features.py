@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -23,7 +24,7 @@ BACK = (14, 30, 60, 90)
 def check(settings: Settings, *, as_of: str | None = None) -> None:
     """Compare past looks with what was known then, and count the values of a user's own features.
 
-    Prints a line a day and a line a feature of their own; exits with status 1 where any feature differs, or nothing could be compared.
+    Prints a line a day as soon as it is compared, and a line a feature of their own; exits with status 1 where any feature differs, or nothing could be compared.
 
     Raises:
         LakeError: nothing has been read yet.
@@ -32,24 +33,27 @@ def check(settings: Settings, *, as_of: str | None = None) -> None:
     newest = _newest(lake)
     now = midnight(date.fromisoformat(as_of)) if as_of else newest
     own = own_features(settings.own_features, lake.engine)
-    found = {
-        then: _compared(lake, settings, own, then=then, now=now) for then in (now - timedelta(days=n) for n in BACK)
-    }
-    sys.stdout.write("".join(f"{then:%Y-%m-%d}: {result}\n" for then, result in found.items()))
+    found = []
+    for then, result in _compared(lake, settings, own, now=now):
+        sys.stdout.write(f"{then:%Y-%m-%d}: {result}\n")
+        sys.stdout.flush()
+        found.append(result)
     if own:
         told = "".join(f"  {one}\n" for one in spread(lake, own, as_of=now))
         sys.stdout.write(f"features of your own as of {now:%Y-%m-%d}:\n{told}")
-    if not any(result.looks for result in found.values()):
+    if not any(result.looks for result in found):
         sys.stdout.write("nothing was compared, so nothing is proven\n")
         raise SystemExit(1)
-    if any(result.differing for result in found.values()):
+    if any(result.differing for result in found):
         raise SystemExit(1)
 
 
-def _compared(lake: Lake, settings: Settings, own: Own, *, then: datetime, now: datetime) -> Foresight:
+def _compared(lake: Lake, settings: Settings, own: Own, *, now: datetime) -> Iterator[tuple[datetime, Foresight]]:
+    days = [now - timedelta(days=n) for n in BACK]
     compose = partial(snapshots_query, own=own)
     with lake.engine.connection() as connection:
-        return foresight(lake, connection, then=then, now=now, landmarks=settings.landmarks, compose=compose)
+        results = foresight(lake, connection, then=days, now=now, landmarks=settings.landmarks, compose=compose)
+        yield from zip(days, results, strict=True)
 
 
 def _newest(lake: Lake) -> datetime:

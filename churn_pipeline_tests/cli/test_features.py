@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -46,14 +47,19 @@ def test_features_of_ones_own_are_told_with_their_values(tmp_path: Path, capsys:
 def test_a_feature_that_knows_the_future_ends_the_command_with_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def foretold(*_: object, then: datetime, **__: object) -> Foresight:
-        return Foresight(3, {"luck": 2} if then < BEGIN + timedelta(days=1) else {})
+    def foretold(*_: object, then: Sequence[datetime], **__: object) -> Iterator[Foresight]:
+        for day in then:
+            said.append(capsys.readouterr().out)
+            yield Foresight(3, {"luck": 2} if day < BEGIN + timedelta(days=1) else {})
+
+    said: list[str] = []
 
     monkeypatch.setattr(features, "foresight", foretold)
     with pytest.raises(SystemExit) as ended:
         features.check(business(tmp_path), as_of="2024-04-01")
     assert ended.value.code == 1
-    assert "luck (2)" in capsys.readouterr().out
+    assert [len(text.splitlines()) for text in said] == [0, 1, 1, 1], "each day is told before the next is looked at"
+    assert "luck (2)" in "".join(said) + capsys.readouterr().out
 
 
 @pytest.mark.parametrize("as_of", [None, "2026-11-01"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -51,35 +51,44 @@ def foresight(
     lake: Lake,
     connection: duckdb.DuckDBPyConnection,
     *,
-    then: datetime,
+    then: Sequence[datetime],
     now: datetime,
     landmarks: Sequence[int],
     compose: Callable[[Looks], str] = snapshots_query,
-) -> Foresight:
-    """Compare the landmark looks as of `then`, computed from what is known before `now` and from what was known before `then`.
+) -> Iterator[Foresight]:
+    """Compare the landmark looks as of each of the midnights `then`, computed from what is known before `now` and from what was known before it.
 
-    The first are computed together with the looks of all other landmark days, as training does; the second one by one, as
-    the daily job does. `compose` makes the query of looks.
+    The first are computed together with the looks of all other landmark days, as training does; the second midnight by midnight, as
+    the daily job does, and compared as soon as they are. `compose` makes the query of looks.
     """
     later = landmark_looks(landmarks, sql_instant(now))
     lake.known(connection, READ, before=now)
     told = compose(later)
     if compares(told):
         gather(lake, connection, later, before=now)
-    connection.execute(
-        f"create or replace temp table looked_back as select * from ({told}) where as_of = {sql_instant(then)}"
-    )
-    connection.execute("create or replace temp table looked_at as select trial_id from looked_back")
+    days = ", ".join(map(sql_instant, then))
+    connection.execute(f"create or replace temp table looked_back as select * from ({told}) where as_of in ({days})")
+    for day in then:
+        yield _compared(lake, connection, compose, then=day, now=now)
+
+
+def _compared(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, compose: Callable[[Looks], str], *, then: datetime, now: datetime
+) -> Foresight:
+    """The looks of one midnight in table `looked_back` against the same from what was known before it."""
+    back = f"(select * from looked_back where as_of = {sql_instant(then)})"
+    connection.execute(f"create or replace temp table looked_at as select trial_id from {back}")
     columns = [column for column, *_ in connection.execute("describe looked_back").fetchall()]
     # what was deleted since was known then, and is no foresight
     lake.known(connection, READ, before=then, gone_by=now)
     _forget(connection, then)
     alone = Looks(f"select trial_id, {sql_instant(then)} as as_of from looked_at")
+    told = compose(alone)
     if compares(told):
         gather(lake, connection, alone, before=then)
     differing = ", ".join(f"count(*) filter ({_differs(c)})" for c in columns)
     rows = connection.execute(
-        f"select count(*), {differing} from looked_back a full join ({compose(alone)}) b using (trial_id)"
+        f"select count(*), {differing} from {back} a full join ({told}) b using (trial_id)"
     ).fetchall()
     looks, *counts = rows[0]
     return Foresight(looks, {column: n for column, n in zip(columns, counts, strict=True) if n})
@@ -89,8 +98,9 @@ def own_foresight(lake: Lake, own: Own, *, now: datetime, landmarks: Sequence[in
     """The same for a user's `own` features alone, at trials of the first bucket, as of the day `DAYS_BACK` before `now`."""
     compose = partial(snapshots_query, features=(), named=(OWN,), own=own, bucket=0)
     with lake.engine.connection() as connection:
-        then = now - timedelta(days=DAYS_BACK)
-        return foresight(lake, connection, then=then, now=now, landmarks=landmarks, compose=compose)
+        then = [now - timedelta(days=DAYS_BACK)]
+        (found,) = foresight(lake, connection, then=then, now=now, landmarks=landmarks, compose=compose)
+    return found
 
 
 def _differs(column: str) -> str:

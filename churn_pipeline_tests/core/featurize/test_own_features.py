@@ -107,18 +107,18 @@ def test_the_fingerprint_of_the_features_tells_them_apart() -> None:
     assert len(prints) == 3
 
 
-def past(seed: int, day: int, mine: tuple[OwnFeature, ...] = MINE) -> Foresight:
-    """The comparison of past looks in fifty small businesses."""
-    compose = partial(snapshots_query, features=(), named=(OWN,), own=mine)
+def past(seed: int) -> list[Foresight]:
+    """The comparison of past looks of three days in fifty small businesses."""
+    compose = partial(snapshots_query, features=(), named=(OWN,), own=MINE)
     with remembered(crowd(seed, trials=200)) as (lake, connection):
-        then, now = BEGIN + timedelta(days=day), BEGIN + timedelta(days=40)
-        return foresight(lake, connection, then=then, now=now, landmarks=(1, 3, 7, 14), compose=compose)
+        then, now = [BEGIN + timedelta(days=day) for day in (8, 15, 21)], BEGIN + timedelta(days=40)
+        return list(foresight(lake, connection, then=then, now=now, landmarks=(1, 3, 7, 14), compose=compose))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_they_do_not_know_the_future(seed: int) -> None:
-    looked = [past(seed, day) for day in (8, 15, 21)]
+    looked = past(seed)
     assert [look.differing for look in looked] == [{}] * 3
     assert sum(look.looks for look in looked) > 20
 
@@ -128,8 +128,7 @@ def test_one_that_knew_the_future_would_be_found(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         own_features, "told", lambda own, *, same: [t.replace("r.known_at < s.as_of", "true") for t in right(own, same=same)]
     )  # fmt: skip
-    found = [past(1, day).differing for day in (8, 15, 21)]
-    assert {column for differing in found for column in differing} == {"own"}
+    assert {column for look in past(1) for column in look.differing} == {"own"}
 
 
 def test_the_check_of_a_run_compares_them_alone(tmp_path: Path) -> None:
