@@ -21,7 +21,7 @@ from churn_pipeline.contracts.lake import DELETIONS, SNAPSHOTS
 from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, INDICATORS, RAW_TABLES, TOUCHES, TRIALS
 from churn_pipeline.contracts.spec import Table
 from churn_pipeline.core.featurize.depends import Dependence
-from churn_pipeline_tests.worlds import BEGIN, Row, SmallWorld, crowd, days, known, land, landed, tried, worlds
+from churn_pipeline_tests.worlds import BEGIN, Row, SmallWorld, crowd, days, known, land, landed, several, tried
 
 pytestmark = pytest.mark.flow
 
@@ -58,9 +58,9 @@ def deletion(table: Table, row: Row, at: datetime, *, gone: bool = True) -> Row:
 
 
 @pytest.mark.flow
-@tried(4)
+@tried(2)
 @given(
-    world=worlds(),
+    world=several(),
     seed=st.integers(0, 999),
     looked=st.lists(days(), min_size=1, max_size=3),
     buckets=st.integers(1, 2),
