@@ -216,6 +216,8 @@ def test_the_whole_chain_on_a_database_gives_what_it_gives_on_files(
         assert run(on_database).success
         found, wanted = tables(on_database), tables(on_files)
         assert {name: found[name] for name in SCORED} == {name: wanted[name] for name in SCORED}
+        assert {row["scored_by"] for row in wanted["scores"]} == {"champion"}
+        assert wanted["drift"]
         assert run(on_database, "daily_scoring").success
         again = tables(on_database)
         assert {name: again[name] for name in ("scores", "actions")} == {

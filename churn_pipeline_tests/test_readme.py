@@ -64,7 +64,7 @@ class Clone:
         ours = ("CHURN_", "DAGSTER_", "MAKE", "MFLAGS")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         settings = {**QUICK, "CHURN_DATA_DIR": str(self.data), "CHURN_DEV_PORT": str(self.port)}
-        # drawn once: the pages of a run take a third of its time, and those of another look no different
+        # drawn once: the pages of a run take a third of its time
         settings["CHURN_REPORTS"] = str(line.startswith("make run")).lower()
         with (self.folder / "said").open("w") as said:
             return subprocess.Popen(

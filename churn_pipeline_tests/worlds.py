@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 
 def tried(worlds: int) -> hypothesis.settings:
-    """How many worlds a property is tried on: as many as said here, or as CHURN_TEST_WORLDS says."""
+    """How many worlds (or `several` of them at once) a property is tried on: as many as said here, or as CHURN_TEST_WORLDS says."""
     return hypothesis.settings(max_examples=int(os.environ.get("CHURN_TEST_WORLDS", worlds)), deadline=None)
 
 
@@ -203,13 +203,18 @@ def several(draw: st.DrawFn) -> SmallWorld:
         for n, world in enumerate(found)
     ]
     rows = {of.name: tuple(row for world in own for row in world.rows(of)) for of in (TRIALS, *OF_TRIALS)}
-    return SmallWorld(**rows, indicators=found[0].indicators)
+    identity = (*INDICATORS.key, "published_at")
+    published = {tuple(row[c] for c in identity): row for world in found for row in world.indicators}
+    return SmallWorld(**rows, indicators=tuple(published.values()))
 
 
 def _renamed(rows: Sequence[Row], prefix: str) -> tuple[Row, ...]:
     """Rows whose ids nobody else has."""
     ids = {name for of in (TRIALS, *OF_TRIALS) for name in of.names if name.endswith("_id")} - {"user_id", "session_id"}
-    return tuple({name: f"{prefix}{value}" if name in ids else value for name, value in row.items()} for row in rows)
+    return tuple(
+        {name: f"{prefix}{value}" if name in ids and value is not None else value for name, value in row.items()}
+        for row in rows
+    )
 
 
 @st.composite

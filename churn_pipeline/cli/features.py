@@ -52,7 +52,7 @@ def _compared(lake: Lake, settings: Settings, own: Own, *, now: datetime) -> Ite
     days = [now - timedelta(days=n) for n in BACK]
     compose = partial(snapshots_query, own=own)
     with lake.engine.connection() as connection:
-        results = foresight(lake, connection, then=days, now=now, landmarks=settings.landmarks, compose=compose)
+        results = foresight(lake, connection, days=days, now=now, landmarks=settings.landmarks, compose=compose)
         yield from zip(days, results, strict=True)
 
 

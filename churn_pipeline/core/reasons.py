@@ -19,6 +19,8 @@ TOLERANCE = 1e-4
 """Most that base and pushes may miss the log-odds of a score by: the rounding of 32-bit trees, with room."""
 ROUNDING = 2e-5
 """Most that pushes may miss a margin by, before calibration, to be taken for the rounding of 32-bit trees (some 5e-6)."""
+DEALT = 1e-3
+"""Of the size of the pushes of a row, the share that their rounding has to stay below to be dealt out among them."""
 
 
 class ReasonsError(Exception):
@@ -27,7 +29,7 @@ class ReasonsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why each row has the log-odds it has. No push is ever computed as what the others leave."""
+    """Why each row has the log-odds it has. No push is ever computed as what the others leave; rounding alone is dealt out (`stretched`)."""
 
     names: tuple[str, ...]
     base_log_odds: float
@@ -63,13 +65,15 @@ def stretched(
 ) -> NDArray[np.float64]:
     """Pushes that miss the margin of their row by `missed`, times what the calibration stretches the row by: (rows, features).
 
-    Where it is so steep that rounding alone would grow beyond `TOLERANCE`, the rounding is dealt out among the pushes by their size first, of
-    which it is a millionth or so. What is more than rounding is left for `Explanation` to refuse.
+    Where it is so steep that rounding alone would grow to `TOLERANCE`, the rounding is dealt out among the pushes in proportion to their size first: none
+    changes by more than the share `DEALT`. What is more than rounding, or more of the pushes, is left for
+    `Explanation` to refuse.
     """
-    steep = (np.abs(missed) < ROUNDING) & (np.abs(missed * stretch) >= TOLERANCE)
-    size = np.abs(pushes[steep])
+    size = np.abs(pushes).sum(axis=1)
+    rounding = (np.abs(missed) < ROUNDING) & (np.abs(missed) < DEALT * size)
+    steep = rounding & (np.abs(missed * stretch) >= 0.99 * TOLERANCE)
     dealt = pushes.copy()
-    dealt[steep] += missed[steep, None] * size / np.maximum(size.sum(axis=1), ROUNDING)[:, None]
+    dealt[steep] += np.abs(pushes[steep]) * (missed[steep] / size[steep])[:, None]
     return np.asarray(dealt * stretch[:, None])
 
 

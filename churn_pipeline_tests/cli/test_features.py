@@ -47,8 +47,8 @@ def test_features_of_ones_own_are_told_with_their_values(tmp_path: Path, capsys:
 def test_a_feature_that_knows_the_future_ends_the_command_with_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def foretold(*_: object, then: Sequence[datetime], **__: object) -> Iterator[Foresight]:
-        for day in then:
+    def foretold(*_: object, days: Sequence[datetime], **__: object) -> Iterator[Foresight]:
+        for day in days:
             said.append(capsys.readouterr().out)
             yield Foresight(3, {"luck": 2} if day < BEGIN + timedelta(days=1) else {})
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from churn_pipeline.contracts.analytics import SCORES
-from churn_pipeline.core.reasons import Explanation, ReasonsError, reasons, words
+from churn_pipeline.core.reasons import Explanation, ReasonsError, reasons, stretched, words
 from churn_pipeline.core.schema import FeatureSchema, ModelFeature
 
 NAMES = ("g", "c", "a", "f", "b", "e", "d")
@@ -55,6 +55,27 @@ def test_the_order_of_features_changes_no_reason(pushes: np.ndarray, order: list
     turned = Explanation(tuple(NAMES[i] for i in order), -0.5, pushes[:, order], explained.log_odds)
     second = reasons(turned, _frame()[[NAMES[i] for i in order]], SCHEMA)
     pd.testing.assert_frame_equal(first, second, check_exact=False, atol=1e-12, rtol=0)
+
+
+def test_rounding_that_a_steep_calibration_would_stretch_is_dealt_out_by_size_and_nothing_else_is() -> None:
+    rows = np.array(
+        [[0.5, -0.25, 0.25, 0.0], [0.5, -0.25, 0.25, 0.0], [3e-3, -2e-3, 0.0, 0.0], [0.5, -0.25, 0.25, 0.0]]
+    )
+    missed, steep = np.array([1e-5, -1e-5, 1e-5, 3e-5]), np.full(4, 50.0)
+    np.testing.assert_array_equal(stretched(rows, missed, np.full(4, 2.0)), rows * 2)
+    found = stretched(rows, missed, steep) / 50
+    np.testing.assert_allclose(found.sum(axis=1)[:2], rows.sum(axis=1)[:2] + missed[:2], atol=1e-15)
+    np.testing.assert_allclose(found[0], [0.500005, -0.2499975, 0.2500025, 0.0], atol=1e-12)
+    # too much of so small pushes, and more than rounding
+    np.testing.assert_array_equal(found[2:] * 50, rows[2:] * 50)
+    nothing = np.zeros((1, 4))
+    np.testing.assert_array_equal(stretched(nothing, missed[:1], steep[:1]), nothing)
+
+
+@given(PUSHES, st.floats(-1.9e-5, 1.9e-5))
+def test_no_push_changes_by_more_than_a_thousandth_of_itself(pushes: np.ndarray, missed: float) -> None:
+    found = stretched(pushes, np.full(3, missed), np.full(3, 1e3)) / 1e3
+    assert (np.abs(found - pushes) <= 1e-3 * np.abs(pushes)).all()
 
 
 def test_equal_pushes_are_told_by_name() -> None:

@@ -51,24 +51,27 @@ def foresight(
     lake: Lake,
     connection: duckdb.DuckDBPyConnection,
     *,
-    then: Sequence[datetime],
+    days: Sequence[datetime],
     now: datetime,
     landmarks: Sequence[int],
     compose: Callable[[Looks], str] = snapshots_query,
 ) -> Iterator[Foresight]:
-    """Compare the landmark looks as of each of the midnights `then`, computed from what is known before `now` and from what was known before it.
+    """Compare the landmark looks as of each of some midnights (`days`, at least one), computed from what is known before `now` and from what was known before it.
 
     The first are computed together with the looks of all other landmark days, as training does; the second midnight by midnight, as
-    the daily job does, and compared as soon as they are. `compose` makes the query of looks.
+    the daily job does, and compared as soon as they are. `compose` makes the query of looks. Until the last day has been told the connection sees the past,
+    and is nobody else's.
     """
     later = landmark_looks(landmarks, sql_instant(now))
     lake.known(connection, READ, before=now)
     told = compose(later)
     if compares(told):
         gather(lake, connection, later, before=now)
-    days = ", ".join(map(sql_instant, then))
-    connection.execute(f"create or replace temp table looked_back as select * from ({told}) where as_of in ({days})")
-    for day in then:
+    midnights = ", ".join(map(sql_instant, days))
+    connection.execute(
+        f"create or replace temp table looked_back as select * from ({told}) where as_of in ({midnights})"
+    )
+    for day in days:
         yield _compared(lake, connection, compose, then=day, now=now)
 
 
@@ -85,7 +88,7 @@ def _compared(
     alone = Looks(f"select trial_id, {sql_instant(then)} as as_of from looked_at")
     told = compose(alone)
     if compares(told):
-        gather(lake, connection, alone, before=then)
+        gather(lake, connection, alone, before=then, gone_by=now)
     differing = ", ".join(f"count(*) filter ({_differs(c)})" for c in columns)
     rows = connection.execute(
         f"select count(*), {differing} from {back} a full join ({told}) b using (trial_id)"
@@ -98,8 +101,8 @@ def own_foresight(lake: Lake, own: Own, *, now: datetime, landmarks: Sequence[in
     """The same for a user's `own` features alone, at trials of the first bucket, as of the day `DAYS_BACK` before `now`."""
     compose = partial(snapshots_query, features=(), named=(OWN,), own=own, bucket=0)
     with lake.engine.connection() as connection:
-        then = [now - timedelta(days=DAYS_BACK)]
-        (found,) = foresight(lake, connection, then=then, now=now, landmarks=landmarks, compose=compose)
+        days = [now - timedelta(days=DAYS_BACK)]
+        (found,) = foresight(lake, connection, days=days, now=now, landmarks=landmarks, compose=compose)
     return found
 
 

@@ -23,16 +23,23 @@ COUNTED = tuple(
 """What has to be known of a peer."""
 
 
-def gather(lake: Lake, connection: duckdb.DuckDBPyConnection, looks: Looks, *, before: datetime) -> None:
-    """Make the relation `peers` for some looks, out of the records that the connection sees, those known `before`."""
+def gather(
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    looks: Looks,
+    *,
+    before: datetime,
+    gone_by: datetime | None = None,
+) -> None:
+    """Make the relation `peers` for some looks, out of the records that the connection sees: those known `before`, less what is deleted by then, or `gone_by`."""
     connection.execute(f"create or replace temp table peer_looks as {peers.peer_looks(looks)}")
     wanted, since = reached(connection, Looks("from peer_looks"))
-    lake.known(connection, [EVENTS], before=before, since=since)
+    lake.known(connection, [EVENTS], before=before, since=since, gone_by=gone_by)
     for bucket in range(lake.buckets):
         looked = snapshots_query(wanted, features=COUNTED, named=(), bucket=bucket)
         into = "insert into tally" if bucket else "create or replace temp table tally as"
         connection.execute(f"{into} {peers.tally_query(looked, FEATURES)}")
-    lake.known(connection, [EVENTS], before=before)
+    lake.known(connection, [EVENTS], before=before, gone_by=gone_by)
     connection.execute(f"create or replace temp table {peers.RELATION} as {peers.peers_query('from tally')}")
 
 

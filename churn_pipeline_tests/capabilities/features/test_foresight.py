@@ -19,8 +19,8 @@ THEN, NOW = [BEGIN + timedelta(days=days) for days in (15, 11)], BEGIN + timedel
 
 def test_looks_of_a_lake_on_disk_are_what_they_were(tmp_path: Path) -> None:
     with landed(crowd(3), tmp_path, buckets=2) as (lake, connection):
-        first, second = foresight(lake, connection, then=THEN, now=NOW, landmarks=(1, 3, 7, 14))
-        (alone,) = foresight(lake, connection, then=THEN[1:], now=NOW, landmarks=(1, 3, 7, 14))
+        first, second = foresight(lake, connection, days=THEN, now=NOW, landmarks=(1, 3, 7, 14))
+        (alone,) = foresight(lake, connection, days=THEN[1:], now=NOW, landmarks=(1, 3, 7, 14))
     assert first.differing == second.differing == {}
     assert min(first.looks, second.looks) > 0
     assert alone == second
@@ -31,7 +31,7 @@ def test_a_feature_that_differs_is_named_with_the_number_of_looks(tmp_path: Path
         return f"select * replace ((select count(*) from events) as events_total) from ({snapshots_query(looks)})"
 
     with landed(crowd(3), tmp_path) as (lake, connection):
-        found = list(foresight(lake, connection, then=THEN, now=NOW, landmarks=(1, 3, 7, 14), compose=compose))
+        found = list(foresight(lake, connection, days=THEN, now=NOW, landmarks=(1, 3, 7, 14), compose=compose))
     assert [look.differing for look in found] == [{"events_total": look.looks} for look in found]
     assert all(look.looks for look in found)
 

@@ -58,7 +58,7 @@ def deletion(table: Table, row: Row, at: datetime, *, gone: bool = True) -> Row:
 
 
 @pytest.mark.flow
-@tried(2)
+@tried(4)
 @given(
     world=several(),
     seed=st.integers(0, 999),

@@ -79,7 +79,7 @@ def found(days: Sequence[datetime], right: str = "", wrong: str = "", *, seed: i
         return snapshots_query(looks).replace(right or " ", wrong or " ")
 
     with remembered(crowd(seed, trials=200, events=40)) as (lake, connection):
-        yield from foresight(lake, connection, then=days, now=END, landmarks=LANDMARKS, compose=compose)
+        yield from foresight(lake, connection, days=days, now=END, landmarks=LANDMARKS, compose=compose)
 
 
 @pytest.mark.parametrize("seed", seeds(6))

@@ -51,7 +51,7 @@ def by_hand(look: dict[str, Any], same_day: list[dict[str, Any]], over: Peers) -
     values = [
         other[over.of]
         for other in same_day
-        if other[over.segment] == segment is not None and since <= week(other["started_at"]) < until
+        if segment is not None and other[over.segment] == segment and since <= week(other["started_at"]) < until
     ]
     if len(values) < peers.LEAST:
         return None, None
