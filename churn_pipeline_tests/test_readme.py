@@ -64,8 +64,8 @@ class Clone:
         ours = ("CHURN_", "DAGSTER_", "MAKE", "MFLAGS")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         settings = {**QUICK, "CHURN_DATA_DIR": str(self.data), "CHURN_DEV_PORT": str(self.port)}
-        # drawn once: the pages of a run take a third of its time
-        settings["CHURN_REPORTS"] = str(line.startswith("make run")).lower()
+        # the pages of a run take a third of its time: drawn once of a business, and once of a table
+        settings["CHURN_REPORTS"] = str(line.startswith(("make run", ".venv/bin/churn run --table"))).lower()
         with (self.folder / "said").open("w") as said:
             return subprocess.Popen(
                 ["bash", "-c", line],

@@ -23,7 +23,7 @@ from churn_pipeline.contracts.derive.arrow import arrow_schema
 from churn_pipeline.contracts.raw import ASSIGNMENTS, EVENTS, INDICATORS, RAW_TABLES, SUBSCRIPTIONS, TOUCHES, TRIALS
 from churn_pipeline.contracts.spec import Table
 
-OF_TRIALS = (EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS)
+OF_TRIALS = (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS)
 BEGIN = datetime(2024, 3, 1, tzinfo=UTC)
 Row = dict[str, Any]
 
@@ -59,7 +59,7 @@ class SmallWorld:
             self,
             **{
                 table.name: tuple(row for row in self.rows(table) if known(table, row) < day)
-                for table in (TRIALS, EVENTS, SUBSCRIPTIONS, TOUCHES, ASSIGNMENTS, INDICATORS)
+                for table in (*OF_TRIALS, INDICATORS)
             },
         )
 
@@ -199,10 +199,10 @@ def several(draw: st.DrawFn) -> SmallWorld:
     """Up to six such worlds as one business: a query of looks, most of whose time is its plan, takes hardly longer for six than for one."""
     found = draw(st.lists(worlds(), min_size=1, max_size=6))
     own = [
-        replace(world, **{of.name: _renamed(world.rows(of), f"w{n}-") for of in (TRIALS, *OF_TRIALS)})
+        replace(world, **{of.name: _renamed(world.rows(of), f"w{n}-") for of in OF_TRIALS})
         for n, world in enumerate(found)
     ]
-    rows = {of.name: tuple(row for world in own for row in world.rows(of)) for of in (TRIALS, *OF_TRIALS)}
+    rows = {of.name: tuple(row for world in own for row in world.rows(of)) for of in OF_TRIALS}
     identity = (*INDICATORS.key, "published_at")
     published = {tuple(row[c] for c in identity): row for world in found for row in world.indicators}
     return SmallWorld(**rows, indicators=tuple(published.values()))
@@ -210,7 +210,7 @@ def several(draw: st.DrawFn) -> SmallWorld:
 
 def _renamed(rows: Sequence[Row], prefix: str) -> tuple[Row, ...]:
     """Rows whose ids nobody else has."""
-    ids = {name for of in (TRIALS, *OF_TRIALS) for name in of.names if name.endswith("_id")} - {"user_id", "session_id"}
+    ids = {name for of in OF_TRIALS for name in of.names if name.endswith("_id")} - {"user_id", "session_id"}
     return tuple(
         {name: f"{prefix}{value}" if name in ids and value is not None else value for name, value in row.items()}
         for row in rows

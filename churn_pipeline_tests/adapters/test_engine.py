@@ -10,13 +10,6 @@ from hypothesis import strategies as st
 
 from churn_pipeline.adapters.engine import Engine, counted, name, quoted
 
-
-def test_the_one_number_of_an_answer_is_an_integer(tmp_path: Path) -> None:
-    with Engine("100MB", 1, tmp_path).connection() as connection:
-        assert counted(connection, "select count(*) from range(3)") == 3
-        assert counted(connection, f"copy (from range(5)) to {quoted(tmp_path / 'five.parquet')}") == 5
-
-
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 
 
@@ -30,6 +23,12 @@ def test_a_connection_is_in_utc_within_its_limits_and_closed_in_the_end(tmp_path
     assert moment == (datetime(2024, 5, 1, 10, tzinfo=UTC),)
     with pytest.raises(duckdb.ConnectionException):
         connection.execute("select 1")
+
+
+def test_the_one_number_of_an_answer_is_an_integer(tmp_path: Path) -> None:
+    with Engine("100MB", 1, tmp_path).connection() as connection:
+        assert counted(connection, "select count(*) from range(3)") == 3
+        assert counted(connection, f"copy (from range(5)) to {quoted(tmp_path / 'five.parquet')}") == 5
 
 
 def test_connections_share_no_table_and_no_view(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def judge(
         SourceError: the SQL of the mapping fails on a row.
     """
     table = reading.table
-    if not reading.present and not reading.due:
+    if not reading.present and not reading.due:  # a SELECT may give rows of no file
         nothing = "null::bigint as _row, null::varchar[] as _broken, false as _copy, null::varchar as _raw"
         return f"select *, {nothing} from ({typed_query(reading)}) where false"
     judged, fates = f"_judged_{table.name}", f"_fates_{table.name}"

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from churn_pipeline.adapters.sources import open_source
+from churn_pipeline.adapters.sources.reading import RowLawError
 from churn_pipeline.capabilities.ingestion.staging import stage_table
+from churn_pipeline.capabilities.validation.acceptance import accept
 from churn_pipeline.contracts.raw import EVENTS, SUBSCRIPTIONS, TRIALS
 from churn_pipeline_tests.batches import (
     AS_OF,
@@ -18,6 +21,7 @@ from churn_pipeline_tests.batches import (
     trial,
     write_csv,
 )
+from churn_pipeline_tests.mappings import mapping
 
 
 def test_what_was_found_is_said(tmp_path: Path) -> None:
@@ -42,6 +46,15 @@ def test_a_table_that_the_source_does_not_have_is_staged_as_one_without_rows(tmp
     there, columns = staged()
     (source.folder / "subscriptions.csv").unlink()
     assert (there, staged()) == (10, (0, columns))
+
+
+def test_rows_of_a_select_that_names_no_file_do_not_vanish(tmp_path: Path) -> None:
+    lake, folder = empty_lake(tmp_path), clean_source(tmp_path / "source").folder
+    text = "tables: {trials: {select: \"select 't' as trial_id, 'a' as account_id, '2024-05-01' as started_at, 14 as trial_days\"}}"
+    stage_table(lake, open_source(folder, mapping(tmp_path, text)), TRIALS, as_of=AS_OF, read_at=READ_AT)
+    assert lake.read("staged_trials", AS_OF)["trial_id"].to_pylist() == ["t"]
+    with pytest.raises(RowLawError, match="0 rows were read from the source, 1 were staged"):
+        accept(lake, TRIALS, as_of=AS_OF, read_at=READ_AT, run_id="r")
 
 
 @pytest.mark.flow
