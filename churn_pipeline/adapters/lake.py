@@ -151,8 +151,9 @@ class Lake:
                 f"where (day, bucket) in (select (day, bucket) from {new})) order by day, bucket, {order}) "
                 f"to {quoted(beside)} (format parquet, compression zstd, partition_by (day, bucket), overwrite_or_ignore)"
             )
+            raw = self._made(self._raw(table))
             for written in sorted(beside.glob("day=*")):
-                self._swap_in(written, self._made(self._raw(table)) / written.name)
+                self._swap_in(written, raw / written.name)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
@@ -166,12 +167,13 @@ class Lake:
     @staticmethod
     def _swap_in(written: Path, place: Path) -> None:
         """Put a day's partitions where they belong; a new day is there at once."""
+        known = place.exists()
         for bucket in [*written.iterdir()]:
             (part,) = bucket.iterdir()
             named = part.rename(bucket / "part.parquet")
-            if place.exists():
+            if known:
                 named.replace(Lake._made(place / bucket.name) / named.name)
-        if not place.exists():
+        if not known:
             written.rename(place)
 
     def _require_buckets(self) -> None:

@@ -55,7 +55,7 @@ class ModelFeature:
     def column(self, frame: pd.DataFrame) -> NDArray[Any]:
         """Its values in a frame: float64 with NaN for null, or objects that are str or None."""
         if self.kind == "number":
-            return _numbers(frame, self.name)
+            return _numbers(frame[self.name])
         given = frame[self.name]
         texts = given.astype(str).to_numpy(dtype=object, copy=True)
         texts[given.isna().to_numpy()] = None
@@ -118,21 +118,17 @@ class FeatureSchema:
         Raises:
             SchemaError: columns are missing, hold no numbers, or numbers that are infinite or beyond 3.4e38; all at once.
         """
-        offences = [_offence(frame, feature) for feature in self.features]
+        encoded = np.zeros((len(frame), len(self.owner)))
+        offences, at = [], 0
+        for feature in self.features:
+            offences.append(_encode(frame, feature, encoded[:, at : at + feature.width]))
+            at += feature.width
         if any(offences):
             raise SchemaError(
                 "the frame does not hold the features of the model: " + "; ".join(o for o in offences if o) + "\n"
                 f"  allowed: the columns {', '.join(self.names)}\n"
                 "  do:      build the frame with the features the model was trained on (null where unknown)"
             )
-        encoded = np.zeros((len(frame), len(self.owner)))
-        at = 0
-        for feature in self.features:
-            if feature.kind == "number":
-                encoded[:, at] = _numbers(frame, feature.name)
-            else:
-                encoded[np.arange(len(frame)), at + _codes(frame, feature)] = 1.0
-            at += feature.width
         return encoded
 
     @classmethod
@@ -195,28 +191,30 @@ def _with_levels(frame: pd.DataFrame, feature: ModelFeature, max_levels: int, mi
     return replace(feature, levels=levels)
 
 
-def _offence(frame: pd.DataFrame, feature: ModelFeature) -> str:
+def _encode(frame: pd.DataFrame, feature: ModelFeature, into: NDArray[np.float64]) -> str:
+    """Fill the encoded columns of one feature, all 0 before; gives what is wrong with its column, if anything."""
     if feature.name not in frame:
         return f"column {feature.name} is missing"
+    values = frame[feature.name]
     if feature.kind == "category":
+        into[np.arange(len(frame)), _codes(values, feature)] = 1.0
         return ""
     try:
-        values = _numbers(frame, feature.name)
+        into[:, 0] = _numbers(values)
     except (TypeError, ValueError):
-        return f"column {feature.name} holds {frame[feature.name].dtype}, not numbers"
-    wild = np.abs(values) > LARGEST
+        return f"column {feature.name} holds {values.dtype}, not numbers"
+    wild = np.abs(into[:, 0]) > LARGEST
     return f"column {feature.name} has {wild.sum():,} infinite or too large numbers" if wild.any() else ""
 
 
-def _numbers(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    return frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+def _numbers(values: pd.Series) -> NDArray[np.float64]:
+    return values.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _codes(frame: pd.DataFrame, feature: ModelFeature) -> NDArray[np.intp]:
+def _codes(values: pd.Series, feature: ModelFeature) -> NDArray[np.intp]:
     """Position of each value among the encoded columns of its category."""
     import pandas as pd
 
-    values = frame[feature.name]
     null = values.isna().to_numpy()
     found = pd.Index(feature.levels, dtype=object).get_indexer(pd.Index(values.astype(str), dtype=object))
     return np.where(null, len(feature.levels) + 1, np.where(found < 0, len(feature.levels), found))

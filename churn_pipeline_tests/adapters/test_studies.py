@@ -24,10 +24,10 @@ def trial(place: int, value: float) -> optuna.trial.FrozenTrial:
 
 
 def test_finished_trials_come_back_exactly_and_in_order(studies: Studies) -> None:
-    with studies.search("demo xgboost") as search:
+    with studies.searches("demo xgboost") as (search,):
         for place, value in enumerate((0.1, 2 / 3, 1 / 7)):
             search.keep(trial(place, value))
-    with studies.search("demo xgboost") as search:
+    with studies.searches("demo xgboost") as (search,):
         found = search.finished()
     assert [(t.value, t.params["x"], t.intermediate_values[10]) for t in found] == [
         (value, value, value / 3) for value in (0.1, 2 / 3, 1 / 7)
@@ -35,14 +35,14 @@ def test_finished_trials_come_back_exactly_and_in_order(studies: Studies) -> Non
 
 
 def test_a_trial_that_two_processes_finished_counts_once_and_nothing_after_a_gap(studies: Studies) -> None:
-    with studies.search("demo") as search:
+    with studies.searches("demo") as (search,):
         for place in (0, 0, 1, 3):
             search.keep(trial(place, 0.5))
         assert [t.user_attrs[ORDER] for t in search.finished()] == [0, 1]
 
 
 def test_searches_are_apart(studies: Studies) -> None:
-    with studies.search("one") as search:
+    with studies.searches("one") as (search,):
         search.keep(trial(0, 0.5))
-    with studies.search("two") as search:
+    with studies.searches("two") as (search,):
         assert search.finished() == []

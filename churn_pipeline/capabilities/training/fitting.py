@@ -253,19 +253,21 @@ def _tuned(
 ) -> dict[str, Tuned]:
     fit, validation = _sampled(rows, recipe), rows.cut.validation
     material = Material(rows.x[fit], rows.y[fit], rows.x[validation], rows.y[validation])
+    names = [
+        f"{learner.name} {search_fingerprint(material, learner, sampler=recipe.tuning_sampler)}" for learner in learners
+    ]
     found = {}
-    for learner in learners:
-        mark = search_fingerprint(material, learner, sampler=recipe.tuning_sampler)
-        plan = Plan(
-            max(1, round(learner.searched * recipe.tuning_trials)),
-            learner.seed,
-            recipe.tuning_sampler,
-            recipe.tuning_seconds,
-            earlier.get(learner.name, Earlier()),
-        )
-        with studies.search(f"{learner.name} {mark}") as search:
+    with studies.searches(*names) as searches:
+        for learner, search in zip(learners, searches, strict=True):
+            plan = Plan(
+                max(1, round(learner.searched * recipe.tuning_trials)),
+                learner.seed,
+                recipe.tuning_sampler,
+                recipe.tuning_seconds,
+                earlier.get(learner.name, Earlier()),
+            )
             found[learner.name] = tune(objective(learner, material), space=learner.space, search=search, plan=plan)
-        progress(f"{learner.name}: {found[learner.name]}")
+            progress(f"{learner.name}: {found[learner.name]}")
     return found
 
 

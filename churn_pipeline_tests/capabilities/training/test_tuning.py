@@ -275,7 +275,7 @@ def slow(trial):
     time.sleep(0.05)
     return curve(trial)
 
-with Studies(sys.argv[1]).search("killed") as search:
+with Studies(sys.argv[1]).searches("killed") as (search,):
     tune(slow, space=SPACE, search=search, plan=PLAN)
 """
 
@@ -290,7 +290,7 @@ def test_kill_minus_nine_at_any_moment_leaves_a_search_that_ends_the_same(settin
                 process.stdout.readline()
             time.sleep(pause)
             os.kill(process.pid, signal.SIGKILL)
-    with Studies(url).search("killed") as kept:
+    with Studies(url).searches("killed") as (kept,):
         assert 0 < len(kept.finished()) < 14
         assert tune(curve, space=SPACE, search=kept, plan=PLAN) == search(Kept())
 
@@ -299,9 +299,9 @@ def test_kill_minus_nine_at_any_moment_leaves_a_search_that_ends_the_same(settin
 def test_a_database_gives_back_what_a_search_needs_to_end_the_same(settings: Settings, sampler: Way) -> None:
     studies = Studies(database_url(settings, schema="optuna", driver="postgresql+psycopg2"))
     plan = replace(PLAN, sampler=sampler, earlier=CHAMPIONS)
-    with studies.search(sampler) as begun, pytest.raises(Killed):
+    with studies.searches(sampler) as (begun,), pytest.raises(Killed):
         tune(killed_at(5), space=SPACE, search=begun, plan=plan)
-    with studies.search(sampler) as resumed:
+    with studies.searches(sampler) as (resumed,):
         found = tune(curve, space=SPACE, search=resumed, plan=plan)
     assert (found, found.reused) == (search(Kept(), plan), 5)
     assert all(step.seconds > 0 for step in found.steps)
