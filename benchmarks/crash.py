@@ -41,9 +41,11 @@ from churn_pipeline.contracts.analytics import ANALYTICS_TABLES, INGESTION_COUNT
 from churn_pipeline.settings import PROJECT, Settings
 
 SMALL = {
-    "CHURN_DEMO_TRIALS": "900",
-    "CHURN_DEMO_FROM": "2026-06-01",
-    "CHURN_DEMO_DAYS": "150",
+    "CHURN_DEMO_TRIALS": "450",
+    "CHURN_DEMO_FROM": "2026-07-01",
+    "CHURN_DEMO_DAYS": "120",
+    # so few trials are enough for the whole ensemble
+    "CHURN_FEW_CONVERSIONS": "30",
     "CHURN_TUNING_TRIALS": "1",
     # what chance does is drawn the oftener, the rarer a false alarm may be
     "CHURN_DRIFT_FALSE_ALARM": "0.1",
@@ -55,7 +57,7 @@ SMALL = {
     "CHURN_THREADS": "1",
 }
 """A business that is run through in little more than the time that the libraries take to load."""
-OF_THE_RUN = frozenset({"run_id", "scored_at", "decided_at", "found_at", "read_at", "happened_at"})
+OF_THE_RUN = frozenset({"run_id", "scored_at", "decided_at", "found_at", "read_at", "happened_at", "resolved_at"})
 """Columns that say which run and when; all others have to be the same."""
 LAST_COUNTS = """
 select * from ingestion_counts

@@ -26,9 +26,11 @@ from churn_pipeline_tests.copies import begin
 UNTIL = date(2026, 11, 1)
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 SMALL: dict[str, Any] = {
-    "demo_trials": 800,
-    "demo_from": date(2026, 5, 5),
-    "demo_days": 180,
+    "demo_trials": 450,
+    "demo_from": date(2026, 7, 4),
+    "demo_days": 120,
+    # so few trials are enough for the whole ensemble
+    "few_conversions": 30,
     # tests that spoil a source count what they spoilt
     "demo_again_share": 0,
     "tuning_trials": 1,

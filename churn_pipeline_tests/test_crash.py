@@ -32,6 +32,7 @@ BLOCKED = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' 
 def test_a_run_that_is_killed_leaves_what_the_next_one_makes_whole() -> None:
     with data_directory() as data_dir:
         reference = undisturbed(data_dir, SMALL)
+    assert reference.tables["model_promotions"], "no promotion is among what is killed"
     with data_directory() as data_dir, Reader(data_dir).reading() as reader:
         _killed_while_it_reads(data_dir)
         _server_killed_while_it_trains(data_dir)

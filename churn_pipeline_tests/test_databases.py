@@ -205,14 +205,13 @@ def test_the_whole_chain_on_a_database_gives_what_it_gives_on_files(
 ) -> None:
     from churn_pipeline_tests.conftest import fresh_database
 
-    # regressions alone: they are fitted in no time; few trials show a difference as well as many
-    quick = {"few_conversions": 100_000, "demo_trials": 400}
-    folder = write_source(world(small(tmp_path / "whole", database, **quick)), tmp_path / "files")
+    # regressions alone: they are fitted in no time
+    folder = write_source(world(small(tmp_path / "whole", database)), tmp_path / "files")
     _load(folder, second_database)
-    on_files = small(tmp_path / "a", database, source=folder, business="one", **quick)
+    on_files = small(tmp_path / "a", database, source=folder, business="one", few_conversions=100_000)
     assert run(on_files).success
     with fresh_database(postgres) as other:
-        on_database = small(tmp_path / "b", other, source_url=second_database, business="two", **quick)
+        on_database = small(tmp_path / "b", other, source_url=second_database, business="two", few_conversions=100_000)
         assert run(on_database).success
         found, wanted = tables(on_database), tables(on_files)
         assert {name: found[name] for name in SCORED} == {name: wanted[name] for name in SCORED}

@@ -18,11 +18,11 @@ pytestmark = [pytest.mark.flow, pytest.mark.slow]
 
 
 LONG: dict[str, Any] = {
-    "demo_trials": 700,
-    "demo_from": date(2026, 2, 1),
-    "demo_days": 273,
     # nothing may differ, whatever the models are worth: few trials show it as well as many
-    "few_conversions": 30,
+    "demo_trials": 480,
+    "demo_from": date(2026, 3, 5),
+    "demo_days": 241,
+    "few_conversions": 20,
 }
 """History enough for the whole ensemble on the oldest of the days."""
 COMPARED = ("scores", "actions", "model_verdicts", "model_promotions", "drift", "data_expectations")

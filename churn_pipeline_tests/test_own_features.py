@@ -31,7 +31,7 @@ def business(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) 
         database_of_module,
         own_features=folder,
         few_conversions=100_000,
-        demo_trials=1_200,  # so many as a regression needs to be promoted
+        demo_trials=800,  # so many as a regression needs to be promoted
         business="own",
     )
     result = run(settings)

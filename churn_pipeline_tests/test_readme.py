@@ -41,8 +41,6 @@ COMMANDS = [line for line in BLOCKS.splitlines() if line.strip() and not line.ls
 PATIENCE_SECONDS = 300
 QUICK = {
     **SMALL,
-    "CHURN_DEMO_TRIALS": "400",
-    "CHURN_GATE_RESAMPLES": "500",
     "CHURN_DEMO_AGAIN_SHARE": "0",  # the reader's own folder is clean
     "CHURN_FEW_CONVERSIONS": "100000",  # regressions alone: they are fitted in no time
 }
