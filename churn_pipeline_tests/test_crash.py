@@ -26,19 +26,21 @@ from benchmarks.crash import (
 from churn_pipeline.adapters.postgres import connect
 
 pytestmark = pytest.mark.slow
+QUICK = {**SMALL, "CHURN_SUITE_SAMPLE_ROWS": "0"}
+"""Without Great Expectations, which takes as long to load as everything else together, and writes nothing but pages."""
 BLOCKED = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query ilike 'copy%scores%'"
 
 
 def test_a_run_that_is_killed_leaves_what_the_next_one_makes_whole() -> None:
     with data_directory() as data_dir:
-        reference = undisturbed(data_dir, SMALL)
+        reference = undisturbed(data_dir, QUICK)
     assert reference.tables["model_promotions"], "no promotion is among what is killed"
     with data_directory() as data_dir, Reader(data_dir).reading() as reader:
         _killed_while_it_reads(data_dir)
         _server_killed_while_it_trains(data_dir)
         _killed_between_promotion_and_scores(data_dir)
         _killed_in_the_middle_of_writing_scores(data_dir, reference)
-        run = start(data_dir, SMALL)
+        run = start(data_dir, QUICK)
         assert run.ended() == 0, run.said()
         assert differences(reference.tables, tables(data_dir)) == []
     assert reader.wrong(reference.scored) == []
@@ -60,13 +62,13 @@ def test_a_reader_that_saw_half_a_day_says_so() -> None:
 
 
 def _killed_while_it_reads(data_dir: Path) -> None:
-    run = start(data_dir, SMALL)
+    run = start(data_dir, QUICK)
     run.wait_for("demo_source")
     run.kill()
 
 
 def _server_killed_while_it_trains(data_dir: Path) -> None:
-    run = start(data_dir, SMALL)
+    run = start(data_dir, QUICK)
     run.wait_for("training_set")
     time.sleep(1)
     assert kill_server(data_dir)
@@ -75,7 +77,7 @@ def _server_killed_while_it_trains(data_dir: Path) -> None:
 
 
 def _killed_between_promotion_and_scores(data_dir: Path) -> None:
-    run = start(data_dir, SMALL)
+    run = start(data_dir, QUICK)
     run.wait_for("champion")
     run.kill()
     assert "scores" not in run.said()
@@ -83,7 +85,7 @@ def _killed_between_promotion_and_scores(data_dir: Path) -> None:
 
 def _killed_in_the_middle_of_writing_scores(data_dir: Path, reference: Reference) -> None:
     with _one_score_held_back(data_dir, reference) as writing:
-        run = start(data_dir, SMALL, "score", "--as-of", f"{_day(reference):%Y-%m-%d}")
+        run = start(data_dir, QUICK, "score", "--as-of", f"{_day(reference):%Y-%m-%d}")
         until = time.monotonic() + 120
         while not writing():
             assert run.process.poll() is None, run.said()

@@ -23,6 +23,8 @@ LONG: dict[str, Any] = {
     "demo_from": date(2026, 3, 5),
     "demo_days": 241,
     "few_conversions": 20,
+    # which sees one batch, and none of the past
+    "suite_sample_rows": 0,
 }
 """History enough for the whole ensemble on the oldest of the days."""
 COMPARED = ("scores", "actions", "model_verdicts", "model_promotions", "drift", "data_expectations")

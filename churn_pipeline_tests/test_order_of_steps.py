@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.flow, pytest.mark.slow]
 
 
 def test_sequences_find_the_order_that_decides_and_nothing_else_does(tmp_path: Path, database: str) -> None:
-    settings = small(tmp_path, database, demo_outcome="order_of_steps", demo_trials=3_000)
+    settings = small(tmp_path, database, demo_outcome="order_of_steps", demo_trials=3_000, suite_sample_rows=0)
     assert run(settings).success
     by_day = ModelStore.of(settings).load("1").facts["test"]["by_day"]
     last = max(by_day, key=int)

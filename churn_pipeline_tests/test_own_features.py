@@ -31,6 +31,7 @@ def business(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) 
         database_of_module,
         own_features=folder,
         few_conversions=100_000,
+        suite_sample_rows=0,
         demo_trials=800,  # so many as a regression needs to be promoted
         business="own",
     )

@@ -35,7 +35,7 @@ DAYS_SCORED_AGAIN = 5
 
 @pytest.fixture(scope="module")
 def demo(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The demo business as `make run` makes it (less tuned, with fewer draws of chance, without pictures), and a few matured days of its newest cohorts scored again."""
+    """The demo business as `make run` makes it (less tuned, with fewer draws of chance, without pictures and Great Expectations), and a few matured days of its newest cohorts scored again."""
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("demo"),
         postgres_url=database_of_module,
@@ -44,6 +44,7 @@ def demo(database_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> S
         drift_false_alarm=0.1,
         threads=1,  # tests run side by side
         reports=False,
+        suite_sample_rows=0,
     )
     assert run(settings).success
     for week in range(DAYS_SCORED_AGAIN):

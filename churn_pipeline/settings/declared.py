@@ -82,7 +82,9 @@ class Settings(BaseSettings):
     )
 
     suite_sample_rows: int = Field(
-        20_000, ge=100, description="Most rows of a batch that Great Expectations looks at; the row rules look at all."
+        20_000,
+        ge=0,
+        description="Most rows of a batch that Great Expectations looks at; the row rules look at all. With 0 it is left out, and its seconds with it.",
     )
 
     expectation_window_days: int = Field(

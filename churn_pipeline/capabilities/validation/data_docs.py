@@ -59,10 +59,13 @@ def standing_alone(page: str) -> str:
 
 
 def _index(verdicts: list[BatchVerdict], as_of: datetime) -> str:
-    rows = "".join(
-        f'<tr><td><a href="{page_of(v)}">{escape(v.table)}</a></td><td>{v.expectations - v.unmet:,} of {v.expectations:,} met</td>'
-        f"<td>{v.looked_at:,} of {v.rows:,}</td></tr>"
-        for v in verdicts
+    rows = (
+        "".join(
+            f'<tr><td><a href="{page_of(v)}">{escape(v.table)}</a></td><td>{v.expectations - v.unmet:,} of {v.expectations:,} met</td>'
+            f"<td>{v.looked_at:,} of {v.rows:,}</td></tr>"
+            for v in verdicts
+        )
+        or "<tr><td>no table was looked at</td></tr>"
     )
     title = f"What Great Expectations found on the batch of {as_of:%Y-%m-%d}"
     return (

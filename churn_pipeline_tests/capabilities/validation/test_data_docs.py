@@ -37,6 +37,8 @@ def test_the_pages_of_a_batch_take_the_place_of_those_before(tmp_path: Path) -> 
     assert "batch of 2024-06-01" in index
     assert '<a href="trials.html">trials</a></td><td>10 of 12 met</td><td>500 of 1,000</td>' in index
     assert list(folder.parent.iterdir()) == [folder]
+    write_docs([verdict("trials", "")], folder, as_of=AS_OF)
+    assert "no table was looked at" in (folder / "index.html").read_text()
 
 
 @pytest.mark.flow
