@@ -30,7 +30,7 @@ from churn_pipeline_tests.chains import UNTIL, as_of, run
 
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
 
-DAYS_SCORED_AGAIN = 5
+DAYS_SCORED_AGAIN = 4
 
 
 @pytest.fixture(scope="module")
