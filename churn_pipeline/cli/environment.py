@@ -18,6 +18,8 @@ QUIET = {
     "GX_ANALYTICS_ENABLED": "False",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",  # several threads of several libraries on few cores spin more than they work
+    # NumPy asks for huge pages, and where memory is fragmented the kernel moves it about to make some: a third of a run's time
+    "NUMPY_MADVISE_HUGEPAGE": "0",
     "MPLBACKEND": "Agg",
 }
 

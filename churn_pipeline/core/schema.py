@@ -200,10 +200,11 @@ def _encode(frame: pd.DataFrame, feature: ModelFeature, into: NDArray[np.float64
         into[np.arange(len(frame)), _codes(values, feature)] = 1.0
         return ""
     try:
-        into[:, 0] = _numbers(values)
+        numbers = _numbers(values)
     except (TypeError, ValueError):
         return f"column {feature.name} holds {values.dtype}, not numbers"
-    wild = np.abs(into[:, 0]) > LARGEST
+    into[:, 0] = numbers
+    wild = np.abs(numbers) > LARGEST
     return f"column {feature.name} has {wild.sum():,} infinite or too large numbers" if wild.any() else ""
 
 

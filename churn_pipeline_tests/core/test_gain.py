@@ -23,6 +23,7 @@ def test_rows_of_one_trial_are_drawn_together() -> None:
     assert together.high - together.low > 3 * (apart.high - apart.low)
 
 
+@pytest.mark.slow
 def test_very_many_trials_thrown_together_have_the_interval_that_each_by_itself_would_give() -> None:
     rng = np.random.default_rng(6)
     trials, looks = 30_000, 3

@@ -91,6 +91,7 @@ def test_a_planted_shift_is_found_and_nothing_else(change: dict[str, Any], moved
     assert drift.share == pytest.approx(len(moved - {SCORE}) / 12)
 
 
+@pytest.mark.slow
 def test_a_shift_too_small_to_matter_is_no_drift_however_many_rows_say_so() -> None:
     reference, current = np.array([500_000, 500_000]), np.array([495_000, 505_000])
     assert psi(reference, current) > chance(reference, current, false_alarm=0.001, rng=np.random.default_rng(0))

@@ -34,6 +34,7 @@ def test_the_first_publication_errs_and_the_revision_comes_later() -> None:
     assert np.all(climate.published(FIRST_LAG_DAYS) > climate.months[1:] * DAY)
 
 
+@pytest.mark.slow
 def test_the_business_climate_tells_who_converts_and_the_vacancies_do_not() -> None:
     drawn = business(trials=30_000)
     people, climate = drawn.population, drawn.climate

@@ -106,6 +106,7 @@ def test_the_truth_knows_what_was_done() -> None:
     assert (before["p_none"] == after["p_none"]).all()
 
 
+@pytest.mark.slow
 def test_better_actions_convert_more() -> None:
     world = parameters(trials=2_000, days=15, until=date(2026, 2, 12), touches=False)
     truth = simulate(world).truth.to_pandas().set_index("trial_id")

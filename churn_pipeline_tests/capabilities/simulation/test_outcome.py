@@ -64,6 +64,7 @@ def test_the_share_that_has_decided_is_the_distribution_of_the_moments() -> None
     assert share_decided(np.array([21.0]), np.array([14]), 7)[0] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
 def test_a_touch_moves_as_many_trials_as_the_truth_says(kind: str) -> None:
     drawn = business(trials=30_000)

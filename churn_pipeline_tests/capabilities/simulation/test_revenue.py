@@ -18,6 +18,7 @@ from churn_pipeline_tests.businesses import business, parameters, people
 LARGE = {"trials": 40_000}
 
 
+@pytest.mark.slow
 def test_the_true_value_is_what_converters_pay_in_the_end_at_every_height() -> None:
     population, outcome = people(**LARGE)
     paid = invoices(parameters(**LARGE), population, outcome)
