@@ -44,7 +44,7 @@ SMALL = {
     "CHURN_DEMO_TRIALS": "450",
     "CHURN_DEMO_FROM": "2026-07-01",
     "CHURN_DEMO_DAYS": "120",
-    # so few trials are enough for the whole ensemble
+    # with so low a bar the whole ensemble is fitted on so few trials
     "CHURN_FEW_CONVERSIONS": "30",
     "CHURN_TUNING_TRIALS": "1",
     # what chance does is drawn the oftener, the rarer a false alarm may be
@@ -102,6 +102,10 @@ class Run:
         steps = [line.split()[2] for line in self.said().splitlines() if line.startswith("  ") and " s  " in line]
         return f"after {steps[-1]}" if steps else "before the first step"
 
+    def finished(self, step: str) -> bool:
+        """Whether it has finished that step."""
+        return f" s  {step}\n" in self.said()
+
     def wait_for(self, step: str, patience: float = PATIENCE_SECONDS) -> None:
         """Return as soon as the run has finished that step.
 
@@ -109,7 +113,7 @@ class Run:
             TimeoutError: it ended, or the patience did.
         """
         until = time.monotonic() + patience
-        while f" s  {step}\n" not in self.said():
+        while not self.finished(step):
             if self.process.poll() is not None or time.monotonic() > until:
                 raise TimeoutError(f"{step} was not reached: {self.said()}")
             time.sleep(0.02)

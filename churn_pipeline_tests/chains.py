@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
     "demo_trials": 450,
     "demo_from": date(2026, 7, 4),
     "demo_days": 120,
-    # so few trials are enough for the whole ensemble
+    # with so low a bar the whole ensemble is fitted on so few trials
     "few_conversions": 30,
     # tests that spoil a source count what they spoilt
     "demo_again_share": 0,

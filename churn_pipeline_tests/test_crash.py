@@ -74,6 +74,7 @@ def _server_killed_while_it_trains(data_dir: Path) -> None:
     assert kill_server(data_dir)
     assert run.ended() == 1, run.said()
     assert "the database server went away while everything was under way" in run.said()
+    assert not run.finished("challenger"), "it had trained already"
 
 
 def _killed_between_promotion_and_scores(data_dir: Path) -> None:

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 QUICK = {"CHURN_FEW_CONVERSIONS": "100000", "CHURN_SUITE_SAMPLE_ROWS": "0"}
-"""Regressions alone, which are fitted in no time, know the customers well enough to be wrong about the changed ones."""
+"""For every run, the daemon's too. Regressions alone, which are fitted in no time, know the customers well enough to be wrong about the changed
+ones; and no Great Expectations, of which nothing is asked here."""
 TURN = date(2026, 10, 1)
 """The champion is trained as of this day; trials that were running then, and later ones, behave the other way round."""
 KNOWN = date(2026, 10, 25)

@@ -205,7 +205,7 @@ def test_the_whole_chain_on_a_database_gives_what_it_gives_on_files(
 ) -> None:
     from churn_pipeline_tests.conftest import fresh_database
 
-    # regressions alone, which are fitted in no time, and no Great Expectations, which see what was staged, wherever it came from
+    # regressions alone, which are fitted in no time, and no Great Expectations, which sees what was staged, wherever it came from
     quick = {"few_conversions": 100_000, "suite_sample_rows": 0}
     folder = write_source(world(small(tmp_path / "whole", database)), tmp_path / "files")
     _load(folder, second_database)

@@ -51,6 +51,7 @@ def test_every_running_trial_is_scored_by_the_promoted_champion(business: Settin
     assert promotion["model_version"] == "1"
     assert promotion["from_as_of"] == as_of(UNTIL)
     assert promotion["verdict"].startswith("model 1 promoted: log loss better by")
+    assert not ModelStore.of(business).load("1").facts["note"], "regressions alone"
 
 
 def test_reasons_add_up_to_the_log_odds_of_the_shown_probability(business: Settings) -> None:

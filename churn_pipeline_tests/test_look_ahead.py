@@ -22,8 +22,9 @@ LONG: dict[str, Any] = {
     "demo_trials": 480,
     "demo_from": date(2026, 3, 5),
     "demo_days": 241,
+    # with so low a bar the whole ensemble is fitted on so few trials
     "few_conversions": 20,
-    # which sees one batch, and none of the past
+    # no Great Expectations: it sees one batch, and none of the past
     "suite_sample_rows": 0,
 }
 """History enough for the whole ensemble on the oldest of the days."""

@@ -56,7 +56,7 @@ class Studies:
 
     @contextmanager
     def searches(self, *names: str) -> Iterator[list[Search]]:
-        """The searches of those names, each begun if nobody has; the connections are closed at the end."""
+        """The searches of those names, each begun if nobody has, on connections that are closed at the end of all."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)

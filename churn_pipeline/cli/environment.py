@@ -18,7 +18,7 @@ QUIET = {
     "GX_ANALYTICS_ENABLED": "False",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",  # several threads of several libraries on few cores spin more than they work
-    # NumPy asks for huge pages, and where memory is fragmented the kernel moves it about to make some: a third of a run's time
+    # NumPy asks for huge pages, and where memory is fragmented the kernel moves memory about to make some: 31 s of a `make run` on one machine
     "NUMPY_MADVISE_HUGEPAGE": "0",
     "MPLBACKEND": "Agg",
 }

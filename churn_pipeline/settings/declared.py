@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     suite_sample_rows: int = Field(
         20_000,
         ge=0,
-        description="Most rows of a batch that Great Expectations looks at; the row rules look at all. With 0 it is left out, and its seconds with it.",
+        description="Most rows of a batch that Great Expectations looks at; the row rules look at all. With 0 it is left out, and its seconds with it; of fewer than 100 a share says little.",
     )
 
     expectation_window_days: int = Field(

@@ -42,7 +42,6 @@ def test_a_trial_that_two_processes_finished_counts_once_and_nothing_after_a_gap
 
 
 def test_searches_are_apart(studies: Studies) -> None:
-    with studies.searches("one") as (search,):
-        search.keep(trial(0, 0.5))
-    with studies.searches("two") as (search,):
-        assert search.finished() == []
+    with studies.searches("one", "two") as (one, two):
+        one.keep(trial(0, 0.5))
+        assert (len(one.finished()), two.finished()) == (1, [])

@@ -90,7 +90,8 @@ def pieces(
     """The queries that give what `looks` (a select from one relation) see, each with its bucket, so small that each fits into memory.
 
     Looks lose the days that no trial reaches; the peers they are compared with are gathered. Events are read from the first day
-    on which one of a trial that is looked at can lie, to before `until`, the day of the last look. A bucket of the lake is cut into slices of its trials, by the limit of memory.
+    on which one of a trial that is looked at can lie, to before `until`, the day of the last look. A bucket of the lake is cut into slices of its trials, by the limit of memory and the columns
+    of `SNAPSHOTS`.
     """
     seen, since = reached(connection, looks)
     if compares(compose(seen, bucket=0)):

@@ -53,7 +53,7 @@ EXPECTED = "as_expected"
             asset=raw_name(table),
             blocking=True,
             description="The batch is complete and has no more bad rows than the settings allow, by the row rules (every row) "
-            "and Great Expectations (a sample). Otherwise nothing is taken in, and yesterday's scores stay.",
+            "and Great Expectations (a sample, unless the settings leave it out). Otherwise nothing is taken in, and yesterday's scores stay.",
         )
         for table in RAW_TABLES
     ],

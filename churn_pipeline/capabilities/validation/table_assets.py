@@ -32,7 +32,7 @@ FIT = "fit_to_be_used"
     name=FIT,
     blocking=True,
     description="The table is complete and has no more bad rows than the settings allow, by the row rules (every row) and "
-    "Great Expectations (a sample). Otherwise nothing is taken in, and yesterday's scores stay.",
+    "Great Expectations (a sample, unless the settings leave it out). Otherwise nothing is taken in, and yesterday's scores stay.",
 )
 def feature_table_fit(
     context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
