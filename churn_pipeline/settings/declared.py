@@ -82,9 +82,7 @@ class Settings(BaseSettings):
     )
 
     suite_sample_rows: int = Field(
-        20_000,
-        ge=0,
-        description="Most rows of a batch that Great Expectations looks at; the row rules look at all. With 0 it is left out, and its seconds with it; of fewer than 100 a share says little.",
+        20_000, ge=0, description="Rows Great Expectations looks at: 0 (left out) or at least 100; row rules see all."
     )
 
     expectation_window_days: int = Field(
@@ -319,6 +317,8 @@ class Settings(BaseSettings):
     def _in_order(self) -> Settings:
         if self.at_risk_below > self.hot_above:
             raise ValueError("at_risk_below is above hot_above: a score would be both; lower one or raise the other")
+        if 0 < self.suite_sample_rows < 100:
+            raise ValueError("suite_sample_rows is 0 or at least 100: a share of fewer rows says little")
         if any(low >= high for low, high in pairwise((0, *self.rollout_steps, 100))):
             raise ValueError(f"rollout_steps rise between 0 and 100; got {', '.join(map(str, self.rollout_steps))}")
         wrong = [day for day in self.landmarks if not 1 <= day <= 365]

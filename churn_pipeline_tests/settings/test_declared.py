@@ -35,6 +35,13 @@ def test_a_business_may_not_take_a_folder_of_the_data_directory_itself(name: str
         Settings(business=name)
 
 
+def test_great_expectations_looks_at_nothing_or_at_enough() -> None:
+    assert [Settings(suite_sample_rows=rows).suite_sample_rows for rows in (0, 100)] == [0, 100]
+    for few in (-1, 1, 99):
+        with pytest.raises(ValidationError, match="suite_sample_rows"):
+            Settings(suite_sample_rows=few)
+
+
 def test_what_a_business_writes_lies_in_its_own_folder(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, business="acme")
     assert settings.home == tmp_path / "acme"
